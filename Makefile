@@ -1,0 +1,59 @@
+# Targets of this repository; CI calls them and nothing else. `make` lists them.
+
+GO     ?= go
+TOOL    = $(GO) tool -modfile=tools/go.mod
+# Systems and processors that must build, besides the one at hand.
+TARGETS = windows/amd64 darwin/arm64 freebsd/amd64 linux/386 linux/arm64 linux/s390x js/wasm
+COUNT  ?= 10
+FUZZTIME ?= 20s
+SEEDS  ?= 200
+
+.PHONY: help check fmt vet lint tidy cross test race crash fuzz golden cover bench bench-compare
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+check: fmt vet lint tidy cross ## what must hold before a commit: format, vet, lint, house rules, other systems
+
+fmt: ## fail on files that gofumpt would change
+	@files=$$($(TOOL) gofumpt -l .); test -z "$$files" || { echo "not formatted (run: $(TOOL) gofumpt -w .):"; echo "$$files"; exit 1; }
+
+vet: ## go vet
+	$(GO) vet ./...
+
+lint: ## staticcheck
+	$(TOOL) staticcheck ./...
+
+tidy: ## house rules: import directions, comments, leftovers; go.mod as `go mod tidy` leaves it
+	$(GO) test ./internal/tidy
+	$(GO) mod tidy -diff
+
+cross: ## build and vet for other systems
+	@for t in $(TARGETS); do echo "vet $$t"; GOOS=$${t%/*} GOARCH=$${t#*/} CGO_ENABLED=0 $(GO) vet ./... || exit 1; done
+
+test: ## all tests
+	$(GO) test ./...
+
+race: ## the tests under the race detector, in their short form
+	$(GO) test -race -short ./...
+
+crash: ## the random crash, kill and model tests over many seeds (SEEDS=200)
+	$(GO) test -run 'TestCrash|TestHistory' -seed $$RANDOM$$RANDOM -seeds $(SEEDS) -timeout 2h .
+	$(GO) test -run 'TestKill' -count $(COUNT) -timeout 2h .
+
+fuzz: ## every fuzz target for FUZZTIME=20s
+	@for f in $$($(GO) test ./fuzz -list '^Fuzz' | grep '^Fuzz'); do \
+		echo "fuzz $$f"; $(GO) test ./fuzz -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) || exit 1; done
+
+golden: ## rewrite the expected output of data-driven tests; read the difference
+	$(GO) test ./compaction -update
+
+cover: ## statement coverage of the engine by all its tests
+	$(GO) test -short -coverprofile=cover.out -coverpkg=./,./vfs,./internal/key,./internal/batchrepr,./internal/iterator,./internal/corrupt,./internal/offheap,./memtable,./wal,./sstable,./manifest,./compaction ./...
+	$(GO) tool cover -func=cover.out | tail -1
+
+bench: ## the Go benchmarks, COUNT=10 times
+	$(GO) test -run '^$$' -bench . -count $(COUNT) . ./memtable ./sstable | tee bench.out
+
+bench-compare: ## benchstat of two runs: make bench-compare OLD=old.out NEW=bench.out
+	$(TOOL) benchstat $(OLD) $(NEW)

@@ -1,0 +1,211 @@
+package tinykv
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// Background work runs in goroutines that exist only while there is something to do: an idle store
+// has none. Each kind of work runs in one goroutine at a time:
+//
+//	flushes      sealed memtables to level 0, oldest first
+//	compactions  one after the other, while one is due
+//	removals     files that nobody needs any more
+//	prepare      the next memtable, and the next log segment filled with zeros
+//
+// The first three are workers. A worker that fails is started again after a pause that grows; meanwhile its failure is what a
+// writer gets that would have to wait for it.
+
+const (
+	minRetryPause = 100 * time.Millisecond
+	maxRetryPause = 5 * time.Second
+)
+
+// worker is one kind of background work. All fields are guarded by DB.mu.
+type worker struct {
+	running bool
+	err     error // of the last run, until one succeeds
+	pause   time.Duration
+	retry   *time.Timer
+}
+
+// spawnLocked starts fn in a goroutine that Close waits for.
+func (db *DB) spawnLocked(fn func()) {
+	if db.opts.internal.inline != nil {
+		db.inline = append(db.inline, fn)
+		return
+	}
+	db.running.Add(1)
+	go func() {
+		defer db.running.Done()
+		fn()
+	}()
+}
+
+// enter announces work on files by a caller's goroutine, for which Close waits; the caller ends it by
+// db.running.Done. It fails with ErrClosed once Close was called.
+func (db *DB) enter() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closing {
+		return ErrClosed
+	}
+	db.running.Add(1)
+	return nil
+}
+
+// settle runs what was spawned, where background work runs inline.
+func (db *DB) settle() {
+	if now := db.opts.internal.inline; now == nil || !now() {
+		return
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for db.runInlineLocked() {
+	}
+}
+
+// runInlineLocked runs the oldest spawned function and reports whether there was one.
+func (db *DB) runInlineLocked() bool {
+	if len(db.inline) == 0 {
+		return false
+	}
+	fn := db.inline[0]
+	db.inline = db.inline[1:]
+	db.mu.Unlock()
+	defer db.mu.Lock()
+	fn()
+	return true
+}
+
+// waitLocked waits for a change of the store. db.mu is held, and given up meanwhile.
+func (db *DB) waitLocked() {
+	if !db.runInlineLocked() {
+		db.changed.Wait()
+	}
+}
+
+// runWorker starts a worker unless it runs already, waits for its retry, or the store is closing.
+// work is called again and again until it reports that nothing is left to do.
+func (db *DB) startLocked(w *worker, work func() (more bool, err error), hasWork func() bool) {
+	if w.running || w.retry != nil || db.closing || !hasWork() {
+		return
+	}
+	w.running = true
+	db.spawnLocked(func() { db.runWorker(w, work, hasWork) })
+}
+
+func (db *DB) runWorker(w *worker, work func() (more bool, err error), hasWork func() bool) {
+	more, err := true, error(nil)
+	for more && err == nil {
+		more, err = work()
+		if err == nil {
+			db.mu.Lock()
+			w.err, w.pause = nil, 0
+			more = more && !db.closing
+			db.mu.Unlock()
+		}
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	w.running = false
+	defer db.changed.Broadcast()
+	if err != nil && !errors.Is(err, context.Canceled) {
+		db.failedLocked(w, err, func() { db.startLocked(w, work, hasWork) })
+		return
+	}
+	if db.opts.internal.inline == nil { // work that came up since the last look
+		db.startLocked(w, work, hasWork)
+	}
+}
+
+// failedLocked notes that a worker failed and has it started again after a pause.
+func (db *DB) failedLocked(w *worker, err error, again func()) {
+	w.err = err
+	db.opts.Logger.Error("tinykv: background work failed", "dir", db.dir, "error", err)
+	if db.closing || db.failure.Load() != nil || db.opts.internal.inline != nil {
+		return
+	}
+	w.pause = min(max(2*w.pause, minRetryPause), maxRetryPause)
+	w.retry = time.AfterFunc(w.pause, func() {
+		db.mu.Lock()
+		defer db.mu.Unlock()
+		w.retry = nil
+		again()
+	})
+}
+
+// stopLocked keeps a worker from being started again.
+func (w *worker) stopLocked() {
+	if w.retry != nil {
+		w.retry.Stop()
+	}
+}
+
+// prepareAhead has the next memtable and the next log segment made ready once the present ones are
+// half full, so that the committer need not wait for them. Only the committer calls it.
+func (db *DB) prepareAhead() {
+	segmentDue := db.log.HalfFull() && !db.log.Ready()
+	memtableDue := db.active.table.Used() > db.opts.MemTableSize/2 && !db.mems.ready()
+	if !segmentDue && !memtableDue || db.preparing.Swap(true) {
+		return
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if !db.closing {
+		db.spawnLocked(db.prepare)
+	}
+}
+
+// prepare does what prepareAhead wants. When it fails, the committer tries again by itself.
+func (db *DB) prepare() {
+	defer db.preparing.Store(false)
+	if err := errors.Join(db.log.Prepare(), db.mems.prepare()); err != nil {
+		db.report("prepare memtable and log segment", err)
+	}
+}
+
+// scheduleRemoval has a file removed that nobody needs any more.
+func (db *DB) scheduleRemoval(path string) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		db.removeFile(path) // an iterator outlived the store
+		return
+	}
+	db.garbage = append(db.garbage, path)
+	db.startLocked(&db.removals, db.removeNext, func() bool { return len(db.garbage) > 0 })
+}
+
+// removeNext removes one file.
+func (db *DB) removeNext() (more bool, err error) {
+	db.mu.Lock()
+	if len(db.garbage) == 0 {
+		db.mu.Unlock()
+		return false, nil
+	}
+	path := db.garbage[0]
+	db.garbage = db.garbage[1:]
+	db.mu.Unlock()
+	db.removeFile(path)
+	return true, nil
+}
+
+// removeFile removes a file of no importance: what stays is removed at the next opening.
+func (db *DB) removeFile(path string) { removeFile(db.fs, db.opts, path) }
+
+func removeFile(fsys vfs.FS, opts *Options, path string) {
+	if err := fsys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		opts.Logger.Warn("tinykv: file is left over", "file", path, "error", err)
+	}
+}
+
+// step tells tests that a step begins; the result tells them that it ends.
+func (db *DB) step(name string) (end func()) {
+	db.opts.internal.hook(name, true)
+	return func() { db.opts.internal.hook(name, false) }
+}

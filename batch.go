@@ -1,0 +1,169 @@
+package tinykv
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/tinykv/tinykv/internal/batchrepr"
+	"github.com/tinykv/tinykv/internal/key"
+)
+
+// Batch gathers writes that [DB.Apply] makes take effect all at once or not at all. Of several
+// operations on one key the last wins. The zero value is an empty batch. A Batch belongs to one
+// goroutine at a time and may be used again after Apply, which leaves it as it is, and after Reset.
+type Batch struct {
+	repr  []byte // as internal/batchrepr describes; empty or with a header
+	count uint32
+}
+
+// NewBatch returns an empty batch.
+func (db *DB) NewBatch() *Batch { return &Batch{} }
+
+// Put sets the value of a key. No WriteOption applies to an operation of a batch.
+// It fails with ErrKeyTooLarge, ErrValueTooLarge or ErrBatchTooLarge and then adds nothing.
+func (b *Batch) Put(k, value []byte, opts ...WriteOption) error {
+	return b.add(key.KindSet, k, value, opts)
+}
+
+// Delete removes a key. No WriteOption applies to an operation of a batch.
+// It fails with ErrKeyTooLarge or ErrBatchTooLarge and then adds nothing.
+func (b *Batch) Delete(k []byte, opts ...WriteOption) error {
+	return b.add(key.KindDelete, k, nil, opts)
+}
+
+func (b *Batch) add(kind key.Kind, k, value []byte, opts []WriteOption) error {
+	if len(opts) > 0 {
+		return fmt.Errorf("%w: an operation of a batch takes none; give it to Apply", ErrInvalidOption)
+	}
+	if err := checkSizes(k, value); err != nil {
+		return err
+	}
+	if int64(len(b.repr))+int64(batchrepr.OpLen(k, value)) > maxBatchLen || b.count == batchrepr.MaxCount {
+		return fmt.Errorf("%w: it would exceed %d bytes", ErrBatchTooLarge, int64(maxBatchLen))
+	}
+	if len(b.repr) == 0 {
+		b.repr = batchrepr.AppendHeader(b.repr, 0, 0)
+	}
+	b.repr = batchrepr.AppendOp(b.repr, kind, 0, k, value)
+	b.count++
+	return nil
+}
+
+// checkSizes returns ErrKeyTooLarge or ErrValueTooLarge.
+func checkSizes(k, value []byte) error {
+	if len(k) > maxKeyLen {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrKeyTooLarge, len(k), maxKeyLen)
+	}
+	if len(value) > maxValueLen {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrValueTooLarge, len(value), int64(maxValueLen))
+	}
+	return nil
+}
+
+// Len returns the number of operations.
+func (b *Batch) Len() int { return int(b.count) }
+
+// Size returns the length of the batch in bytes, as MarshalBinary encodes it.
+func (b *Batch) Size() int { return max(len(b.repr), batchrepr.HeaderLen) }
+
+// Reset empties the batch and keeps its memory for new operations.
+func (b *Batch) Reset() { b.repr, b.count = b.repr[:0], 0 }
+
+// Op is an operation of a batch.
+type Op struct {
+	Delete     bool   // Key is removed; otherwise it is set to Value
+	Key, Value []byte // parts of the batch: not to be changed, and gone with its next change
+}
+
+// Ops yields the operations in the order in which they were added.
+func (b *Batch) Ops() iter.Seq[Op] {
+	return func(yield func(Op) bool) {
+		for op := range b.ops() {
+			_, user, _ := key.SplitStored(op.Stored)
+			if !yield(Op{Delete: op.Kind == key.KindDelete, Key: user, Value: op.Value}) {
+				return
+			}
+		}
+	}
+}
+
+// ops yields the operations with stored keys. Whatever is in a Batch was checked when it came in.
+func (b *Batch) ops() iter.Seq[batchrepr.Op] {
+	return func(yield func(batchrepr.Op) bool) {
+		if b.count == 0 {
+			return
+		}
+		r := batchrepr.ReadOps(b.repr, b.count)
+		for op, ok, _ := r.Next(); ok; op, ok, _ = r.Next() {
+			if !yield(op) {
+				return
+			}
+		}
+	}
+}
+
+// Append adds all operations of another batch behind those of this one. It fails with
+// ErrBatchTooLarge and then adds nothing.
+func (b *Batch) Append(other *Batch) error {
+	if other.count == 0 {
+		return nil
+	}
+	ops := other.repr[batchrepr.HeaderLen:]
+	if int64(b.Size())+int64(len(ops)) > maxBatchLen || uint64(b.count)+uint64(other.count) > batchrepr.MaxCount {
+		return fmt.Errorf("%w: it would exceed %d bytes", ErrBatchTooLarge, int64(maxBatchLen))
+	}
+	if len(b.repr) == 0 {
+		b.repr = batchrepr.AppendHeader(b.repr, 0, 0)
+	}
+	b.repr = append(b.repr, ops...)
+	b.count += other.count
+	return nil
+}
+
+// MarshalBinary returns the batch in a form that UnmarshalBinary reads, also in later versions. It
+// implements encoding.BinaryMarshaler.
+func (b *Batch) MarshalBinary() ([]byte, error) {
+	out := batchrepr.AppendHeader(make([]byte, 0, b.Size()), marshaledSeq, b.count)
+	if b.count > 0 {
+		out = append(out, b.repr[batchrepr.HeaderLen:]...)
+	}
+	return out, nil
+}
+
+// marshaledSeq stands where a batch has its sequence number, which it gets only when it is applied.
+const marshaledSeq = 1
+
+// UnmarshalBinary replaces the batch by an encoded one, of which it keeps no part. Malformed data
+// gives an error that matches ErrCorrupt, one above the limits ErrBatchTooLarge or another of the
+// errors of Put; the batch is then as it was. It implements encoding.BinaryUnmarshaler.
+func (b *Batch) UnmarshalBinary(data []byte) error {
+	if int64(len(data)) > maxBatchLen {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrBatchTooLarge, len(data), int64(maxBatchLen))
+	}
+	_, r, err := batchrepr.Read(data)
+	if err != nil {
+		return err
+	}
+	for {
+		op, ok, err := r.Next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		space, user, _ := key.SplitStored(op.Stored)
+		if space != 0 {
+			return fmt.Errorf("%w: keyspace %d", ErrFormatTooNew, space)
+		}
+		if err := checkSizes(user, op.Value); err != nil {
+			return err
+		}
+	}
+	_, count := batchrepr.Header(data)
+	b.repr, b.count = append(b.repr[:0], data...), count
+	return nil
+}
+
+var errBatchNil = errors.New("tinykv: batch is nil")

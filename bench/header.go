@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/tinykv/tinykv/vfs"
+)
+
+const rule = "------------------------------------------------"
+
+// writeHeader prints what is being measured: first as RocksDB's db_bench does, then what else a
+// number depends on.
+func writeHeader(w io.Writer, c *config, dir string) {
+	entry := float64(c.keySize + c.valueSize)
+	for _, line := range [][2]string{
+		{"Keys", fmt.Sprintf("%d bytes each", c.keySize)},
+		{"Values", fmt.Sprintf("%d bytes each (they would compress to %d)",
+			c.valueSize, int(float64(c.valueSize)*c.compressionRatio+0.5))},
+		{"Entries", fmt.Sprint(c.num)},
+		{"RawSize", fmt.Sprintf("%s (estimated)", megabytes(entry*float64(c.num)))},
+		{"FileSize", fmt.Sprintf("%s (estimated with compression: none)", megabytes(entry*float64(c.num)))},
+		{"Threads", fmt.Sprintf("%d, each of which does all operations", c.threads)},
+		{"Seed", fmt.Sprint(c.seed)},
+		{"Durability", durabilityText(c)},
+		{"Store", storeText(c)},
+		{"Reads", readsText(c)},
+		{"Latencies", latenciesText()},
+		{"Machine", machineText()},
+		{"Software", softwareText()},
+		{"Directory", directoryText(dir)},
+		{"Date", time.Now().Format(time.RFC1123Z)},
+	} {
+		fmt.Fprintf(w, "%-11s %s\n", line[0]+":", line[1])
+	}
+}
+
+func durabilityText(c *config) string {
+	if c.sync {
+		return "neither the death of the process nor power loss takes anything: a write returns when it is on stable storage"
+	}
+	return "the death of the process takes nothing, power loss the last 100 ms: a write returns when the system has it" +
+		" (of fillsync, when it is on stable storage)"
+}
+
+func storeText(c *config) string {
+	bloom := "none"
+	if c.bloomBits > 0 {
+		bloom = fmt.Sprintf("%d bits a key", c.bloomBits)
+	}
+	return fmt.Sprintf("memtable %s, table %s, block %d bytes, Bloom filter %s, compression none",
+		megabytes(float64(c.memTableSize)), megabytes(float64(c.tableSize)), c.blockSize, bloom)
+}
+
+func readsText(c *config) string {
+	seeks := "seekrandom makes an iterator for each seek"
+	if c.reuseIterator {
+		seeks = "seekrandom uses a single iterator"
+	}
+	return "GetTo into a buffer that is used again; " + seeks
+}
+
+func latenciesText() string {
+	return fmt.Sprintf("of one call in so many, as each line says, with %d ns for the clock;"+
+		" calls between two timed ones count together for the maximum", clockCost().Nanoseconds())
+}
+
+func machineText() string {
+	cpu := ""
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		cpu = cpuModel(info)
+	}
+	if cpu == "" {
+		cpu = runtime.GOARCH
+	}
+	return fmt.Sprintf("%d * %s, GOMAXPROCS %d", runtime.NumCPU(), cpu, runtime.GOMAXPROCS(0))
+}
+
+// cpuModel returns the name of the first processor in /proc/cpuinfo, or nothing.
+func cpuModel(info []byte) string {
+	for lines := bufio.NewScanner(bytes.NewReader(info)); lines.Scan(); {
+		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+func softwareText() string {
+	kernel := runtime.GOOS
+	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
+		kernel += " " + strings.TrimSpace(string(release))
+	}
+	commit := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		commit = commitText(info.Settings)
+	}
+	return fmt.Sprintf("%s, %s, %s, tinykv commit %s", runtime.Version(), kernel, runtime.GOARCH, commit)
+}
+
+// commitText returns the commit that a program was built from, as far as the build recorded it.
+func commitText(settings []debug.BuildSetting) string {
+	commit, changed := "unknown", ""
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision" && s.Value != "":
+			commit = s.Value[:min(len(s.Value), 12)]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = " and changes since"
+		}
+	}
+	return commit + changed
+}
+
+func directoryText(dir string) string {
+	kind, err := vfs.OS().Type(dir)
+	switch {
+	case err != nil:
+		kind = "unknown file system"
+	case kind == "tmpfs":
+		kind = "tmpfs, which is memory: a sync costs nothing"
+	}
+	return fmt.Sprintf("%s (%s)", dir, kind)
+}
+
+// clockCost returns how long it takes to read the clock.
+func clockCost() time.Duration {
+	const rounds = 10_000
+	start, last := time.Now(), time.Duration(0)
+	for range rounds {
+		last = time.Since(start)
+	}
+	return last / rounds
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+)
+
+func TestWriteResult_Lines(t *testing.T) {
+	timed := newHistogram()
+	for i := range int64(1000) {
+		if err := timed.RecordValue(1000 + i*1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		result  result
+		remarks []string
+		want    string
+	}{
+		{
+			"fillseq",
+			result{ops: 1_000_000, bytes: 116_000_000, elapsed: 2345 * time.Millisecond, busy: 2345 * time.Millisecond},
+			nil,
+			"fillseq      :       2.345 micros/op 426439 ops/sec 2.345 seconds 1000000 operations;   47.2 MB/s\n",
+		},
+		{
+			"readrandom",
+			result{ops: 1000, bytes: 116_000, elapsed: time.Second, busy: 2 * time.Second},
+			[]string{"(632 of 1000 found)", ""},
+			"readrandom   :    2000.000 micros/op 1000 ops/sec 1.000 seconds 1000 operations;    0.1 MB/s (632 of 1000 found)\n",
+		},
+		{
+			"waitforcompaction",
+			result{ops: 1, elapsed: 1500 * time.Millisecond, busy: 1500 * time.Millisecond},
+			nil,
+			"waitforcompaction : 1500000.000 micros/op 0 ops/sec 1.500 seconds 1 operations;\n",
+		},
+		{
+			"readseq",
+			result{},
+			[]string{"(interrupted)"},
+			"readseq      :       0.000 micros/op 0 ops/sec 0.000 seconds 0 operations; (interrupted)\n",
+		},
+		{
+			"overwrite",
+			result{ops: 10, elapsed: time.Second, busy: time.Second, latencies: timed, longest: 2 * time.Millisecond, every: 16},
+			nil,
+			"overwrite    :  100000.000 micros/op 10 ops/sec 1.000 seconds 10 operations;\n" +
+				"                 p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 micros (1 in 16 timed)\n",
+		},
+	} {
+		if c.result.latencies == nil {
+			c.result.latencies = newHistogram()
+		}
+		var b bytes.Buffer
+		writeResult(&b, c.name, &c.result, c.remarks...)
+		if b.String() != c.want {
+			t.Errorf("got\n%swant\n%s", &b, c.want)
+		}
+	}
+}
+
+func TestMicros(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0.000", 95: "0.095", 9999: "9.999", 12_345: "12.35", 123_456: "123.5", 12_345_678: "12346",
+	} {
+		if got := micros(d); got != want {
+			t.Errorf("%d ns: %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestWriteHistogram(t *testing.T) {
+	r := &result{latencies: newHistogram()}
+	for _, ns := range []int64{5, 100, 100, 127, 128, 1_000_000} {
+		if err := r.latencies.RecordValue(ns); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = `Microseconds per op:
+Count: 6  Average: 166.7753  StdDev: 372.72
+Min: 0.0050  Median: 0.1000  Max: 1000.4470
+------------------------------------------------------
+[      0.005,      0.006 )         1   16.667%   16.667% #######
+[      0.096,      0.112 )         2   33.333%   50.000% #############
+[      0.112,      0.128 )         1   16.667%   66.667% #######
+[      0.128,      0.160 )         1   16.667%   83.333% #######
+[    917.504,   1048.576 )         1   16.667%  100.000% #######
+`
+	var b bytes.Buffer
+	writeHistogram(&b, r)
+	if b.String() != want {
+		t.Errorf("got\n%swant\n%s", &b, want)
+	}
+}
+
+func TestNextLimit_FourToTheOctave(t *testing.T) {
+	n := int64(4)
+	for _, want := range []int64{5, 6, 7, 8, 10, 12, 14, 16, 20} {
+		if n = nextLimit(n); n != want {
+			t.Fatalf("got %d, want %d", n, want)
+		}
+	}
+}

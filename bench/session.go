@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/tinykv/tinykv"
+)
+
+// errInterrupted ends a session that was told to stop.
+var errInterrupted = errors.New("interrupted")
+
+// session is one run of the program: a directory, the store in it, and the benchmarks in turn.
+type session struct {
+	config   *config
+	out      io.Writer // results
+	progress *progress
+	pool     []byte // values are cut from it
+
+	temporary string // directory to remove at the end, or empty
+	dir       string // of the store
+	db        *tinykv.DB
+	empty     bool   // nothing was written to the store yet
+	streams   uint64 // random streams that threads were given so far
+}
+
+func newSession(c *config, stdout, stderr io.Writer) *session {
+	return &session{
+		config:   c,
+		out:      stdout,
+		progress: newProgress(stderr, c),
+		pool:     newValuePool(c.valueSize, c.compressionRatio, c.seed),
+	}
+}
+
+// run does what the command line asks for.
+func (s *session) run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.end()) }()
+	if err := s.begin(); err != nil {
+		return err
+	}
+	writeHeader(s.out, s.config, s.dir)
+	if s.config.machine {
+		if err := writeMachine(ctx, s.out, s.dir); err != nil {
+			return fmt.Errorf("measure the machine: %w", err)
+		}
+	}
+	fmt.Fprintln(s.out, rule)
+	for i := range s.config.benchmarks {
+		if ctx.Err() != nil {
+			return s.interrupted(s.config.benchmarks[i:])
+		}
+		if err := s.benchmark(ctx, &s.config.benchmarks[i]); err != nil {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return s.interrupted(nil)
+	}
+	return nil
+}
+
+// begin finds a directory and opens the store.
+func (s *session) begin() error {
+	if s.dir = s.config.db; s.dir == "" {
+		var err error
+		if s.temporary, err = os.MkdirTemp("", "tinykv-bench-"); err != nil {
+			return err
+		}
+		s.dir = filepath.Join(s.temporary, "db")
+	}
+	if !s.config.useExistingDB {
+		if err := checkUnused(s.dir); err != nil {
+			return err
+		}
+	}
+	return s.open()
+}
+
+// checkUnused returns an error for a directory with anything in it: a benchmark removes the store
+// that it finds, and what is removed must be its own.
+func checkUnused(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s is not empty: use what is there with -use_existing_db, or remove it first", dir)
+}
+
+func (s *session) open() error {
+	db, err := tinykv.Open(s.dir, s.config.options())
+	if errors.Is(err, tinykv.ErrInvalidOption) {
+		return usagef("%s", inFlags(err.Error()))
+	}
+	if err != nil {
+		return err
+	}
+	s.db, s.empty = db, !s.config.useExistingDB
+	return nil
+}
+
+// end closes the store, and removes it unless it is to be kept.
+func (s *session) end() error {
+	var err error
+	if s.db != nil {
+		err = s.db.Close()
+	}
+	if s.temporary != "" {
+		err = errors.Join(err, os.RemoveAll(s.temporary))
+	}
+	return err
+}
+
+// renew replaces the store by an empty one. It is called only for a store that this session made.
+func (s *session) renew() error {
+	if s.empty {
+		return nil
+	}
+	if err := s.db.Close(); err != nil {
+		return err
+	}
+	s.db = nil
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.Remove(filepath.Join(s.dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return s.open()
+}
+
+// benchmark runs one and prints what it measured.
+func (s *session) benchmark(ctx context.Context, b *benchmark) error {
+	if b.print != nil {
+		b.print(s)
+		return nil
+	}
+	if b.fresh && s.config.useExistingDB {
+		fmt.Fprintf(s.out, "%-12s : skipped (-use_existing_db)\n", b.name)
+		return nil
+	}
+	if b.fresh {
+		if err := s.renew(); err != nil {
+			return fmt.Errorf("%s: empty the store: %w", b.name, err)
+		}
+	}
+	s.empty = false
+	r, err := s.measure(ctx, b)
+	if err != nil {
+		return fmt.Errorf("%s: after %d operations: %w", b.name, r.ops, err)
+	}
+	stopped := ""
+	if ctx.Err() != nil && r.ops < r.wanted {
+		stopped = fmt.Sprintf("(interrupted, %d operations were asked for)", r.wanted)
+	}
+	writeResult(s.out, b.name, r, b.remarks(r), stopped)
+	if s.config.histogram {
+		writeHistogram(s.out, r)
+	}
+	return nil
+}
+
+// interrupted says what was not done.
+func (s *session) interrupted(left []benchmark) error {
+	if len(left) > 0 {
+		fmt.Fprint(s.out, "not run:")
+		for _, b := range left {
+			fmt.Fprint(s.out, " ", b.name)
+		}
+		fmt.Fprintln(s.out)
+	}
+	return errInterrupted
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// bench runs the program, expects an exit code, and returns stdout and stderr.
+func bench(t *testing.T, code int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	return benchUntil(t, t.Context(), code, args...)
+}
+
+func benchUntil(t *testing.T, ctx context.Context, code int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	temporary := t.TempDir() // where a store would be left behind
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		t.Setenv(name, temporary)
+	}
+	var out, errs bytes.Buffer
+	if got := run(ctx, args, &out, &errs); got != code {
+		t.Fatalf("%v: exit code %d, want %d; stderr:\n%s", args, got, code, &errs)
+	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	return out.String(), errs.String()
+}
+
+var (
+	resultLine = regexp.MustCompile(`^[a-z]+ *: .*(operations;|skipped)`)
+	timeText   = regexp.MustCompile(`[0-9]+\.[0-9]+ micros/op [0-9]+ ops/sec [0-9]+\.[0-9]+ seconds|[0-9.]+ MB/s`)
+)
+
+// resultLines returns the first lines of results without what differs from run to run.
+func resultLines(stdout string) []string {
+	var lines []string
+	for line := range strings.Lines(stdout) {
+		if resultLine.MatchString(line) {
+			lines = append(lines, strings.Join(strings.Fields(timeText.ReplaceAllString(line, "")), " "))
+		}
+	}
+	return lines
+}
+
+func TestRun_AllBenchmarks(t *testing.T) {
+	stdout, stderr := bench(t, exitDone, "-num=2000", "-machine=false", "-histogram", "-benchmarks="+
+		"fillseq,readrandom,readmissing,fillsync,fillbatch,readseq,readreverse,seekrandom,"+
+		"fillrandom,overwrite,waitforcompaction,readrandom,deleterandom,stats")
+	want := []string{
+		"fillseq : 2000 operations;",
+		"readrandom : 2000 operations; (2000 of 2000 found)",
+		"readmissing : 2000 operations; (0 of 2000 found)",
+		"fillsync : 2 operations; (2 ops)",
+		"fillbatch : 2000 operations;",
+		"readseq : 2000 operations;",
+		"readreverse : 2000 operations;",
+		"seekrandom : 2000 operations; (2000 of 2000 found)",
+		"fillrandom : 2000 operations;",
+		"overwrite : 2000 operations;",
+		"waitforcompaction : 1 operations;",
+		"readrandom : 2000 operations; (1742 of 2000 found)", // about 1 - 1/e²
+		"deleterandom : 2000 operations;",
+	}
+	if got := resultLines(stdout); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for _, part := range []string{
+		"Keys:       16 bytes each\n", "RawSize:    0.2 MB (estimated)\n", "compression none", rule,
+		"level  tables", "process: Go runtime", "p99.9", "Microseconds per op:",
+	} {
+		if !strings.Contains(stdout, part) {
+			t.Errorf("no %q in\n%s", part, stdout)
+		}
+	}
+	if stderr != "" {
+		t.Errorf("stderr: %s", stderr)
+	}
+}
+
+func TestRun_ThreadsBatchesAndOtherSizes(t *testing.T) {
+	stdout, _ := bench(t, exitDone, "-num=500", "-reads=100", "-threads=2", "-batch_size=7", "-key_size=4",
+		"-value_size=0", "-bloom_bits=0", "-reuse_iterator", "-sync", "-write_buffer_size=65536",
+		"-benchmarks=fillseq,deleterandom,fillbatch,readrandom,readmissing,readseq,seekrandom,waitforcompaction")
+	want := []string{
+		"fillseq : 1000 operations;",
+		"deleterandom : 1000 operations;",
+		"fillbatch : 1000 operations;",
+		"readrandom : 200 operations; (200 of 200 found)",
+		"readmissing : 200 operations; (0 of 200 found)",
+		"readseq : 200 operations;",
+		"seekrandom : 200 operations; (200 of 200 found)",
+		"waitforcompaction : 1 operations;",
+	}
+	if got := resultLines(stdout); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestRun_DirectoryGivenIsKeptAndUsedAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	bench(t, exitDone, "-db="+dir, "-num=300", "-benchmarks=fillrandom,fillseq")
+	stdout, _ := bench(t, exitDone, "-db="+dir, "-num=300", "-use_existing_db", "-benchmarks=fillseq,readseq")
+	want := []string{"fillseq : skipped (-use_existing_db)", "readseq : 300 operations;"}
+	if got := resultLines(stdout); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	_, stderr := bench(t, exitFailed, "-db="+dir, "-benchmarks=fillseq")
+	if !strings.Contains(stderr, "is not empty: use what is there with -use_existing_db") {
+		t.Errorf("stderr: %s", stderr)
+	}
+}
+
+func TestRun_FailuresOfTheFileSystemExitWithFailure(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bench(t, exitFailed, "-db="+file)
+	bench(t, exitFailed, "-db="+filepath.Join(file, "below"))
+	bench(t, exitFailed, "-db="+filepath.Join(t.TempDir(), "nothing"), "-use_existing_db")
+}
+
+// stopAt cancels a context as soon as something is written that contains a text.
+type stopAt struct {
+	text   string
+	cancel func()
+	bytes.Buffer
+}
+
+func (s *stopAt) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), s.text) {
+		s.cancel()
+	}
+	return s.Buffer.Write(p)
+}
+
+func TestRun_InterruptedSaysWhatWasDone(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &stopAt{text: "2000 operations;", cancel: cancel}
+	dir := t.TempDir()
+	code := run(ctx, []string{"-num=2000", "-db=" + dir, "-benchmarks=fillseq,readseq,stats"}, out, &bytes.Buffer{})
+	if code != exitInterrupted || !strings.HasSuffix(out.String(), "not run: readseq stats\n") {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	bench(t, exitDone, "-num=2000", "-db="+dir, "-use_existing_db", "-benchmarks=readseq") // it was closed
+
+	benchUntil(t, ctx, exitInterrupted, "-num=2000")
+}
+
+func TestSession_InterruptedBenchmarkEndsEarly(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c, err := parseFlags([]string{"-benchmarks=fillseq,waitforcompaction", "-num=1000000", "-db=" + t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	s := newSession(c, &out, &bytes.Buffer{})
+	if err := s.begin(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range c.benchmarks {
+		if err := s.benchmark(ctx, &c.benchmarks[i]); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := s.end(); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(out.String(), "interrupted, 1000000 operations were asked for"); n != 1 {
+		t.Errorf("%d:\n%s", n, &out)
+	}
+}
+
+func TestResidentText(t *testing.T) {
+	const status = "Name:\tbench\nVmRSS:\t    2048 kB\nRssAnon:\t    1024 kB\nRssFile:\tgarbage\n"
+	if got, want := residentText([]byte(status)), ", VmRSS 2.0 MB, RssAnon 1.0 MB"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestCPUModel(t *testing.T) {
+	const info = "processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\nprocessor\t: 1\nmodel name\t: Another\n"
+	if got := cpuModel([]byte(info)); got != "Some CPU @ 2 GHz" {
+		t.Errorf("%q", got)
+	}
+	if got := cpuModel([]byte("Processor\t: ARM\n")); got != "" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestWriteMachine_MeasuresAndLeavesNoFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second or two")
+	}
+	dir := t.TempDir()
+	var out bytes.Buffer
+	if err := writeMachine(t.Context(), &out, dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range probes() {
+		if !strings.Contains(out.String(), fmt.Sprintf("Limit:      %s: ", p.name)) {
+			t.Errorf("no %s in\n%s", p.name, &out)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}

@@ -1,0 +1,288 @@
+package tinykv
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/tinykv/tinykv/internal/batchrepr"
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/memtable"
+	"github.com/tinykv/tinykv/sstable"
+)
+
+// Commits happen in groups, one group at a time. The writer that finds nobody at it leads: it takes
+// along whoever waits, writes the whole group to the log, syncs if anyone asked, inserts into the
+// memtable, publishes the sequence number, and wakes the others. Who came meanwhile waits for the
+// next group, whose leader is the first of them. So a lone writer hands nothing to anybody, and
+// many writers that sync share one sync.
+//
+// Order that correctness leans on:
+//
+//  1. Sequence numbers are given out in the order of the log, without a gap.
+//  2. A write is in the log before it is in the memtable, so what can be read can be recovered, at
+//     least after a crash of the process alone.
+//  3. Sequence numbers are published after the memtable has the whole group, so that a reader sees
+//     all of a batch or none.
+//  4. A writer returns after that, so that it, and whoever it tells, reads what it wrote.
+
+// maxGroupNeed bounds what a leader takes along, so that it does not keep the first ones waiting.
+const maxGroupNeed = 1 << 20
+
+// maxKeptRecord is how much memory is kept for the next log record.
+const maxKeptRecord = 1 << 20
+
+// write is what one writer wants: a batch, or a single operation, or to run alone.
+type write struct {
+	batch *Batch // nil for a single operation
+
+	kind     key.Kind
+	user     []byte
+	value    []byte
+	waitSync bool
+
+	// exclusive runs as the leader of a group of its own instead of writing anything.
+	exclusive func() error
+}
+
+// ops returns how many operations a write has.
+func (w *write) ops() int {
+	if w.batch != nil {
+		return w.batch.Len()
+	}
+	return 1
+}
+
+// payloadLen returns an upper bound of the bytes of the log record.
+func (w *write) payloadLen() int {
+	if w.batch != nil {
+		return w.batch.Size()
+	}
+	return batchrepr.HeaderLen + batchrepr.OpLen(w.user, w.value)
+}
+
+// need returns the room in a memtable that is certain to suffice.
+func (w *write) need() int64 { return memtable.Need(w.ops(), int64(w.payloadLen())) }
+
+// firstKey returns the stored key of the first operation, in new memory.
+func (w *write) firstKey() []byte {
+	if w.batch == nil {
+		return key.AppendStored(nil, 0, w.user)
+	}
+	for op := range w.batch.ops() {
+		return append([]byte(nil), op.Stored...)
+	}
+	return nil
+}
+
+// commit makes a write take effect.
+func (db *DB) commit(w *write) error {
+	if db.queue.tryLead() {
+		return db.lead(w)
+	}
+	r := requests.Get().(*request)
+	r.write = *w
+	lead := db.queue.join(r)
+	err := r.err
+	if lead {
+		err = db.lead(&r.write)
+	}
+	r.write, r.err, r.lead, r.next = write{}, nil, false, nil
+	requests.Put(r)
+	return err
+}
+
+// exclusively runs fn while no commit is under way, after all that came before.
+func (db *DB) exclusively(fn func() error) error { return db.commit(&write{exclusive: fn}) }
+
+// lead commits a write and those that wait, and hands the lead on.
+func (db *DB) lead(own *write) error {
+	var err error
+	if own.exclusive != nil {
+		err = own.exclusive()
+		db.queue.leave()
+		db.settle()
+		return err
+	}
+	group := db.queue.take(min(maxGroupNeed, db.largeNeed) - own.need())
+	err = db.commitGroup(own, group)
+	for r := group; r != nil; {
+		next := r.next // r belongs to its writer again once it is woken
+		r.err = err
+		r.wake <- struct{}{}
+		r = next
+	}
+	db.queue.leave()
+	db.settle()
+	return err
+}
+
+// commitGroup commits own and the requests chained to group.
+func (db *DB) commitGroup(own *write, group *request) error {
+	if err := db.writable(); err != nil {
+		return err
+	}
+	records, payload, need, waitSync := 1, int64(own.payloadLen()), own.need(), own.waitSync
+	for r := group; r != nil; r = r.next {
+		records++
+		payload += int64(r.payloadLen())
+		need += r.need()
+		waitSync = waitSync || r.waitSync
+	}
+	db.throttle.pace(payload)
+	if !db.active.table.Fits(need) {
+		if err := db.rotate(own.firstKey()); err != nil {
+			return err
+		}
+	}
+	if err := db.log.Reserve(records, payload); err != nil {
+		return db.logFailure(err)
+	}
+	seq := key.SeqNum(db.visible.Load()) + 1
+	next := db.appendRecord(own, seq)
+	for r := group; r != nil; r = r.next {
+		next = db.appendRecord(&r.write, next)
+	}
+	if err := db.log.Flush(waitSync); err != nil {
+		return db.logFailure(err)
+	}
+	seq = db.apply(own, seq)
+	for r := group; r != nil; r = r.next {
+		seq = db.apply(&r.write, seq)
+	}
+	db.visible.Store(uint64(seq - 1))
+	db.prepareAhead()
+	if !waitSync {
+		db.syncer.arm()
+	}
+	return nil
+}
+
+// appendRecord appends a write to the log and returns the sequence number after its own.
+func (db *DB) appendRecord(w *write, seq key.SeqNum) key.SeqNum {
+	next := seq + key.SeqNum(w.ops())
+	if w.batch != nil {
+		if w.batch.count > 0 {
+			batchrepr.SetHeader(w.batch.repr, seq, w.batch.count)
+			db.log.Append(w.batch.repr, uint64(next-1))
+		}
+		return next
+	}
+	db.record = batchrepr.AppendHeader(db.record[:0], seq, 1)
+	db.record = batchrepr.AppendOp(db.record, w.kind, 0, w.user, w.value)
+	db.log.Append(db.record, uint64(next-1))
+	if cap(db.record) > maxKeptRecord {
+		db.record = nil
+	}
+	return next
+}
+
+// apply inserts a write into the memtable and returns the sequence number after its own.
+func (db *DB) apply(w *write, seq key.SeqNum) key.SeqNum {
+	if w.batch != nil {
+		for op := range w.batch.ops() {
+			insert(db.active.table, op, seq)
+			seq++
+		}
+		return seq
+	}
+	db.stored = key.AppendStored(db.stored[:0], 0, w.user)
+	insert(db.active.table, batchrepr.Op{Kind: w.kind, Stored: db.stored, Value: w.value}, seq)
+	return seq + 1
+}
+
+func insert(t *memtable.Table, op batchrepr.Op, seq key.SeqNum) {
+	t.Insert(op.Stored, sstable.Hash(op.Stored), key.MakeTrailer(seq, op.Kind), op.Value)
+}
+
+// commitQueue lets one writer lead at a time and the others wait in order.
+type commitQueue struct {
+	// state is queueIdle, queueLed, or queueWaited when others may wait for the leader. It goes from
+	// queueWaited to queueIdle only under mu.
+	state atomic.Int32
+
+	mu          sync.Mutex
+	first, last *request // guarded by mu; those who wait
+}
+
+const (
+	queueIdle int32 = iota
+	queueLed
+	queueWaited
+)
+
+// request is a writer that waits.
+type request struct {
+	write
+	next *request
+
+	wake chan struct{}
+	err  error // set before wake, unless lead is
+	lead bool  // the writer is to lead the next group
+}
+
+var requests = sync.Pool{New: func() any { return &request{wake: make(chan struct{}, 1)} }}
+
+// tryLead makes the caller the leader if there is none.
+func (q *commitQueue) tryLead() bool { return q.state.CompareAndSwap(queueIdle, queueLed) }
+
+// join waits until the request is committed, or until it is its turn to lead, which it reports.
+func (q *commitQueue) join(r *request) (lead bool) {
+	q.mu.Lock()
+	for q.state.Load() != queueWaited {
+		if q.tryLead() {
+			q.mu.Unlock()
+			return true
+		}
+		q.state.CompareAndSwap(queueLed, queueWaited)
+	}
+	if q.first == nil {
+		q.first = r
+	} else {
+		q.last.next = r
+	}
+	q.last = r
+	q.mu.Unlock()
+	<-r.wake
+	return r.lead
+}
+
+// take gives the leader those who wait, as a chain in order, as long as they have room and none of
+// them must run alone.
+func (q *commitQueue) take(room int64) *request {
+	if q.state.Load() != queueWaited {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var last *request
+	for r := q.first; r != nil && r.exclusive == nil; r = r.next {
+		if room -= r.need(); room < 0 {
+			break
+		}
+		last = r
+	}
+	if last == nil {
+		return nil
+	}
+	group := q.first
+	q.first, last.next = last.next, nil
+	return group
+}
+
+// leave ends the lead and wakes the one who takes over, if anyone waits.
+func (q *commitQueue) leave() {
+	if q.state.CompareAndSwap(queueLed, queueIdle) {
+		return
+	}
+	q.mu.Lock()
+	r := q.first
+	if r == nil {
+		q.state.Store(queueIdle)
+		q.mu.Unlock()
+		return
+	}
+	q.first, r.next = r.next, nil
+	q.mu.Unlock()
+	r.lead = true
+	r.wake <- struct{}{}
+}

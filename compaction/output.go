@@ -1,0 +1,135 @@
+package compaction
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/sstable"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// Files makes the files that outputs go to.
+type Files interface {
+	// Create makes a new table file and says its number, its random id and its path.
+	Create() (num manifest.FileNum, id uint64, path string, file vfs.File, err error)
+
+	// Remove deletes a file that Create made and that nothing refers to.
+	Remove(path string) error
+}
+
+// TableOptions say how to make output tables.
+type TableOptions struct {
+	BlockSize  int // bytes
+	BitsPerKey int // of the filter; not positive for none
+}
+
+// Outputs makes tables out of entries that come in order: a flush or a compaction writes through it.
+// Either Finish or Abort must be called at the end. It is for one goroutine.
+type Outputs struct {
+	files Files
+	opts  TableOptions
+
+	current *output
+	done    []*output
+}
+
+// output is a table being made, or made.
+type output struct {
+	table  *manifest.Table
+	path   string
+	file   vfs.File // nil once closed
+	writer *sstable.Writer
+}
+
+// NewOutputs returns Outputs without a table yet.
+func NewOutputs(files Files, opts TableOptions) *Outputs { return &Outputs{files: files, opts: opts} }
+
+// Add appends an entry to the table in the making, beginning one if there is none.
+func (o *Outputs) Add(stored []byte, trailer key.Trailer, value []byte) error {
+	if o.current == nil {
+		if err := o.begin(); err != nil {
+			return err
+		}
+	}
+	return o.current.writer.Add(stored, trailer, value)
+}
+
+func (o *Outputs) begin() error {
+	num, id, path, file, err := o.files.Create()
+	if err != nil {
+		return fmt.Errorf("new table: %w", err)
+	}
+	o.current = &output{
+		table:  &manifest.Table{Num: num, ID: id},
+		path:   path,
+		file:   file,
+		writer: sstable.NewWriter(file, sstable.WriterOptions{ID: id, BlockSize: o.opts.BlockSize, BitsPerKey: o.opts.BitsPerKey}),
+	}
+	return nil
+}
+
+// Size returns about how long the table in the making is in bytes; 0 when there is none.
+func (o *Outputs) Size() int64 {
+	if o.current == nil {
+		return 0
+	}
+	return o.current.writer.SizeEstimate()
+}
+
+// Cut ends the table in the making, if there is one, and syncs it.
+func (o *Outputs) Cut() error {
+	if o.current == nil {
+		return nil
+	}
+	c := o.current
+	props, size, err := c.writer.Finish()
+	if err == nil {
+		err = c.file.Sync()
+	}
+	if err != nil {
+		return fmt.Errorf("write table %s: %w", c.path, err)
+	}
+	file := c.file
+	c.file, c.writer = nil, nil
+	o.current, o.done = nil, append(o.done, c)
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("close table %s: %w", c.path, err)
+	}
+	c.table.Size = size
+	c.table.Smallest, c.table.Largest = props.Smallest, props.Largest
+	c.table.SmallestSeq, c.table.LargestSeq = props.SmallestSeq, props.LargestSeq
+	c.table.Entries, c.table.Deletes, c.table.Shadowed = props.Entries, props.Deletes, props.Shadowed
+	c.table.DataBytes = props.KeyBytes + props.ValueBytes
+	return nil
+}
+
+// Finish ends the last table and returns all of them. Their contents are durable, their names are
+// not until the directory is synced.
+func (o *Outputs) Finish() ([]*manifest.Table, error) {
+	if err := o.Cut(); err != nil {
+		return nil, err
+	}
+	tables := make([]*manifest.Table, len(o.done))
+	for i, d := range o.done {
+		tables[i] = d.table
+	}
+	return tables, nil
+}
+
+// Abort removes everything that was made. It may follow a Finish whose tables are not wanted.
+func (o *Outputs) Abort() error {
+	var err error
+	if o.current != nil {
+		o.done, o.current = append(o.done, o.current), nil
+	}
+	for _, d := range o.done {
+		if d.file != nil {
+			err = errors.Join(err, d.file.Close())
+		}
+		err = errors.Join(err, o.files.Remove(d.path))
+	}
+	o.done = nil
+	return err
+}

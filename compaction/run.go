@@ -1,0 +1,190 @@
+package compaction
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/tinykv/tinykv/internal/iterator"
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/manifest"
+)
+
+// entriesPerCheck is how many entries are merged between two looks at the context.
+const entriesPerCheck = 1024
+
+// Job is all that Run needs beside the plan.
+type Job struct {
+	Plan    *Plan
+	Version *manifest.Version // that the plan was made for
+	Options Options
+
+	// Snapshots are the sequence numbers at which readers may see the store, beside its newest
+	// state, in ascending order.
+	Snapshots []key.SeqNum
+
+	// Open returns an iterator over an input table, made for reading it once from start to end.
+	Open func(*manifest.Table) (iterator.Iterator, error)
+
+	// Outputs takes the merged entries.
+	Outputs *Outputs
+}
+
+// Stats say what a compaction did.
+type Stats struct {
+	EntriesIn, EntriesOut uint64
+	BytesIn, BytesOut     int64 // of table files
+}
+
+// Flush writes the entries of a memtable, less those that no reader can see any more, to tables of
+// level 0. They are durable but for their names. On failure, and when ctx ends, it removes what it
+// made.
+func Flush(ctx context.Context, in iterator.Iterator, snapshots []key.SeqNum, outputs *Outputs) ([]*manifest.Table, error) {
+	tables, err := flush(ctx, in, newShadowing(snapshots), outputs)
+	if err != nil {
+		_ = outputs.Abort() // the first failure is the one to tell; a file left over is removed at the next opening
+		return nil, err
+	}
+	return tables, nil
+}
+
+func flush(ctx context.Context, in iterator.Iterator, rule *survival, outputs *Outputs) ([]*manifest.Table, error) {
+	n := 0
+	for kv := in.First(); kv != nil; kv = in.Next() {
+		if n++; n%entriesPerCheck == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if !rule.keep(kv.Stored, kv.Trailer) {
+			continue
+		}
+		if err := outputs.Add(kv.Stored, kv.Trailer, kv.Value); err != nil {
+			return nil, err
+		}
+	}
+	if err := in.Err(); err != nil {
+		return nil, err
+	}
+	return outputs.Finish()
+}
+
+// Run merges the inputs of a plan and returns the tables that replace them, durable but for their
+// names. On failure, and when ctx ends, it removes what it made.
+func Run(ctx context.Context, job *Job) ([]*manifest.Table, Stats, error) {
+	stats := Stats{BytesIn: job.Plan.InputBytes()}
+	tables, err := run(ctx, job, &stats)
+	if err != nil {
+		_ = job.Outputs.Abort() // the first failure is the one to tell; a file left over is removed at the next opening
+		return nil, Stats{}, err
+	}
+	stats.BytesOut = totalBytes(tables)
+	return tables, stats, nil
+}
+
+func run(ctx context.Context, job *Job, stats *Stats) (_ []*manifest.Table, err error) {
+	in, err := job.inputs()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if cerr := in.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	rule := newSurvival(job.Snapshots, job.deeper())
+	cut := cutter{grandparents: job.Plan.Grandparents, opts: job.Options}
+	for kv := in.First(); kv != nil; kv = in.Next() {
+		if stats.EntriesIn++; stats.EntriesIn%entriesPerCheck == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if !rule.keep(kv.Stored, kv.Trailer) {
+			continue
+		}
+		stats.EntriesOut++
+		if cut.before(kv.Stored, job.Outputs.Size()) {
+			if err := job.Outputs.Cut(); err != nil {
+				return nil, err
+			}
+		}
+		if err := job.Outputs.Add(kv.Stored, kv.Trailer, kv.Value); err != nil {
+			return nil, err
+		}
+	}
+	if err := in.Err(); err != nil {
+		return nil, err
+	}
+	return job.Outputs.Finish()
+}
+
+// inputs returns an iterator over all input tables. Tables of one sorted level follow each other;
+// those of level 0 are merged.
+func (job *Job) inputs() (iterator.Iterator, error) {
+	var sources []iterator.Iterator
+	if job.Plan.Start == 0 {
+		for _, t := range job.Plan.Upper {
+			sources = append(sources, job.runOf([]*manifest.Table{t}))
+		}
+	} else {
+		sources = append(sources, job.runOf(job.Plan.Upper))
+	}
+	if len(job.Plan.Lower) > 0 {
+		sources = append(sources, job.runOf(job.Plan.Lower))
+	}
+	return iterator.Merge(sources...), nil
+}
+
+func (job *Job) runOf(tables []*manifest.Table) iterator.Iterator {
+	return iterator.NewRun(&tableRun{tables: tables, open: job.Open})
+}
+
+// tableRun lets iterator.Run walk over tables.
+type tableRun struct {
+	tables []*manifest.Table
+	open   func(*manifest.Table) (iterator.Iterator, error)
+}
+
+func (r *tableRun) Len() int { return len(r.tables) }
+
+func (r *tableRun) Largest(i int) key.Internal { return r.tables[i].Largest }
+
+func (r *tableRun) Open(i int) (iterator.Iterator, error) { return r.open(r.tables[i]) }
+
+// deeper returns the tables below the outputs that overlap the inputs, level by level.
+func (job *Job) deeper() [][]*manifest.Table {
+	lower, upper := bounds(job.Plan.Inputs())
+	var levels [][]*manifest.Table
+	for level := job.Plan.Output + 1; level <= bottom; level++ {
+		if tables := job.Version.Overlaps(level, lower, upper); len(tables) > 0 {
+			levels = append(levels, tables)
+		}
+	}
+	return levels
+}
+
+// cutter decides where one output table ends and the next begins: at a certain size, or earlier
+// when the table overlaps too much of the level below it; never between entries of one key.
+type cutter struct {
+	grandparents []*manifest.Table
+	opts         Options
+	overlapped   int64 // bytes of grandparents passed by the current table
+	last         []byte
+}
+
+func (c *cutter) before(stored []byte, size int64) bool {
+	if size > 0 && bytes.Equal(stored, c.last) {
+		return false
+	}
+	c.last = append(c.last[:0], stored...)
+	for len(c.grandparents) > 0 && bytes.Compare(c.grandparents[0].Largest.Stored, stored) < 0 {
+		if size > 0 {
+			c.overlapped += c.grandparents[0].Size
+		}
+		c.grandparents = c.grandparents[1:]
+	}
+	if size == 0 {
+		return false
+	}
+	if size < c.opts.TableBytes && c.overlapped <= maxGrandparentTables*c.opts.TableBytes {
+		return false
+	}
+	c.overlapped = 0
+	return true
+}

@@ -1,0 +1,364 @@
+package tinykv_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/enginetest"
+	"github.com/tinykv/tinykv/vfs"
+	"github.com/tinykv/tinykv/vfs/simfs"
+)
+
+// Promise 2 of docs/GUARANTEES.md: whatever happens to the bytes of the files, an answer is right or
+// it is an error that matches ErrCorrupt.
+
+// keptStore is the files of a store that is not open, and what is in it.
+type keptStore struct {
+	fs     *simfs.FS
+	states []*enginetest.Model // the last is what is there
+}
+
+func (s *keptStore) last() int { return len(s.states) - 1 }
+
+// keepStore runs a small life of a store: tables in two levels, a log with synced and unsynced
+// records. end says how it ends: nil closes it.
+func keepStore(t *testing.T, end func(r *crashRun)) *keptStore {
+	t.Helper()
+	r := newCrashRun(t, 1)
+	r.open()
+	r.puts(12, 100)
+	r.compact()
+	r.puts(6, 100)
+	r.flush()
+	r.puts(3, 60)
+	r.puts(2, 60, tinykv.Sync)
+	r.puts(3, 60)
+	end(r)
+	return &keptStore{fs: r.fs, states: r.states}
+}
+
+func closeInOrder(r *crashRun) { r.close() }
+
+func killed(r *crashRun) { r.fs = r.fs.Image(simfs.KillProcess, 1) }
+
+func powerCut(r *crashRun) { r.fs = r.fs.Image(simfs.KeepAll, 1) }
+
+// files returns the names and contents of the files of the store.
+func (s *keptStore) files(t *testing.T) map[string][]byte {
+	t.Helper()
+	names, err := s.fs.List(crashDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for _, name := range names {
+		if name != "LOCK" {
+			files[name] = readFile(t, s.fs, filepath.Join(crashDir, name))
+		}
+	}
+	return files
+}
+
+func readFile(t *testing.T, fsys vfs.FS, name string) []byte {
+	t.Helper()
+	f, err := fsys.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := make([]byte, size)
+	if n, err := f.ReadAt(data, 0); n < len(data) {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func writeFile(t *testing.T, fsys vfs.FS, name string, data []byte) {
+	t.Helper()
+	if err := fsys.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	f, err := fsys.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// damaged opens the store with one file replaced, and returns the number of the state that it has,
+// or the error that it reports.
+func (s *keptStore) damaged(t *testing.T, name string, data []byte) (int, error) {
+	t.Helper()
+	image := s.fs.Image(simfs.KillProcess, 1)
+	writeFile(t, image, filepath.Join(crashDir, name), data)
+	return s.read(t, image)
+}
+
+// read opens a store and reads all of it in three ways, which must agree.
+func (s *keptStore) read(t *testing.T, image *simfs.FS) (int, error) {
+	t.Helper()
+	db, err := tinykv.Open(crashDir, optionsOn(image, 1))
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	got, err := enginetest.Collect(db.Scan(tinykv.All()))
+	if err != nil {
+		return 0, err
+	}
+	back, err := enginetest.Collect(db.Scan(tinykv.All(), tinykv.Reverse))
+	if err != nil {
+		return 0, err
+	}
+	if slices.Reverse(back); !slices.Equal(got, back) {
+		t.Fatalf("%d entries forward, %d backward", len(got), len(back))
+	}
+	for _, e := range s.states[s.last()].Entries(tinykv.All()) {
+		v, err := db.Get([]byte(e.Key))
+		if err != nil && !errors.Is(err, tinykv.ErrNotFound) {
+			return 0, err
+		}
+		if i := slices.IndexFunc(got, func(g enginetest.Entry) bool { return g.Key == e.Key }); (err == nil) != (i >= 0) || err == nil && got[i].Value != string(v) {
+			t.Fatalf("Get(%q) = %q, %v: not what a scan says", e.Key, v, err)
+		}
+	}
+	for n := range slices.Backward(s.states) {
+		if slices.Equal(got, s.states[n].Entries(tinykv.All())) {
+			return n, nil
+		}
+	}
+	t.Fatalf("%d entries are no state that the store had", len(got))
+	return 0, nil
+}
+
+// interesting tells which bytes to damage: all that are in use, and some of the zeros behind.
+func interesting(data []byte) []int {
+	used := len(bytes.TrimRight(data, "\x00"))
+	var offsets []int
+	for off := range data {
+		if off < used+64 || off%997 == 0 || off == len(data)-1 {
+			offsets = append(offsets, off)
+		}
+	}
+	return offsets
+}
+
+var keptStores = []struct {
+	name string
+	end  func(r *crashRun)
+
+	// mayLose is how many of the last commits damage may take unnoticed. What nothing vouches for
+	// looks like the end of the log: the last record after the death of the process, and after a
+	// power cut all that follow the last sync.
+	mayLose int
+}{
+	{"closed in order", closeInOrder, 0},
+	{"process killed", killed, 1},
+	{"power cut", powerCut, 4},
+}
+
+func TestDamage_AnyFlippedBitIsReportedOrHarmless(t *testing.T) {
+	for _, kept := range keptStores {
+		t.Run(kept.name, func(t *testing.T) {
+			t.Parallel()
+			s := keepStore(t, kept.end)
+			reported, harmless, lost := 0, 0, 0
+			for name, data := range s.files(t) {
+				for _, off := range interesting(data) {
+					flipped := bytes.Clone(data)
+					flipped[off] ^= 1 << (off % 8)
+					n, err := s.damaged(t, name, flipped)
+					switch {
+					case errors.Is(err, tinykv.ErrCorrupt):
+						reported++
+						checkReport(t, err, name)
+					case err != nil:
+						t.Fatalf("%s, byte %d: %v", name, off, err)
+					case n == s.last():
+						harmless++
+					case n >= s.last()-kept.mayLose && strings.HasSuffix(name, ".wal"):
+						lost++
+					default:
+						t.Fatalf("%s, byte %d: recovered %d of %d commits without a word", name, off, n, s.last())
+					}
+				}
+			}
+			t.Logf("%d flips reported, %d harmless, %d took unvouched commits", reported, harmless, lost)
+			if kept.mayLose == 0 && lost > 0 || reported == 0 {
+				t.Error("damage is not reported")
+			}
+		})
+	}
+}
+
+// checkReport sees that an error says where the damage is.
+func checkReport(t *testing.T, err error, name string) {
+	t.Helper()
+	var c *tinykv.CorruptionError
+	if !errors.As(err, &c) {
+		t.Fatalf("%s: %v is no CorruptionError", name, err)
+	}
+	if c.File == "" || c.What == "" || c.Offset < 0 {
+		t.Fatalf("%s: %#v does not say where", name, c)
+	}
+}
+
+func TestDamage_AnyTruncationIsReportedOrHarmless(t *testing.T) {
+	for _, kept := range keptStores {
+		t.Run(kept.name, func(t *testing.T) {
+			t.Parallel()
+			s := keepStore(t, kept.end)
+			for name, data := range s.files(t) {
+				for _, size := range interesting(data) {
+					n, err := s.damaged(t, name, data[:size])
+					switch {
+					case errors.Is(err, tinykv.ErrCorrupt):
+						checkReport(t, err, name)
+					case err != nil:
+						t.Fatalf("%s, cut to %d: %v", name, size, err)
+					case n != s.last():
+						t.Fatalf("%s, cut to %d: recovered %d of %d commits without a word", name, size, n, s.last())
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestDamage_AMissingFileIsReported(t *testing.T) {
+	for _, kept := range keptStores {
+		t.Run(kept.name, func(t *testing.T) {
+			s := keepStore(t, kept.end)
+			for name := range s.files(t) {
+				image := s.fs.Image(simfs.KillProcess, 1)
+				if err := image.Remove(filepath.Join(crashDir, name)); err != nil {
+					t.Fatal(err)
+				}
+				n, err := s.read(t, image)
+				if err == nil && n == s.last() {
+					continue // a file that was left over
+				}
+				if !errors.Is(err, tinykv.ErrCorrupt) {
+					t.Errorf("without %s: recovered %d of %d commits, %v", name, n, s.last(), err)
+				}
+			}
+		})
+	}
+}
+
+func TestDamage_SwappedFilesAreReported(t *testing.T) {
+	s := keepStore(t, killed)
+	files := s.files(t)
+	for a, dataA := range files {
+		for b, dataB := range files {
+			if filepath.Ext(a) != filepath.Ext(b) || a >= b || strings.HasSuffix(a, ".wal") {
+				continue // the names of log files mean nothing
+			}
+			image := s.fs.Image(simfs.KillProcess, 1)
+			writeFile(t, image, filepath.Join(crashDir, a), dataB)
+			writeFile(t, image, filepath.Join(crashDir, b), dataA)
+			if n, err := s.read(t, image); !errors.Is(err, tinykv.ErrCorrupt) {
+				t.Errorf("%s and %s swapped: state %d of %d, %v", a, b, n, s.last(), err)
+			}
+		}
+	}
+}
+
+// A manifest that was put back from a backup names a state that the log has left behind.
+func TestDamage_AStaleManifestIsReported(t *testing.T) {
+	r := newCrashRun(t, 1)
+	r.open()
+	r.puts(5, 100)
+	r.close()
+	stale := &keptStore{fs: r.fs.Image(simfs.KillProcess, 1), states: r.states}
+	old := stale.files(t)
+	r.open()
+	r.puts(5, 100)
+	r.flush()
+	r.puts(5, 100)
+	r.fs = r.fs.Image(simfs.KillProcess, 1)
+	s := &keptStore{fs: r.fs, states: r.states}
+	image := s.fs.Image(simfs.KillProcess, 1)
+	for name, data := range old {
+		if !strings.HasSuffix(name, ".sst") {
+			writeFile(t, image, filepath.Join(crashDir, name), data)
+		}
+	}
+	if n, err := s.read(t, image); !errors.Is(err, tinykv.ErrCorrupt) {
+		t.Errorf("state %d of %d, %v", n, s.last(), err)
+	}
+}
+
+// Damage to one block of one table leaves the other blocks readable, and an iterator gets past it.
+func TestDamage_OneBlockLeavesTheRestReadable(t *testing.T) {
+	r := newCrashRun(t, 1)
+	r.open()
+	const keys = 500
+	b := r.db.NewBatch()
+	key := func(n int) []byte { return fmt.Appendf(nil, "%05d", n) }
+	for n := range keys {
+		r.must(b.Put(key(n), bytes.Repeat([]byte{byte(n)}, 50)))
+	}
+	r.must(r.db.Apply(b))
+	r.close()
+	s := &keptStore{fs: r.fs}
+	for name, data := range s.files(t) {
+		if !strings.HasSuffix(name, ".sst") {
+			continue
+		}
+		data[5000] ^= 1
+		writeFile(t, r.fs, filepath.Join(crashDir, name), data)
+	}
+	r.open()
+	defer r.db.Close()
+	bad := 0
+	for n := range keys {
+		v, err := r.db.Get(key(n))
+		switch {
+		case errors.Is(err, tinykv.ErrCorrupt):
+			bad++
+		case err != nil || !bytes.Equal(v, bytes.Repeat([]byte{byte(n)}, 50)):
+			t.Fatalf("%s: %x, %v", key(n), v, err)
+		}
+	}
+	if bad == 0 || bad > 20 {
+		t.Errorf("%d of %d keys cannot be read, want those of a block", bad, keys)
+	}
+	it, err := r.db.NewIter(tinykv.All())
+	r.must(err)
+	defer it.Close()
+	badSeeks := 0
+	for n := range keys {
+		if !it.SeekGE(key(n)) && errors.Is(it.Err(), tinykv.ErrCorrupt) {
+			badSeeks++
+		} else if !bytes.Equal(it.Key(), key(n)) {
+			t.Fatalf("seek to %s: %s, %v", key(n), it.Key(), it.Err())
+		}
+	}
+	if badSeeks != bad {
+		t.Errorf("%d keys cannot be sought, %d not read", badSeeks, bad)
+	}
+	for ok, moves := it.First(), [](func() bool){it.Next, it.Prev}; len(moves) > 0; ok, moves = it.Last(), moves[1:] {
+		for ; ok; ok = moves[0]() {
+		}
+		if !errors.Is(it.Err(), tinykv.ErrCorrupt) {
+			t.Errorf("an iterator passes the damage without a word: %v", it.Err())
+		}
+	}
+}

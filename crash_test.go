@@ -1,0 +1,527 @@
+package tinykv_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/enginetest"
+	"github.com/tinykv/tinykv/vfs/simfs"
+)
+
+// The crash model. A workload runs on a simulated file system, with background work inline, so that
+// every run makes the same file operations in the same order. After each of them the system
+// crashes, in every way that package simfs knows; each crash leaves an image, and the image must
+// open, without a flag, to a state that the store had:
+//
+//   - a prefix of the commit order, batches whole;
+//   - with every acknowledged commit, where only the process died;
+//   - with every synced commit, where the power was cut.
+
+const crashDir = "/store"
+
+// counterKey is set by every commit to its number, so that a state tells which one it is.
+var counterKey = []byte("#")
+
+// crashRun is one run of a workload.
+type crashRun struct {
+	*testing.T
+	enginetest.Random
+	seed    uint64
+	fs      *simfs.FS
+	options tinykv.Options
+	db      *tinykv.DB
+	perKind int // images of each policy that has many, after each operation
+
+	states []*enginetest.Model // states[n]: after n commits; the last may be under way
+	acked  int                 // commits that returned nil
+	synced int                 // commits that a power cut must leave
+
+	images, operations int
+}
+
+func newCrashRun(t *testing.T, seed uint64) *crashRun {
+	r := &crashRun{T: t, Random: enginetest.NewRandom(seed), seed: seed, fs: simfs.New(), perKind: 3}
+	r.options = crashOptions(r.fs, 0)
+	r.states = []*enginetest.Model{{}}
+	return r
+}
+
+// crashOptions make a store small, and its runs equal. Openings with different numbers draw
+// different random numbers.
+func crashOptions(fsys *simfs.FS, opening int) tinykv.Options {
+	var last atomic.Uint64
+	last.Store(uint64(opening) << 32)
+	rng := enginetest.NewRandom(1)
+	o := tinykv.Options{FS: fsys, MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10}
+	return *o.With(tinykv.Internal{
+		Inline: func() bool { return rng.OneIn(4) }, ManifestGrowth: 512,
+		Random: func() uint64 { return last.Add(1) * 0x9e3779b97f4a7c15 },
+	})
+}
+
+// watch has the system crash after every operation from now on.
+func (r *crashRun) watch() {
+	r.fs.SetHook(func(op simfs.Op) {
+		r.operations++
+		for _, policy := range simfs.Policies() {
+			for label, image := range r.fs.Images(policy, r.seed+uint64(op.Index), r.perKind) {
+				r.check(image, simfs.Crash{Seed: r.seed, Op: op, Policy: policy, Label: label})
+			}
+		}
+	})
+}
+
+// check opens an image and compares what is in it with what must be.
+func (r *crashRun) check(image *simfs.FS, crash simfs.Crash) {
+	r.Helper()
+	r.images++
+	least := r.synced
+	if crash.Policy == simfs.KillProcess {
+		least = r.acked
+	}
+	db, err := tinykv.Open(crashDir, optionsOn(image, 10+r.images))
+	if err != nil {
+		r.Fatalf("%v: %v", crash, err)
+	}
+	n := r.recovered(db, least, crash)
+	if r.images%16 == 0 { // what was recovered stays, whatever comes after
+		r.checkStable(image, db, n, crash)
+		return
+	}
+	if err := db.Close(); err != nil {
+		r.Fatalf("%v: close: %v", crash, err)
+	}
+}
+
+func optionsOn(image *simfs.FS, opening int) *tinykv.Options {
+	o := crashOptions(image, opening)
+	return &o
+}
+
+// recovered returns which state the store is in.
+func (r *crashRun) recovered(db *tinykv.DB, least int, crash simfs.Crash) int {
+	r.Helper()
+	n := 0
+	v, err := db.Get(counterKey)
+	switch {
+	case err == nil:
+		n = int(binary.BigEndian.Uint32(v))
+	case !errors.Is(err, tinykv.ErrNotFound):
+		r.Fatalf("%v: %v", crash, err)
+	}
+	if n < least || n >= len(r.states) {
+		r.Fatalf("%v: recovered %d commits, want %d to %d\n%s", crash, n, least, len(r.states)-1, r.tail())
+	}
+	got, err := enginetest.Collect(db.Scan(tinykv.All()))
+	if err != nil {
+		r.Fatalf("%v: %v", crash, err)
+	}
+	if want := r.states[n].Entries(tinykv.All()); !slices.Equal(got, want) {
+		r.Fatalf("%v: %d entries after %d commits, want %d", crash, len(got), n, len(want))
+	}
+	return n
+}
+
+// checkStable writes to a recovered store, has it crash and recover once more, and close in order.
+func (r *crashRun) checkStable(image *simfs.FS, db *tinykv.DB, n int, crash simfs.Crash) {
+	r.Helper()
+	if err := db.Put([]byte("more"), []byte("written"), tinykv.Sync); err != nil {
+		r.Fatalf("%v: write after recovery: %v", crash, err)
+	}
+	want := r.states[n].Clone()
+	want.Put("more", "written")
+	again, err := tinykv.Open(crashDir, optionsOn(image.Image(simfs.DropAll, r.seed), 1))
+	if err != nil {
+		r.Fatalf("%v: second crash: %v", crash, err)
+	}
+	for _, db := range []*tinykv.DB{db, again} {
+		got, err := enginetest.Collect(db.Scan(tinykv.All()))
+		if err != nil || !slices.Equal(got, want.Entries(tinykv.All())) {
+			r.Fatalf("%v: after recovery and another crash: %d entries, %v", crash, len(got), err)
+		}
+		if err := db.Close(); err != nil {
+			r.Fatalf("%v: %v", crash, err)
+		}
+	}
+}
+
+// tail returns the last file operations.
+func (r *crashRun) tail() string {
+	trace := r.fs.Trace()
+	var b strings.Builder
+	for _, op := range trace[max(0, len(trace)-20):] {
+		fmt.Fprintln(&b, op)
+	}
+	return b.String()
+}
+
+func (r *crashRun) must(err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// The steps of workloads.
+
+func (r *crashRun) open() {
+	db, err := tinykv.Open(crashDir, &r.options)
+	r.must(err)
+	r.db = db
+}
+
+func (r *crashRun) close() {
+	r.must(r.db.Close())
+	r.synced = r.acked
+}
+
+// commit runs a write that sets the counter and makes the given changes.
+func (r *crashRun) commit(b *tinykv.Batch, opts ...tinykv.WriteOption) {
+	n := len(r.states)
+	r.must(b.Put(counterKey, binary.BigEndian.AppendUint32(nil, uint32(n))))
+	next := r.states[n-1].Clone()
+	next.Apply(b)
+	r.states = append(r.states, next)
+	r.must(r.db.Apply(b, opts...))
+	r.acknowledged(n, opts)
+}
+
+func (r *crashRun) acknowledged(n int, opts []tinykv.WriteOption) {
+	r.acked = n
+	if slices.Contains(opts, tinykv.Sync) || r.options.Durability == tinykv.DurabilitySync && len(opts) == 0 {
+		r.synced = n
+	}
+}
+
+// puts commits n batches of a few operations with values of about so many bytes.
+func (r *crashRun) puts(n, valueBytes int, opts ...tinykv.WriteOption) {
+	for range n {
+		b := r.db.NewBatch()
+		for range r.IntN(4) {
+			k := fmt.Appendf(nil, "%03d", r.IntN(60))
+			if r.OneIn(4) {
+				r.must(b.Delete(k))
+			} else {
+				r.must(b.Put(k, fmt.Appendf(nil, "%0*d", 1+r.IntN(2*valueBytes), r.Uint32())))
+			}
+		}
+		r.commit(b, opts...)
+	}
+}
+
+// singles commits n single operations, the counter itself.
+func (r *crashRun) singles(n int, opts ...tinykv.WriteOption) {
+	for range n {
+		number := len(r.states)
+		v := binary.BigEndian.AppendUint32(nil, uint32(number))
+		next := r.states[number-1].Clone()
+		next.Put(string(counterKey), string(v))
+		r.states = append(r.states, next)
+		r.must(r.db.Put(counterKey, v, opts...))
+		r.acknowledged(number, opts)
+	}
+}
+
+// large commits a batch that is larger than the memtable.
+func (r *crashRun) large() {
+	b := r.db.NewBatch()
+	for i := range 40 {
+		r.must(b.Put(fmt.Appendf(nil, "%03d", (i*7)%60), fmt.Appendf(nil, "%02000d", r.Uint32())))
+	}
+	r.commit(b)
+	r.synced = r.acked // it is a table
+}
+
+// swaps commits n conditional writes of the counter.
+func (r *crashRun) swaps(n int) {
+	for range n {
+		number := len(r.states)
+		old, found := r.states[number-1].Get(string(counterKey))
+		v := binary.BigEndian.AppendUint32(nil, uint32(number))
+		next := r.states[number-1].Clone()
+		next.Put(string(counterKey), string(v))
+		r.states = append(r.states, next)
+		var done bool
+		var err error
+		if found {
+			done, err = r.db.CompareAndSwap(counterKey, []byte(old), v)
+		} else {
+			done, err = r.db.PutIfAbsent(counterKey, v)
+		}
+		r.must(err)
+		if !done {
+			r.Fatal("the counter is not what it was")
+		}
+		r.acknowledged(number, nil)
+	}
+}
+
+func (r *crashRun) sync() {
+	r.must(r.db.Sync())
+	r.synced = r.acked
+}
+
+func (r *crashRun) flush() {
+	r.must(r.db.Flush(context.Background()))
+	r.synced = r.acked
+}
+
+func (r *crashRun) compact() {
+	r.must(r.db.Compact(context.Background(), tinykv.All()))
+	r.synced = r.acked
+}
+
+// crashWorkloads are what a store does in its life. Each begins with a store that is not open.
+var crashWorkloads = []struct {
+	name string
+	run  func(r *crashRun)
+}{
+	{"open and close", func(r *crashRun) { r.open(); r.close(); r.open(); r.close() }},
+	{"unsynced writes", func(r *crashRun) { r.open(); r.singles(10); r.puts(20, 20); r.close() }},
+	{"synced writes", func(r *crashRun) { r.open(); r.puts(8, 20, tinykv.Sync); r.singles(4, tinykv.Sync); r.close() }},
+	{"synced among unsynced writes", func(r *crashRun) {
+		r.open()
+		for range 5 {
+			r.puts(3, 50)
+			r.puts(1, 50, tinykv.Sync)
+		}
+		r.sync()
+		r.puts(2, 50)
+		r.close()
+	}},
+	{"rotation", func(r *crashRun) { r.open(); r.puts(30, 5000); r.close() }},
+	{"rotation with syncs", func(r *crashRun) {
+		r.options.Durability = tinykv.DurabilitySync
+		r.open()
+		r.puts(24, 5000)
+		r.puts(3, 5000, tinykv.NoSync)
+		r.close()
+	}},
+	{"sync after a rotation without", func(r *crashRun) {
+		r.options = *r.options.With(tinykv.Internal{Inline: func() bool { return false }}) // no flush
+		r.open()
+		for sealed := 0; sealed < 2; sealed = r.db.Metrics().SealedMemTables {
+			r.puts(1, 5000)
+		}
+		r.puts(2, 50, tinykv.Sync)
+		r.puts(2, 50)
+		r.close()
+	}},
+	{"flush", func(r *crashRun) {
+		r.open()
+		for range 4 {
+			r.puts(4, 300)
+			r.flush()
+		}
+		r.close()
+	}},
+	{"compaction", func(r *crashRun) {
+		r.open()
+		for range 6 {
+			r.puts(6, 2000)
+			r.flush()
+		}
+		r.compact()
+		r.puts(3, 100)
+		r.compact()
+		r.close()
+	}},
+	{"compaction under a snapshot", func(r *crashRun) {
+		r.open()
+		r.puts(5, 500)
+		s, err := r.db.NewSnapshot()
+		r.must(err)
+		for range 4 {
+			r.puts(5, 500)
+			r.flush()
+		}
+		r.must(s.Close())
+		r.compact()
+		r.close()
+	}},
+	{"large batches", func(r *crashRun) {
+		r.open()
+		r.large()
+		r.puts(3, 100)
+		r.large()
+		r.puts(2, 100, tinykv.Sync)
+		r.close()
+	}},
+	{"manifest renewal", func(r *crashRun) {
+		r.open()
+		for range 16 {
+			r.puts(1, 100)
+			r.flush()
+		}
+		if r.db.Metrics().ManifestRenewals == 0 {
+			r.Fatal("the manifest was not renewed")
+		}
+		r.close()
+	}},
+	{"closing and opening again", func(r *crashRun) {
+		for range 4 {
+			r.open()
+			r.puts(3, 1000)
+			r.close()
+		}
+	}},
+	{"conditional writes", func(r *crashRun) { r.open(); r.swaps(8); r.puts(4, 50); r.swaps(4); r.close() }},
+	{"recovery", func(r *crashRun) {
+		hookless := r.fs
+		hookless.SetHook(nil)
+		r.open()
+		r.puts(10, 3000)
+		r.puts(4, 3000, tinykv.Sync)
+		r.puts(6, 3000)
+		// The process dies; its successors recover, and crash while they do.
+		r.fs = hookless.Image(simfs.KillProcess, 1)
+		r.options = crashOptions(r.fs, 1)
+		r.watch()
+		r.open()
+		r.synced = r.acked // recovery makes durable what it found
+		r.puts(3, 100)
+		r.close()
+	}},
+}
+
+// Promise 1 of docs/GUARANTEES.md.
+func TestCrash_EveryImageOpensToAStateTheStoreHad(t *testing.T) {
+	var images, operations atomic.Int64
+	t.Run("workloads", func(t *testing.T) {
+		for i, w := range crashWorkloads {
+			t.Run(w.name, func(t *testing.T) {
+				t.Parallel()
+				r := newCrashRun(t, uint64(i)+*firstSeed)
+				if testing.Short() {
+					r.perKind = 1
+				}
+				r.watch()
+				w.run(r)
+				images.Add(int64(r.images))
+				operations.Add(int64(r.operations))
+			})
+		}
+	})
+	t.Logf("%d images after %d operations", images.Load(), operations.Load())
+	if want := int64(20_000); !testing.Short() && images.Load() < want {
+		t.Errorf("%d images are too few to be called exhaustive, want %d", images.Load(), want)
+	}
+}
+
+// With background work running freely no run equals another, but in each of them a crash at any
+// moment leaves every commit that was acknowledged, or synced, before.
+func TestCrash_FreeRunningStoreLosesNothing(t *testing.T) {
+	operations := 300
+	if testing.Short() {
+		operations = 100
+	}
+	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
+			r := newCrashRun(t, seed)
+			r.options = *r.options.With(tinykv.Internal{ManifestGrowth: 512})
+			var mu sync.Mutex // what follows, and the fields of r
+			var crashes []func()
+			r.fs.SetHook(func(op simfs.Op) {
+				mu.Lock()
+				defer mu.Unlock()
+				if op.Index%3 != 0 {
+					return
+				}
+				policy := simfs.Policies()[op.Index/3%len(simfs.Policies())]
+				acked, synced := r.acked, r.synced
+				image := r.fs.Image(policy, seed+uint64(op.Index))
+				crashes = append(crashes, func() {
+					r.acked, r.synced = acked, synced
+					r.check(image, simfs.Crash{Seed: seed, Op: op, Policy: policy})
+				})
+			})
+			r.open()
+			for n := range operations {
+				opt := tinykv.NoSync
+				if n%9 == 0 {
+					opt = tinykv.Sync
+				}
+				if n%70 == 69 {
+					r.largeWithin(&mu)
+				} else {
+					r.putWithin(&mu, 2000, opt)
+				}
+			}
+			r.fs.SetHook(nil)
+			r.must(r.db.Close())
+			for _, crash := range crashes {
+				crash()
+			}
+			t.Logf("%d images", r.images)
+		})
+	}
+}
+
+// putWithin is puts(1, ...) with the fields of r guarded by mu.
+func (r *crashRun) putWithin(mu *sync.Mutex, valueBytes int, opt tinykv.WriteOption) {
+	b := r.db.NewBatch()
+	for range r.IntN(4) {
+		r.must(b.Put(fmt.Appendf(nil, "%03d", r.IntN(60)), fmt.Appendf(nil, "%0*d", 1+r.IntN(2*valueBytes), r.Uint32())))
+	}
+	r.commitWithin(mu, b, opt)
+}
+
+func (r *crashRun) largeWithin(mu *sync.Mutex) {
+	b := r.db.NewBatch()
+	for i := range 40 {
+		r.must(b.Put(fmt.Appendf(nil, "%03d", (i*7)%60), fmt.Appendf(nil, "%02000d", r.Uint32())))
+	}
+	r.commitWithin(mu, b, tinykv.Sync)
+}
+
+func (r *crashRun) commitWithin(mu *sync.Mutex, b *tinykv.Batch, opt tinykv.WriteOption) {
+	mu.Lock()
+	n := len(r.states)
+	r.must(b.Put(counterKey, binary.BigEndian.AppendUint32(nil, uint32(n))))
+	next := r.states[n-1].Clone()
+	next.Apply(b)
+	r.states = append(r.states, next)
+	mu.Unlock()
+	r.must(r.db.Apply(b, opt))
+	mu.Lock()
+	defer mu.Unlock()
+	r.acknowledged(n, []tinykv.WriteOption{opt})
+}
+
+// A flush gives up the log of the memtable that it wrote, and of no other: those that were sealed
+// while it ran are in the log alone.
+func TestCrash_FlushLeavesTheLogOfMemtablesSealedMeanwhile(t *testing.T) {
+	r := newCrashRun(t, 1)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	r.options = *r.options.With(tinykv.Internal{Hook: func(step string, begins bool) {
+		if step == "flush" && begins {
+			once.Do(func() { close(begun); <-goOn })
+		}
+	}})
+	r.open()
+	for sealed := 0; sealed < 1; sealed = r.db.Metrics().SealedMemTables {
+		r.puts(1, 5000)
+	}
+	<-begun
+	for sealed := 1; sealed < 2; sealed = r.db.Metrics().SealedMemTables {
+		r.puts(1, 5000)
+	}
+	r.puts(3, 100)
+	close(goOn)
+	for r.db.Metrics().Flushes == 0 {
+		runtime.Gosched()
+	}
+	r.check(r.fs.Image(simfs.KillProcess, 1), simfs.Crash{Policy: simfs.KillProcess})
+	r.close()
+}

@@ -1,0 +1,124 @@
+package tinykv
+
+import (
+	"bytes"
+	"errors"
+	"sync"
+
+	"github.com/tinykv/tinykv/internal/iterator"
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/memtable"
+	"github.com/tinykv/tinykv/sstable"
+)
+
+// cursor is the machinery of an [Iterator]: one source for each part of the state that may hold keys
+// of the range, and what merges them. It is pooled, so that making an iterator costs one allocation.
+type cursor struct {
+	lower, upper []byte // stored keys; the iterator stays from lower up to, but without, upper
+
+	sources []iterator.Iterator
+	merging iterator.Merging
+	mems    [maxSealed + 1]memtable.Iter
+	runs    []*tableRun // those in use come first
+	used    int
+	seek    []byte // scratch: the stored key sought
+}
+
+var cursors = sync.Pool{New: func() any { return &cursor{} }}
+
+// init makes sources for a range of a state, newest first.
+func (c *cursor) init(s *readState, r Range) {
+	c.lower, c.upper = r.appendStored(c.lower[:0], c.upper[:0], 0)
+	c.sources = c.sources[:0]
+	if s.active.table.Entries() > 0 { // what comes in later is not to be seen anyway
+		c.addMem(s.active)
+	}
+	for _, m := range s.sealed {
+		c.addMem(m)
+	}
+	for i, t := range s.tree.levels[0].tables {
+		if bytes.Compare(t.meta.Largest.Stored, c.lower) >= 0 && bytes.Compare(t.meta.Smallest.Stored, c.upper) < 0 {
+			c.addTables(s.tree.levels[0].tables[i : i+1])
+		}
+	}
+	for _, l := range s.tree.levels[1:] {
+		if tables := l.overlapping(c.lower, c.upper); len(tables) > 0 {
+			c.addTables(tables)
+		}
+	}
+	if len(c.sources) != 1 {
+		c.merging.Init(c.sources)
+	}
+}
+
+func (c *cursor) addMem(m *mem) {
+	it := &c.mems[len(c.sources)] // memtables come first
+	m.table.InitIter(it)
+	c.sources = append(c.sources, it)
+}
+
+func (c *cursor) addTables(tables []*table) {
+	if c.used == len(c.runs) {
+		c.runs = append(c.runs, &tableRun{})
+	}
+	r := c.runs[c.used]
+	c.used++
+	r.tables = tables
+	r.run.Init(r)
+	c.sources = append(c.sources, &r.run)
+}
+
+// in returns the iterator over everything.
+func (c *cursor) in() iterator.Iterator {
+	if len(c.sources) == 1 {
+		return c.sources[0]
+	}
+	return &c.merging
+}
+
+// target returns the stored form of a key to seek, which holds until the next call.
+func (c *cursor) target(k []byte) []byte {
+	c.seek = key.AppendStored(c.seek[:0], 0, k)
+	return c.seek
+}
+
+// release closes the sources and gives the cursor back. It forgets what belongs to the store, so
+// that a pooled cursor keeps nothing alive.
+func (c *cursor) release() error {
+	var err error
+	for _, s := range c.sources {
+		err = errors.Join(err, s.Close())
+	}
+	clear(c.sources)
+	c.merging.Init(nil)
+	clear(c.mems[:])
+	for _, r := range c.runs[:c.used] {
+		*r = tableRun{}
+	}
+	c.used = 0
+	cursors.Put(c)
+	return err
+}
+
+// tableRun is a source that walks over tables of one level, or over a single one of level 0.
+type tableRun struct {
+	tables []*table
+	run    iterator.Run
+	iter   sstable.Iter // of the table that run is at
+}
+
+// Len implements iterator.Sources.
+func (r *tableRun) Len() int { return len(r.tables) }
+
+// Largest implements iterator.Sources.
+func (r *tableRun) Largest(i int) key.Internal { return r.tables[i].meta.Largest }
+
+// Open implements iterator.Sources. Run closes one before it opens the next.
+func (r *tableRun) Open(i int) (iterator.Iterator, error) {
+	reader, err := r.tables[i].open()
+	if err != nil {
+		return nil, err
+	}
+	reader.InitIter(&r.iter)
+	return &r.iter, nil
+}

@@ -1,0 +1,130 @@
+package tinykv
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/vfs"
+	"github.com/tinykv/tinykv/wal"
+)
+
+// DB is an open store. Where its parts are told:
+//
+//	options.go     what can be chosen           errors.go      what can go wrong
+//	open.go        opening and closing          recover.go     what a crash left
+//	write.go       Put, Delete, Apply, ...      commit.go      how writers form groups
+//	rotate.go      sealing a memtable           large.go       batches of any size
+//	get.go         reading a key                readstate.go   what a reader holds on to
+//	iterator.go    going over keys              scan.go        the same as a loop
+//	snapshot.go    reading the past             tree.go        finding tables
+//	flush.go       memtable to table            compact.go     tables to better tables
+//	install.go     version edits                background.go  who does all that, and when
+//	throttle.go    not letting writers run away sync.go        the clock of DurabilityPeriodic
+//	metrics.go     numbers                      table.go       a table file
+//
+// Locks are taken in this order: the lead of queue, compactMu, manifestMu, mu. A reader takes none.
+type DB struct {
+	// Fixed after Open.
+	opts    *Options
+	dir     string
+	fs      vfs.FS
+	cacheID string
+	lock    io.Closer
+	files   *tableFiles
+	mems    *memPool
+	log     *wal.Log
+
+	// largeNeed is the room in a memtable above which a write is large, see large.go.
+	largeNeed int64
+
+	// state is what readers read; nil once closed. visible is the last sequence number that readers
+	// may see. A reader loads state first.
+	state   atomic.Pointer[readState]
+	visible atomic.Uint64
+
+	// queue gives one writer at a time the lead. The leader alone uses active, record, stored, and
+	// the committing half of log and throttle.
+	queue    commitQueue
+	active   *mem
+	record   []byte // scratch: a log record
+	stored   []byte // scratch: a stored key
+	throttle throttle
+
+	syncer    syncer
+	preparing atomic.Bool // prepare is running, or about to
+	nextFile  atomic.Uint64
+	failure   atomic.Pointer[failedError]
+	stats     stats
+
+	// compactMu is held during a compaction, so that nobody else takes tables out of the version.
+	compactMu sync.Mutex
+
+	// manifestMu is held while a version edit is written and published.
+	manifestMu sync.Mutex
+	manifest   *manifest.Manifest // guarded by manifestMu
+
+	// mu guards the fields below and every change of state. It is never held during I/O.
+	mu        sync.Mutex
+	changed   *sync.Cond // with mu: the state changed, or a worker stopped
+	tables    map[manifest.FileNum]*table
+	snapshots snapshotList
+	garbage   []string // files to remove
+	closing   bool     // Close was called
+	closed    bool     // Close has done its work
+
+	flushes, compactions, removals worker
+	inline                         []func() // see internalOptions.inline
+
+	// background ends when the store closes; running counts its goroutines.
+	background context.Context
+	cancel     context.CancelFunc
+	running    sync.WaitGroup
+}
+
+// writable returns why the store takes no writes, or nil.
+func (db *DB) writable() error {
+	if db.state.Load() == nil {
+		return ErrClosed
+	}
+	if err := db.failure.Load(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// fail makes the store refuse writes from now on, and returns the error that it answers with. Only
+// the first cause counts.
+func (db *DB) fail(cause error) error {
+	var failed *failedError
+	if errors.As(cause, &failed) {
+		return cause
+	}
+	if db.failure.CompareAndSwap(nil, &failedError{cause: cause}) {
+		db.opts.Logger.Error("tinykv: store has failed", "dir", db.dir, "error", cause)
+		db.mu.Lock()
+		db.changed.Broadcast()
+		db.mu.Unlock()
+	}
+	return db.failure.Load()
+}
+
+// logFailure returns what a writer is told when the write-ahead log returned err. If the log cannot
+// go on, neither can the store.
+func (db *DB) logFailure(err error) error {
+	if db.state.Load() == nil {
+		return ErrClosed
+	}
+	if db.log.Err() != nil {
+		return db.fail(err)
+	}
+	return err
+}
+
+// report logs a failure that harms nothing.
+func (db *DB) report(what string, err error) {
+	db.opts.Logger.Warn("tinykv: "+what, "dir", db.dir, "error", err)
+}

@@ -1,0 +1,78 @@
+package tinykv
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/tinykv/tinykv/internal/corrupt"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// Errors of opening.
+var (
+	// ErrLocked reports that another DB, in this process or another, has the directory open.
+	ErrLocked = vfs.ErrLocked
+
+	// ErrExists reports that the directory holds something: a store, where Options.ErrorIfExists
+	// asked for none, or files that are no part of a store.
+	ErrExists = errors.New("tinykv: directory is not empty")
+
+	// ErrMissing reports that there is no store where Options.ErrorIfMissing asked for one.
+	ErrMissing = errors.New("tinykv: no store in the directory")
+
+	// ErrFormatTooNew reports a store that a newer version of this package wrote. It is left as it
+	// is.
+	ErrFormatTooNew = corrupt.ErrTooNew
+
+	// ErrInvalidOption reports an option that is out of range, or that does not apply to the call.
+	ErrInvalidOption = errors.New("tinykv: invalid option")
+)
+
+// Errors of reading.
+var (
+	// ErrNotFound reports that a key is absent.
+	ErrNotFound = errors.New("tinykv: key not found")
+
+	// ErrInvalidRange reports a range whose lower bound is above its upper bound.
+	ErrInvalidRange = errors.New("tinykv: lower bound is above upper bound")
+
+	// ErrCorrupt is matched by every [CorruptionError].
+	ErrCorrupt = corrupt.ErrCorrupt
+)
+
+// Errors of writing.
+var (
+	ErrKeyTooLarge   = errors.New("tinykv: key too large")
+	ErrValueTooLarge = errors.New("tinykv: value too large")
+	ErrBatchTooLarge = errors.New("tinykv: batch too large")
+
+	// ErrReadOnly reports a write to something that cannot be written to.
+	ErrReadOnly = errors.New("tinykv: read only")
+
+	// ErrFailed reports that an earlier write or sync failed in a way that leaves unknown what is on
+	// stable storage. The store serves reads and refuses writes until it is closed and opened
+	// again. The error also matches ErrReadOnly and the first cause.
+	ErrFailed = errors.New("tinykv: store has failed")
+)
+
+// ErrClosed reports the use of something after its Close, or after that of the DB it came from.
+var ErrClosed = errors.New("tinykv: closed")
+
+// errNotExist is what file systems return for a name that leads nowhere.
+var errNotExist = fs.ErrNotExist
+
+// CorruptionError describes damaged data: the file, the offset in it, what was being read and what
+// was wrong.
+type CorruptionError = corrupt.Error
+
+// failedError is what a failed store answers to writes.
+type failedError struct{ cause error }
+
+func (e *failedError) Error() string {
+	return fmt.Sprintf("tinykv: store refuses writes since one failed (close it, mend the cause, open it again): %v", e.cause)
+}
+
+func (e *failedError) Is(target error) bool { return target == ErrFailed || target == ErrReadOnly }
+
+func (e *failedError) Unwrap() error { return e.cause }

@@ -1,0 +1,7 @@
+package main
+
+func Example() {
+	main()
+	// Output:
+	// at write 1 the fig was green, now it is ripe
+}

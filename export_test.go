@@ -1,0 +1,34 @@
+package tinykv
+
+import "context"
+
+// Internal gives tests outside of this package the seams of internalOptions.
+type Internal struct {
+	Inline         func() bool
+	Random         func() uint64
+	Hook           func(step string, begins bool)
+	ManifestGrowth int64
+}
+
+// With returns a copy of the options with seams.
+func (o *Options) With(in Internal) *Options {
+	c := *o
+	c.internal = internalOptions{
+		inline: in.Inline, random: in.Random, hook: in.Hook, manifestGrowth: in.ManifestGrowth,
+	}
+	return &c
+}
+
+// MaxValueLen is the longest value.
+const MaxValueLen = maxValueLen
+
+// HugeBatch returns a batch that has no room for anything more. Its operations are nonsense, in
+// memory that nobody touches.
+func HugeBatch() *Batch { return &Batch{repr: make([]byte, maxBatchLen-10), count: 1} }
+
+// waitForCompactions waits until no compaction is due and none runs.
+func (db *DB) waitForCompactions() {
+	_ = db.waitUntil(context.Background(), func() (bool, error) {
+		return !db.compactions.running && db.pickNext() == nil, nil
+	})
+}

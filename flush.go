@@ -1,0 +1,129 @@
+package tinykv
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tinykv/tinykv/compaction"
+	"github.com/tinykv/tinykv/manifest"
+)
+
+// scheduleFlushLocked starts the flushing of sealed memtables.
+func (db *DB) scheduleFlushLocked() {
+	db.startLocked(&db.flushes, func() (bool, error) { return db.flushOldest(db.background) }, func() bool { return len(db.state.Load().sealed) > 0 })
+}
+
+// flushOldest writes the oldest sealed memtable to a table of level 0.
+//
+// Order that durability leans on: the table is synced, then the directory, then the log, whose next
+// segment the edit names; then the edit; only then is the log before that segment given up.
+func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
+	oldest, next := db.state.Load().oldestSealed()
+	if oldest == nil {
+		return false, nil
+	}
+	defer db.step("flush")()
+	start := time.Now()
+	outputs := db.newOutputs()
+	tables, err := compaction.Flush(ctx, oldest.table.NewIter(), db.snapshotSeqs(), outputs)
+	if err != nil {
+		return false, err
+	}
+	if err := db.adopt(outputs, tables); err != nil {
+		return false, err
+	}
+	if err := db.log.Sync(); err != nil {
+		db.disown(outputs, tables)
+		return false, db.logFailure(err)
+	}
+	e := &manifest.Edit{
+		LastSeq: oldest.lastSeq,
+		Log:     &manifest.LogState{First: next.first, Exists: true},
+	}
+	for _, t := range tables {
+		e.Added = append(e.Added, manifest.AddedTable{Level: 0, Table: t})
+	}
+	err = db.install(e, func(sealed []*mem) []*mem { return slices.Clone(sealed[:len(sealed)-1]) })
+	if err != nil {
+		db.disown(outputs, tables)
+		return false, err
+	}
+	db.stats.flushed(tables, time.Since(start))
+	if err := db.log.Retire(next.first); err != nil {
+		db.report("retire log segments", err)
+	}
+	return true, nil
+}
+
+// oldestSealed returns the memtable to be flushed next and the one that follows it, or nil. Both must
+// come from one state: a later one may have sealed others in between, whose log must not be given up.
+func (s *readState) oldestSealed() (oldest, next *mem) {
+	switch n := len(s.sealed); n {
+	case 0:
+		return nil, nil
+	case 1:
+		return s.sealed[0], s.active
+	default:
+		return s.sealed[n-1], s.sealed[n-2]
+	}
+}
+
+// Flush writes everything in memory to tables and returns once they are on stable storage.
+// Errors: ErrClosed, ErrFailed, those of ctx, and what made the writing fail.
+func (db *DB) Flush(ctx context.Context) error {
+	var last *mem
+	err := db.exclusively(func() error {
+		if err := db.writable(); err != nil {
+			return err
+		}
+		if db.active.table.Totals().Entries > 0 {
+			if err := db.rotate(nil); err != nil {
+				return err
+			}
+		}
+		if s := db.state.Load(); len(s.sealed) > 0 {
+			last = s.sealed[0]
+		}
+		return nil
+	})
+	if err != nil || last == nil {
+		return err
+	}
+	return db.waitUntil(ctx, func() (bool, error) {
+		s := db.state.Load()
+		if s == nil {
+			return false, ErrClosed
+		}
+		return !slices.Contains(s.sealed, last), db.flushes.err
+	})
+}
+
+// waitUntil waits until done returns true or an error. done runs with db.mu held.
+func (db *DB) waitUntil(ctx context.Context, done func() (bool, error)) error {
+	stop := context.AfterFunc(ctx, func() {
+		db.mu.Lock()
+		defer db.mu.Unlock()
+		db.changed.Broadcast()
+	})
+	defer stop()
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for {
+		ok, err := done()
+		switch {
+		case ok:
+			return nil
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case db.closing:
+			return ErrClosed
+		}
+		if err := db.failure.Load(); err != nil {
+			return err
+		}
+		db.waitLocked()
+	}
+}

@@ -1,0 +1,191 @@
+package tinykv
+
+import (
+	"sync"
+
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/sstable"
+)
+
+// Get returns the value of a key, in memory that the caller owns. An absent key gives ErrNotFound.
+// Other errors: ErrClosed, and for damaged files one that matches ErrCorrupt.
+func (db *DB) Get(k []byte) ([]byte, error) { return db.reader().get(nil, k) }
+
+// GetTo appends the value of a key to dst and returns the extended slice. It allocates only when
+// dst has too little room. On an error, which is as for Get, it returns dst as it was.
+func (db *DB) GetTo(dst, k []byte) ([]byte, error) { return db.reader().get(dst, k) }
+
+// Peek calls fn with the value of a key where it lies, without a copy. The value must not be changed
+// and may be used only until fn returns. Peek returns what fn returns; fn is not called when there
+// is an error as for Get.
+func (db *DB) Peek(k []byte, fn func(value []byte) error) error { return db.reader().peek(k, fn) }
+
+// Has tells whether a key has a value. Errors are those of Get, without ErrNotFound.
+func (db *DB) Has(k []byte) (bool, error) { return db.reader().has(k) }
+
+// reader reads a store as it is now, or as a snapshot saw it.
+type reader struct {
+	db       *DB
+	snapshot *Snapshot // nil: as it is now
+}
+
+func (db *DB) reader() reader { return reader{db: db} }
+
+// open returns the state to read and the sequence number to read it at. The caller unrefs the state.
+//
+// The sequence number is loaded after the state. A state may lack what only readers at older
+// sequence numbers could see; it never lacks what is the newest at any later moment.
+func (r reader) open() (*readState, key.SeqNum, error) {
+	s, err := r.db.acquire()
+	if err != nil {
+		return nil, 0, err
+	}
+	if r.snapshot == nil {
+		return s, key.SeqNum(r.db.visible.Load()), nil
+	}
+	if r.snapshot.closed.Load() {
+		s.unref()
+		return nil, 0, ErrClosed
+	}
+	return s, r.snapshot.seq, nil
+}
+
+func (r reader) get(dst, k []byte) ([]byte, error) {
+	var buf [stackKeyLen]byte
+	stored, pooled := storedKey(&buf, k)
+	s, seq, err := r.open()
+	if err != nil {
+		return dst, err
+	}
+	v, err := s.get(stored, seq)
+	if err == nil {
+		if dst == nil {
+			dst = make([]byte, 0, len(v)) // not nil even for an empty value
+		}
+		dst = append(dst, v...)
+	}
+	s.unref()
+	pooled.release()
+	return dst, err
+}
+
+func (r reader) peek(k []byte, fn func([]byte) error) error {
+	var buf [stackKeyLen]byte
+	stored, pooled := storedKey(&buf, k)
+	s, seq, err := r.open()
+	if err != nil {
+		return err
+	}
+	defer s.unref()
+	v, err := s.get(stored, seq)
+	pooled.release()
+	if err != nil {
+		return err
+	}
+	return fn(v)
+}
+
+func (r reader) has(k []byte) (bool, error) {
+	var buf [stackKeyLen]byte
+	stored, pooled := storedKey(&buf, k)
+	s, seq, err := r.open()
+	if err != nil {
+		return false, err
+	}
+	_, err = s.get(stored, seq)
+	s.unref()
+	pooled.release()
+	if err == ErrNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// stackKeyLen is the length of the stored keys that need no pooled memory.
+const stackKeyLen = 128
+
+// keyBuffer is pooled memory for a long stored key.
+type keyBuffer struct{ b []byte }
+
+var keyBuffers = sync.Pool{New: func() any { return &keyBuffer{} }}
+
+// storedKey returns the stored form of a key of keyspace 0, in buf or in pooled memory that the
+// caller releases.
+func storedKey(buf *[stackKeyLen]byte, k []byte) ([]byte, *keyBuffer) {
+	if len(k) < stackKeyLen {
+		return key.AppendStored(buf[:0], 0, k), nil
+	}
+	pooled := keyBuffers.Get().(*keyBuffer)
+	pooled.b = key.AppendStored(pooled.b[:0], 0, k)
+	return pooled.b, pooled
+}
+
+func (b *keyBuffer) release() {
+	if b != nil {
+		keyBuffers.Put(b)
+	}
+}
+
+// get returns the value of a stored key as seen at a sequence number, or ErrNotFound. The value lies
+// in a memtable or a mapping: it holds until the state is given up.
+//
+// It looks from new to old and takes what it finds first: no part holds a newer entry of a key than
+// a part above it.
+func (s *readState) get(stored []byte, seq key.SeqNum) ([]byte, error) {
+	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
+	if v, found, ok := s.active.table.Get(stored, hash, at); ok {
+		return present(v, found)
+	}
+	for _, m := range s.sealed {
+		if v, found, ok := m.table.Get(stored, hash, at); ok {
+			return present(v, found)
+		}
+	}
+	for _, t := range s.tree.levels[0].tables {
+		if !t.meta.Covers(stored) {
+			continue
+		}
+		if v, found, ok, err := t.get(stored, hash, at); ok || err != nil {
+			return presentOr(v, found, err)
+		}
+	}
+	for _, l := range s.tree.levels[1:] {
+		if len(l.tables) == 0 {
+			continue
+		}
+		t := l.find(stored)
+		if t == nil {
+			continue
+		}
+		if v, found, ok, err := t.get(stored, hash, at); ok || err != nil {
+			return presentOr(v, found, err)
+		}
+	}
+	return nil, ErrNotFound
+}
+
+func present(v []byte, found key.Trailer) ([]byte, error) {
+	if found.Kind() == key.KindDelete {
+		return nil, ErrNotFound
+	}
+	return v, nil
+}
+
+func presentOr(v []byte, found key.Trailer, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	return present(v, found)
+}
+
+// get looks a stored key up in a table, filter first.
+func (t *table) get(stored []byte, hash uint64, at key.Trailer) (v []byte, found key.Trailer, ok bool, err error) {
+	r, err := t.open()
+	if err != nil {
+		return nil, 0, false, err
+	}
+	if !r.MayContain(hash) {
+		return nil, 0, false, nil
+	}
+	return r.Get(stored, hash, at)
+}

@@ -1,0 +1,177 @@
+package tinykv
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/tinykv/tinykv/compaction"
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// install makes a version edit durable and publishes the state that follows from it. Tables that the
+// edit adds are on stable storage with their names. change, which may be nil, runs with db.mu held
+// and returns the sealed memtables of the new state, given those of the old.
+//
+// When it fails, the store is as before; if nothing is known of the manifest any more, the store
+// has failed.
+func (db *DB) install(e *manifest.Edit, change func(sealed []*mem) []*mem) error {
+	db.manifestMu.Lock()
+	defer db.manifestMu.Unlock()
+	e.NextFile = manifest.FileNum(db.nextFile.Load())
+	if err := db.manifest.Append(e); err != nil {
+		if db.manifest.Err() != nil {
+			return db.fail(err)
+		}
+		return err
+	}
+
+	db.stats.flushedSeq.Store(uint64(db.manifest.State().LastSeq))
+
+	db.mu.Lock()
+	now := db.state.Load()
+	tr := newTree(db.manifest.State().Version, now.tree, db.handleLocked)
+	for _, d := range e.Deleted {
+		db.forgetLocked(d.Num, tr.version)
+	}
+	sealed := now.sealed
+	if change != nil {
+		sealed = change(sealed)
+	}
+	old := db.publishLocked(newReadState(now.active, sealed, tr))
+	db.throttle.adjust(len(tr.levels[0].tables))
+	db.scheduleCompactionLocked()
+	db.changed.Broadcast()
+	db.mu.Unlock()
+	old.unref()
+	db.renewManifest()
+	return nil
+}
+
+// handleLocked returns the table for a description.
+func (db *DB) handleLocked(m *manifest.Table) *table {
+	t := db.tables[m.Num]
+	if t == nil {
+		t = &table{meta: m, files: db.files}
+		db.tables[m.Num] = t
+	}
+	return t
+}
+
+// forgetLocked has a table's file removed with its last reference, unless the version still has the
+// table.
+func (db *DB) forgetLocked(num manifest.FileNum, v *manifest.Version) {
+	for _, tables := range v.Levels {
+		for _, t := range tables {
+			if t.Num == num {
+				return // it moved to another level
+			}
+		}
+	}
+	if t := db.tables[num]; t != nil {
+		t.obsolete.Store(true)
+		delete(db.tables, num)
+	}
+}
+
+// renewManifest replaces the manifest when it has grown much longer than a fresh one would be.
+// db.manifestMu is held. Failing to make the new one harms nothing; failing to switch to it leaves
+// unknown which one is in force, and fails the store.
+func (db *DB) renewManifest() {
+	if now, atFirst := db.manifest.Size(); now < 2*atFirst+db.opts.internal.manifestGrowth {
+		return
+	}
+	defer db.step("manifest")()
+	old := db.manifest
+	state := old.State()
+	num := db.newFileNum()
+	state.NextFile = manifest.FileNum(db.nextFile.Load())
+	fresh, err := manifest.New(db.manifestOptions(), num, db.opts.internal.random(), state)
+	if err != nil {
+		db.report("renew manifest", err)
+		return
+	}
+	if err := fresh.Switch(); err != nil {
+		_ = db.fail(errors.Join(err, fresh.Close()))
+		return
+	}
+	db.manifest = fresh
+	db.stats.manifests.Add(1)
+	if err := old.Close(); err != nil {
+		db.report("close manifest", err)
+	}
+	db.scheduleRemoval(filepath.Join(db.dir, manifest.Name(manifest.FileManifest, old.Num())))
+}
+
+func (db *DB) manifestOptions() manifest.Options {
+	return manifest.Options{FS: db.fs, Dir: db.dir, CacheID: db.cacheID}
+}
+
+// newFileNum returns a file number never used before.
+func (db *DB) newFileNum() manifest.FileNum { return manifest.FileNum(db.nextFile.Add(1) - 1) }
+
+// tableMaker implements compaction.Files.
+type tableMaker struct{ db *DB }
+
+func (m tableMaker) Create() (manifest.FileNum, uint64, string, vfs.File, error) {
+	num := m.db.newFileNum()
+	path := m.db.files.path(num)
+	f, err := m.db.fs.Create(path)
+	return num, m.db.opts.internal.random(), path, f, err
+}
+
+func (m tableMaker) Remove(path string) error { return m.db.fs.Remove(path) }
+
+func (db *DB) newOutputs() *compaction.Outputs {
+	return compaction.NewOutputs(tableMaker{db}, compaction.TableOptions{
+		BlockSize:  int(db.opts.BlockSize),
+		BitsPerKey: db.opts.BloomBitsPerKey,
+	})
+}
+
+// adopt makes the names of new tables durable and opens the tables, to see that they can be read
+// before anything depends on them. When it fails, it removes them.
+func (db *DB) adopt(outputs *compaction.Outputs, tables []*manifest.Table) error {
+	if err := db.fs.SyncDir(db.dir); err != nil {
+		_ = outputs.Abort()
+		return db.fail(fmt.Errorf("sync directory: %w", err))
+	}
+	for _, m := range tables {
+		db.mu.Lock()
+		t := db.handleLocked(m)
+		db.mu.Unlock()
+		if _, err := t.open(); err != nil {
+			db.disown(outputs, tables)
+			return fmt.Errorf("new table cannot be read: %w", err)
+		}
+	}
+	return nil
+}
+
+// disown removes tables that were adopted and could not be installed. When the store has failed they
+// stay: the edit that names them may be on stable storage.
+func (db *DB) disown(outputs *compaction.Outputs, tables []*manifest.Table) {
+	if db.failure.Load() != nil {
+		return
+	}
+	db.mu.Lock()
+	for _, m := range tables {
+		if t := db.tables[m.Num]; t != nil && t.refs.Load() == 0 {
+			delete(db.tables, m.Num)
+			if r := t.reader.Swap(nil); r != nil {
+				_ = r.Close()
+			}
+		}
+	}
+	db.mu.Unlock()
+	_ = outputs.Abort() // what is left over is removed at the next opening
+}
+
+// snapshotSeqs returns the sequence numbers at which open snapshots read, in ascending order.
+func (db *DB) snapshotSeqs() []key.SeqNum {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.snapshots.seqs()
+}

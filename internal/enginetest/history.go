@@ -1,0 +1,363 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tinykv/tinykv"
+)
+
+// maxOpen bounds how many snapshots, and how many iterators, a history has open at a time.
+const maxOpen = 4
+
+// History runs random operations on a store and on a [Model] side by side. Whatever the store's
+// options, it must answer as the model does, and so two stores under one seed give the same log.
+type History struct {
+	*testing.T
+	Random
+	// Open opens the store, which has been closed before.
+	Open func() (*tinykv.DB, error)
+
+	db    *tinykv.DB
+	model *Model
+	batch *tinykv.Batch
+	snaps []*pastStore
+	iters []*pastCursor
+	log   strings.Builder
+	last  string // the operation that runs
+}
+
+// pastStore is a snapshot with its twin.
+type pastStore struct {
+	snapshot *tinykv.Snapshot
+	model    *Model
+}
+
+// pastCursor is an iterator with its twin.
+type pastCursor struct {
+	iter   *tinykv.Iterator
+	cursor *Cursor
+}
+
+// Run runs so many operations and returns the log of what was answered.
+func (h *History) Run(operations int) string {
+	h.Helper()
+	db, err := h.Open()
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.db, h.model, h.batch = db, &Model{}, db.NewBatch()
+	total := 0
+	for _, op := range historyOps {
+		total += op.weight
+	}
+	for n := range operations {
+		pick := h.IntN(total)
+		for _, op := range historyOps {
+			if pick -= op.weight; pick < 0 {
+				h.last = fmt.Sprintf("%d %s", n, op.name)
+				op.run(h)
+				break
+			}
+		}
+		if h.Failed() {
+			h.Fatalf("after: %s", h.last)
+		}
+	}
+	h.last = "end"
+	h.scanAll(h.db, h.model)
+	h.reopen()
+	h.scanAll(h.db, h.model)
+	if err := h.db.Close(); err != nil {
+		h.Error(err)
+	}
+	return h.log.String()
+}
+
+// historyOps are the operations, each as often as its weight says.
+var historyOps = []struct {
+	name   string
+	weight int
+	run    func(*History)
+}{
+	{"put", 300, (*History).put},
+	{"delete", 80, (*History).delete},
+	{"add to batch", 200, (*History).addToBatch},
+	{"apply", 20, (*History).apply},
+	{"apply large", 2, (*History).applyLarge},
+	{"put if absent", 30, (*History).putIfAbsent},
+	{"compare and swap", 30, (*History).compareAndSwap},
+	{"compare and delete", 30, (*History).compareAndDelete},
+	{"get", 200, (*History).get},
+	{"scan", 40, (*History).scan},
+	{"snapshot", 10, (*History).newSnapshot},
+	{"read snapshot", 60, (*History).readSnapshot},
+	{"close snapshot", 8, (*History).closeSnapshot},
+	{"iterator", 15, (*History).newIter},
+	{"move iterator", 400, (*History).moveIter},
+	{"close iterator", 12, (*History).closeIter},
+	{"flush", 6, (*History).flush},
+	{"compact", 3, (*History).compact},
+	{"sync", 4, (*History).sync},
+	{"metrics", 2, (*History).metrics},
+	{"reopen", 3, func(h *History) { h.reopen() }},
+}
+
+// note adds to the log what the store answered.
+func (h *History) note(format string, args ...any) {
+	fmt.Fprintf(&h.log, "%s: %s\n", h.last, fmt.Sprintf(format, args...))
+}
+
+// must fails the test when a call that cannot fail has.
+func (h *History) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatalf("%s: %v", h.last, err)
+	}
+}
+
+// same compares an answer with the model's and notes it.
+func (h *History) same(what string, got, want any) {
+	h.Helper()
+	if got != want {
+		h.Errorf("%s: %s: got %.200v, want %.200v", h.last, what, got, want)
+	}
+	h.note("%s %.40v", what, got)
+}
+
+func (h *History) writeOption() []tinykv.WriteOption {
+	switch h.IntN(20) {
+	case 0:
+		return []tinykv.WriteOption{tinykv.Sync}
+	case 1:
+		return []tinykv.WriteOption{tinykv.NoSync}
+	default:
+		return nil
+	}
+}
+
+func (h *History) put() {
+	k, v := h.Key(), h.Value()
+	h.must(h.db.Put(k, v, h.writeOption()...))
+	h.model.Put(string(k), string(v))
+}
+
+func (h *History) delete() {
+	k := h.Key()
+	h.must(h.db.Delete(k, h.writeOption()...))
+	h.model.Delete(string(k))
+}
+
+func (h *History) addToBatch() {
+	if h.OneIn(3) {
+		h.must(h.batch.Delete(h.Key()))
+		return
+	}
+	h.must(h.batch.Put(h.Key(), h.Value()))
+}
+
+func (h *History) apply() {
+	if h.OneIn(10) { // by way of its encoding
+		data, err := h.batch.MarshalBinary()
+		h.must(err)
+		h.batch = h.db.NewBatch()
+		h.must(h.batch.UnmarshalBinary(data))
+	}
+	h.must(h.db.Apply(h.batch, h.writeOption()...))
+	h.model.Apply(h.batch)
+	if !h.OneIn(10) { // else it is applied again
+		h.batch.Reset()
+	}
+}
+
+func (h *History) applyLarge() {
+	b := h.db.NewBatch()
+	for range 200 + h.IntN(2000) {
+		if h.OneIn(5) {
+			h.must(b.Delete(h.Key()))
+		} else {
+			h.must(b.Put(h.Key(), h.Value()))
+		}
+	}
+	h.must(h.db.Apply(b))
+	h.model.Apply(b)
+}
+
+// guess returns the present value of a key, or another one.
+func (h *History) guess(k []byte) []byte {
+	if v, ok := h.model.Get(string(k)); ok && !h.OneIn(3) {
+		return []byte(v)
+	}
+	return h.Value()
+}
+
+func (h *History) putIfAbsent() {
+	k, v := h.Key(), h.Value()
+	_, found := h.model.Get(string(k))
+	done, err := h.db.PutIfAbsent(k, v, h.writeOption()...)
+	h.must(err)
+	h.same("done", done, !found)
+	if done {
+		h.model.Put(string(k), string(v))
+	}
+}
+
+func (h *History) compareAndSwap() {
+	k, v := h.Key(), h.Value()
+	old := h.guess(k)
+	have, found := h.model.Get(string(k))
+	done, err := h.db.CompareAndSwap(k, old, v, h.writeOption()...)
+	h.must(err)
+	h.same("done", done, found && have == string(old))
+	if done {
+		h.model.Put(string(k), string(v))
+	}
+}
+
+func (h *History) compareAndDelete() {
+	k := h.Key()
+	old := h.guess(k)
+	have, found := h.model.Get(string(k))
+	done, err := h.db.CompareAndDelete(k, old, h.writeOption()...)
+	h.must(err)
+	h.same("done", done, found && have == string(old))
+	if done {
+		h.model.Delete(string(k))
+	}
+}
+
+func (h *History) get() { h.getFrom(h.db, h.model) }
+
+// store is what can be read.
+type store interface {
+	tinykvReader
+	Scanner
+}
+
+type tinykvReader interface {
+	Get(k []byte) ([]byte, error)
+	GetTo(dst, k []byte) ([]byte, error)
+	Peek(k []byte, fn func([]byte) error) error
+	Has(k []byte) (bool, error)
+	NewIter(r tinykv.Range) (*tinykv.Iterator, error)
+}
+
+// getFrom reads a key in every way.
+func (h *History) getFrom(s store, m *Model) {
+	k := h.Key()
+	want, found := m.Get(string(k))
+	v, err := s.Get(k)
+	if !found {
+		if !errors.Is(err, tinykv.ErrNotFound) || v != nil {
+			h.Errorf("%s: Get(%.40q) = %.40q, %v, want none", h.last, k, v, err)
+		}
+	} else if err != nil || string(v) != want || v == nil {
+		h.Errorf("%s: Get(%.40q) = %.40q, %v, want %.40q", h.last, k, v, err, want)
+	}
+	h.note("%.40q %x", k, xxhash.Sum64(v))
+	v, err = s.GetTo([]byte("dst"), k)
+	if string(v) != "dst"+want || found != (err == nil) {
+		h.Errorf("%s: GetTo(%.40q) = %.40q, %v", h.last, k, v, err)
+	}
+	peeked := false
+	err = s.Peek(k, func(v []byte) error {
+		peeked = string(v) == want
+		return nil
+	})
+	if peeked != found || found != (err == nil) {
+		h.Errorf("%s: Peek(%.40q): %v, %v", h.last, k, peeked, err)
+	}
+	if has, err := s.Has(k); has != found || err != nil {
+		h.Errorf("%s: Has(%.40q) = %v, %v", h.last, k, has, err)
+	}
+}
+
+func (h *History) newSnapshot() {
+	if len(h.snaps) == maxOpen {
+		return
+	}
+	s, err := h.db.NewSnapshot()
+	h.must(err)
+	h.note("%d", s.Seq())
+	h.snaps = append(h.snaps, &pastStore{s, h.model.Clone()})
+}
+
+func (h *History) readSnapshot() {
+	if len(h.snaps) == 0 {
+		return
+	}
+	s := h.snaps[h.IntN(len(h.snaps))]
+	if h.OneIn(5) {
+		h.scanFrom(s.snapshot, s.model)
+		return
+	}
+	h.getFrom(s.snapshot, s.model)
+}
+
+func (h *History) closeSnapshot() {
+	if len(h.snaps) == 0 {
+		return
+	}
+	i := h.IntN(len(h.snaps))
+	h.must(h.snaps[i].snapshot.Close())
+	h.must(h.snaps[i].snapshot.Close())
+	if _, err := h.snaps[i].snapshot.Get(nil); !errors.Is(err, tinykv.ErrClosed) {
+		h.Errorf("%s: closed snapshot: %v", h.last, err)
+	}
+	h.snaps = append(h.snaps[:i], h.snaps[i+1:]...)
+}
+
+func (h *History) flush() { h.must(h.db.Flush(context.Background())) }
+
+func (h *History) sync() { h.must(h.db.Sync()) }
+
+func (h *History) compact() {
+	err := h.db.Compact(context.Background(), h.Range())
+	if err != nil && !errors.Is(err, tinykv.ErrInvalidRange) {
+		h.must(err)
+	}
+}
+
+// metrics looks at the numbers that must be right at any time.
+func (h *History) metrics() {
+	m := h.db.Metrics()
+	h.same("last sequence", m.DurableSeq <= m.LastSeq, true)
+	h.same("snapshots", m.Snapshots, len(h.snaps))
+	if !strings.Contains(m.String(), "total") {
+		h.Errorf("%s: %s", h.last, m)
+	}
+}
+
+// reopen closes the store, with all that is open, and opens it again.
+func (h *History) reopen() {
+	h.must(h.db.Close())
+	for _, c := range h.iters {
+		h.checkClosed(c.iter)
+	}
+	for _, s := range h.snaps {
+		if _, err := s.snapshot.Has(nil); !errors.Is(err, tinykv.ErrClosed) {
+			h.Errorf("%s: snapshot of a closed store: %v", h.last, err)
+		}
+		h.must(s.snapshot.Close())
+	}
+	h.iters, h.snaps = nil, nil
+	if err := h.db.Put(nil, nil); !errors.Is(err, tinykv.ErrClosed) {
+		h.Errorf("%s: put to a closed store: %v", h.last, err)
+	}
+	db, err := h.Open()
+	h.must(err)
+	h.db = db
+}
+
+func (h *History) checkClosed(it *tinykv.Iterator) {
+	if it.First() || !errors.Is(it.Err(), tinykv.ErrClosed) || it.Valid() || it.Key() != nil || it.Value() != nil {
+		h.Errorf("%s: iterator of a closed store: %v", h.last, it.Err())
+	}
+	h.must(it.Close())
+	h.must(it.Close())
+}

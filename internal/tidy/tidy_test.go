@@ -1,0 +1,336 @@
+// Package tidy holds the house rules that a test can check: which package may import which, and a
+// few about what stands in the code. It has no code of its own.
+package tidy
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/tinykv/tinykv"
+
+// directions says what each package may import beside the standard library; "." is the root. A
+// package in the order below may import only what stands above it, and the rule says which of that.
+// A new package is one more line here, with its reason.
+const directions = `
+# 1. The ground: files, keys, errors, memory.
+vfs                 golang.org/x/exp/mmap golang.org/x/sys/unix github.com/gofrs/flock
+internal/key
+internal/corrupt
+internal/offheap    golang.org/x/sys/unix
+
+# 2. What the formats and the engine share.
+internal/iterator   internal/key
+internal/batchrepr  internal/key internal/corrupt
+
+# 3. The formats in memory and on disk; never one another.
+memtable            internal/key internal/iterator internal/offheap
+wal                 vfs internal/corrupt github.com/cespare/xxhash/v2
+sstable             vfs internal/key internal/iterator internal/corrupt github.com/cespare/xxhash/v2 github.com/bits-and-blooms/bloom/v3
+
+# 4. The books; wal for the framing of records, and no table is opened.
+manifest            vfs internal/key internal/corrupt wal github.com/cespare/xxhash/v2
+
+# 5. Deciding and doing compactions; neither log nor memtable.
+compaction          vfs internal/key internal/iterator manifest sstable
+
+# 6. The engine, which alone knows them all.
+.                   vfs internal/key internal/batchrepr internal/iterator internal/corrupt memtable wal sstable manifest compaction
+
+# 7. Programs on top of it.
+bench               . vfs github.com/HdrHistogram/hdrhistogram-go
+examples/...        . vfs
+
+# Tests only: a file system that crashes, and what the tests of several packages share.
+vfs/simfs           vfs
+internal/enginetest . vfs github.com/cespare/xxhash/v2
+`
+
+// rule returns what a package may import, and whether there is a rule for it.
+func rule(pkg string) (allowed []string, ok bool) {
+	for line := range strings.Lines(directions) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] == "#" {
+			continue
+		}
+		prefix, isTree := strings.CutSuffix(fields[0], "...")
+		if fields[0] == pkg || isTree && strings.HasPrefix(pkg, prefix) {
+			return fields[1:], true
+		}
+	}
+	return nil, false
+}
+
+// source is a parsed file of this module.
+type source struct {
+	name   string // path from the top
+	pkg    string // directory from the top
+	isTest bool
+	text   string
+	ast    *ast.File
+}
+
+// sources returns all Go files of this module; modules within it are their own.
+func sources(t *testing.T) (*token.FileSet, []source) {
+	t.Helper()
+	top := filepath.Join("..", "..")
+	var all []source
+	set := token.NewFileSet()
+	err := filepath.WalkDir(top, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			_, err := os.Stat(filepath.Join(name, "go.mod"))
+			if name != top && (err == nil || strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(set, name, text, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(top, name)
+		rel = filepath.ToSlash(rel)
+		all = append(all, source{
+			name: rel, pkg: path.Dir(rel), isTest: strings.HasSuffix(rel, "_test.go"),
+			text: string(text), ast: file,
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 50 {
+		t.Fatalf("%d files: the top of the tree is not where it was", len(all))
+	}
+	return set, all
+}
+
+func TestImports_GoInTheDirectionsThatTheDesignSays(t *testing.T) {
+	_, all := sources(t)
+	for _, s := range all {
+		if s.isTest {
+			continue
+		}
+		allowed, ok := rule(s.pkg)
+		if !ok {
+			t.Errorf("%s: package %s has no line in the import directions", s.name, s.pkg)
+			continue
+		}
+		for _, spec := range s.ast.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(strings.Split(imported, "/")[0], ".") {
+				continue // standard library
+			}
+			short := strings.TrimPrefix(strings.TrimPrefix(imported, module), "/")
+			if short == "" {
+				short = "."
+			}
+			if !slices.Contains(allowed, short) {
+				t.Errorf("%s: %s must not import %s", s.name, s.pkg, short)
+			}
+		}
+	}
+}
+
+// Every line of the directions is about a package that exists, and lists only what is imported.
+func TestImports_DirectionsNameNothingInVain(t *testing.T) {
+	_, all := sources(t)
+	for line := range strings.Lines(directions) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] == "#" || strings.HasSuffix(fields[0], "...") {
+			continue
+		}
+		used := map[string]bool{}
+		for _, s := range all {
+			if s.pkg != fields[0] || s.isTest {
+				continue
+			}
+			used["itself"] = true
+			for _, spec := range s.ast.Imports {
+				imported, _ := strconv.Unquote(spec.Path.Value)
+				short := strings.TrimPrefix(strings.TrimPrefix(imported, module), "/")
+				if short == "" {
+					short = "."
+				}
+				used[short] = true
+			}
+		}
+		for _, want := range append(fields[1:], "itself") {
+			if !used[want] {
+				t.Errorf("directions of %s: %s is not there any more", fields[0], want)
+			}
+		}
+	}
+}
+
+// library tells whether a package is part of what a program links that embeds the store.
+func library(pkg string) bool {
+	return pkg != "internal/enginetest" && pkg != "vfs/simfs" && !strings.HasPrefix(pkg, "bench") &&
+		!strings.HasPrefix(pkg, "examples") && !strings.HasPrefix(pkg, "cmd")
+}
+
+func TestLibrary_NeitherPrintsNorExitsNorStartsByItself(t *testing.T) {
+	set, all := sources(t)
+	forbidden := []string{
+		"fmt.Print", "fmt.Println", "fmt.Printf", "os.Exit", "os.Stdout", "os.Stderr",
+		"log.Print", "log.Printf", "log.Println", "log.Fatal", "log.Fatalf", "slog.Default",
+	}
+	for _, s := range all {
+		if s.isTest || !library(s.pkg) {
+			continue
+		}
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				if x, ok := n.X.(*ast.Ident); ok && slices.Contains(forbidden, x.Name+"."+n.Sel.Name) {
+					t.Errorf("%v: the library uses %s.%s", set.Position(n.Pos()), x.Name, n.Sel.Name)
+				}
+			case *ast.FuncDecl:
+				if n.Name.Name == "init" && n.Recv == nil {
+					t.Errorf("%v: a package must not run code when it is imported", set.Position(n.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
+func TestUnsafe_IsUsedInOnePackage(t *testing.T) {
+	_, all := sources(t)
+	for _, s := range all {
+		for _, spec := range s.ast.Imports {
+			if spec.Path.Value == `"unsafe"` && s.pkg != "internal/offheap" {
+				t.Errorf("%s imports unsafe", s.name)
+			}
+		}
+	}
+}
+
+func TestExported_NamesHaveComments(t *testing.T) {
+	set, all := sources(t)
+	for _, s := range all {
+		if s.isTest || s.ast.Name.Name == "main" {
+			continue
+		}
+		for _, d := range s.ast.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) {
+					t.Errorf("%v: %s has no comment", set.Position(d.Pos()), d.Name.Name)
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					checkSpec(t, set, d, spec)
+				}
+			}
+		}
+	}
+}
+
+// exportedReceiver tells whether a function is one that users see: no method of an unexported type.
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	typ := d.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	name, ok := typ.(*ast.Ident)
+	return ok && name.IsExported()
+}
+
+func checkSpec(t *testing.T, set *token.FileSet, d *ast.GenDecl, spec ast.Spec) {
+	t.Helper()
+	switch spec := spec.(type) {
+	case *ast.TypeSpec:
+		if spec.Name.IsExported() && spec.Doc == nil && d.Doc == nil {
+			t.Errorf("%v: %s has no comment", set.Position(spec.Pos()), spec.Name.Name)
+		}
+	case *ast.ValueSpec:
+		if spec.Names[0].IsExported() && spec.Doc == nil && spec.Comment == nil && d.Doc == nil {
+			t.Errorf("%v: %s has no comment", set.Position(spec.Pos()), spec.Names[0].Name)
+		}
+	}
+}
+
+func TestPackages_HaveACommentAndAProperName(t *testing.T) {
+	_, all := sources(t)
+	documented := map[string]bool{}
+	for _, s := range all {
+		if s.ast.Doc != nil {
+			documented[s.pkg] = true
+		}
+		if slices.Contains([]string{"util", "utils", "common", "base", "misc", "helpers", "types"}, path.Base(s.pkg)) {
+			t.Errorf("%s: the name says nothing", s.pkg)
+		}
+	}
+	for _, s := range all {
+		if !documented[s.pkg] {
+			t.Errorf("package %s has no comment", s.pkg)
+			documented[s.pkg] = true
+		}
+	}
+}
+
+func TestText_HasNoLeftovers(t *testing.T) {
+	_, all := sources(t)
+	for _, s := range all {
+		if s.pkg == "internal/tidy" {
+			continue
+		}
+		for n, line := range strings.Split(s.text, "\n") {
+			for _, marker := range []string{"TODO", "FIXME", "XXX", "HACK", "t.Skip()", "time.Sleep("} {
+				if strings.Contains(line, marker) && !permitted(s, marker) {
+					t.Errorf("%s:%d: %s", s.name, n+1, strings.TrimSpace(line))
+				}
+			}
+		}
+	}
+}
+
+// permitted lists where a marker may stand, and why.
+func permitted(s source, marker string) bool {
+	switch {
+	case marker == "time.Sleep(" && s.name == "throttle.go": // slowing writers down is its purpose
+		return true
+	case marker == "time.Sleep(" && s.name == "open.go": // waiting for another process's lock can only be done by trying
+		return true
+	case marker == "time.Sleep(" && s.pkg == "bench":
+		return true
+	default:
+		return false
+	}
+}
+
+// Files grow until somebody asks which second idea moved in.
+func TestFiles_AreShort(t *testing.T) {
+	_, all := sources(t)
+	for _, s := range all {
+		if lines := strings.Count(s.text, "\n"); lines > 500 && !s.isTest {
+			t.Errorf("%s has %d lines; which second idea moved in?", s.name, lines)
+		}
+	}
+}

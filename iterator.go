@@ -1,0 +1,250 @@
+package tinykv
+
+import (
+	"bytes"
+
+	"github.com/tinykv/tinykv/internal/iterator"
+	"github.com/tinykv/tinykv/internal/key"
+)
+
+// Iterator is a cursor over the keys of a range, in both directions. It sees the store as it was when
+// the iterator was made. It belongs to one goroutine at a time and must be closed: until then it
+// keeps files and memory from being given up.
+//
+// A new iterator stands nowhere; from there, and from behind the last key, Prev goes to the last,
+// and from there, and from before the first, Next goes to the first. Every move reports whether it
+// arrived at a key; when it did not, Err tells whether that was the end or a failure. After a
+// failure a move by First, Last or a seek starts anew, possibly past the damage.
+type Iterator struct {
+	db    *DB
+	state *readState // nil after Close
+	seq   key.SeqNum
+
+	cursor *cursor           // nil after Close
+	in     iterator.Iterator // of cursor
+	kv     *iterator.KV      // where in stands, or nil
+	pos    position
+	err    error
+
+	// The entry it stands at, while valid. The slices lie in a memtable or a table and stay as they
+	// are for as long as state is held, wherever in goes.
+	key, value []byte
+	found      key.Trailer
+}
+
+// position says where an Iterator stands, and how in stands to that.
+type position uint8
+
+const (
+	nowhere position = iota
+
+	// atForward: at key; in stands at the entry itself.
+	atForward
+
+	// atBackward: at key; in stands before all entries of key.
+	atBackward
+
+	beforeFirst
+	behindLast
+)
+
+// NewIter returns an iterator over a range. The bounds are copied.
+// Errors: ErrInvalidRange, ErrClosed, and for damaged files one that matches ErrCorrupt.
+func (db *DB) NewIter(r Range) (*Iterator, error) { return db.reader().newIter(r) }
+
+func (r reader) newIter(bounds Range) (*Iterator, error) {
+	if err := bounds.check(); err != nil {
+		return nil, err
+	}
+	s, seq, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	c := cursors.Get().(*cursor)
+	c.init(s, bounds)
+	return &Iterator{db: r.db, state: s, seq: seq, cursor: c, in: c.in()}, nil
+}
+
+// First moves to the first key of the range.
+func (i *Iterator) First() bool {
+	return i.ready() && i.forward(i.in.SeekGE(i.cursor.lower, key.MaxTrailer))
+}
+
+// Last moves to the last key of the range.
+func (i *Iterator) Last() bool {
+	return i.ready() && i.backward(i.in.SeekLT(i.cursor.upper, key.MaxTrailer))
+}
+
+// SeekGE moves to the first key of the range at or behind k.
+func (i *Iterator) SeekGE(k []byte) bool {
+	if !i.ready() {
+		return false
+	}
+	stored := i.cursor.target(k)
+	if bytes.Compare(stored, i.cursor.lower) < 0 {
+		stored = i.cursor.lower
+	}
+	return i.forward(i.in.SeekGE(stored, key.MaxTrailer))
+}
+
+// SeekLT moves to the last key of the range before k.
+func (i *Iterator) SeekLT(k []byte) bool {
+	if !i.ready() {
+		return false
+	}
+	stored := i.cursor.target(k)
+	if bytes.Compare(stored, i.cursor.upper) > 0 {
+		stored = i.cursor.upper
+	}
+	return i.backward(i.in.SeekLT(stored, key.MaxTrailer))
+}
+
+// Next moves to the next key.
+func (i *Iterator) Next() bool {
+	switch {
+	case i.pos == behindLast:
+		return false
+	case !i.Valid():
+		return i.err == nil && i.First()
+	case i.db.state.Load() == nil:
+		return i.end(ErrClosed)
+	case i.pos == atForward:
+		return i.forward(i.skip(i.in.Next(), i.key))
+	default:
+		// Entries may have been inserted since between in and key, invisible ones: so no step
+		// leads to a known place, only a seek does.
+		return i.forward(i.in.SeekGE(i.key, key.MinTrailer))
+	}
+}
+
+// Prev moves to the previous key.
+func (i *Iterator) Prev() bool {
+	switch {
+	case i.pos == beforeFirst:
+		return false
+	case !i.Valid():
+		return i.err == nil && i.Last()
+	case i.db.state.Load() == nil:
+		return i.end(ErrClosed)
+	case i.pos == atForward:
+		return i.backward(i.in.SeekLT(i.key, key.MaxTrailer))
+	default:
+		return i.backward(i.kv)
+	}
+}
+
+// ready tells whether the iterator may be positioned anew.
+func (i *Iterator) ready() bool {
+	if i.state == nil || i.db.state.Load() == nil {
+		return i.end(ErrClosed)
+	}
+	i.err = nil
+	return true
+}
+
+// end leaves the iterator nowhere, with an error.
+func (i *Iterator) end(err error) bool {
+	i.pos, i.err = nowhere, err
+	i.key, i.value = nil, nil
+	return false
+}
+
+// forward settles at the first visible key at or behind the entry that in stands at.
+func (i *Iterator) forward(kv *iterator.KV) bool {
+	for kv != nil && bytes.Compare(kv.Stored, i.cursor.upper) < 0 {
+		if kv.Trailer.Seq() > i.seq {
+			kv = i.in.Next()
+			continue
+		}
+		if kv.Trailer.Kind() == key.KindDelete {
+			deleted := kv.Stored // kv is about to change
+			kv = i.skip(i.in.Next(), deleted)
+			continue
+		}
+		i.pos, i.kv = atForward, kv
+		i.key, i.value, i.found = kv.Stored, kv.Value, kv.Trailer
+		return true
+	}
+	if kv == nil {
+		if err := i.in.Err(); err != nil {
+			return i.end(err)
+		}
+	}
+	i.end(nil)
+	i.pos = behindLast
+	return false
+}
+
+// skip passes over the entries of a stored key.
+func (i *Iterator) skip(kv *iterator.KV, stored []byte) *iterator.KV {
+	for kv != nil && bytes.Equal(kv.Stored, stored) {
+		kv = i.in.Next()
+	}
+	return kv
+}
+
+// backward settles at the last visible key at or before the entry that in stands at. Going backward,
+// the entries of a key come oldest first; the last visible one counts.
+func (i *Iterator) backward(kv *iterator.KV) bool {
+	for kv != nil && bytes.Compare(kv.Stored, i.cursor.lower) >= 0 {
+		i.key, i.value, i.found = kv.Stored, nil, 0
+		for ; kv != nil && bytes.Equal(kv.Stored, i.key); kv = i.in.Prev() {
+			if kv.Trailer.Seq() <= i.seq {
+				i.value, i.found = kv.Value, kv.Trailer
+			}
+		}
+		if kv == nil && i.in.Err() != nil {
+			return i.end(i.in.Err()) // a newer entry of the key may be what could not be read
+		}
+		if i.found.Kind() == key.KindSet {
+			i.pos, i.kv = atBackward, kv
+			return true
+		}
+	}
+	if kv == nil {
+		if err := i.in.Err(); err != nil {
+			return i.end(err)
+		}
+	}
+	i.end(nil)
+	i.pos = beforeFirst
+	return false
+}
+
+// Valid tells whether the iterator stands at a key.
+func (i *Iterator) Valid() bool { return i.key != nil }
+
+// Key returns the key that the iterator stands at, or nil. It must not be changed and may be used
+// until the next move or Close.
+func (i *Iterator) Key() []byte {
+	if i.key == nil {
+		return nil
+	}
+	return i.key[spaceLen:]
+}
+
+// spaceLen is how many bytes the id of keyspace 0 takes in a stored key.
+const spaceLen = 1
+
+// Value returns the value of the key, or nil when the iterator stands nowhere. It must not be changed
+// and may be used until the next move or Close.
+//
+// It lies in a mapped file: an I/O error of the disk when it is touched is a memory fault in the
+// caller, which DB.Get and DB.Scan turn into an error.
+func (i *Iterator) Value() []byte { return i.value }
+
+// Err returns the failure that ended the last move, or nil: ErrClosed, or an error that matches
+// ErrCorrupt, or one of the file system.
+func (i *Iterator) Err() error { return i.err }
+
+// Close ends the iterator and what it lent. A second call does nothing.
+func (i *Iterator) Close() error {
+	if i.state == nil {
+		return nil
+	}
+	err := i.cursor.release()
+	i.state.unref()
+	i.state, i.cursor, i.in, i.kv = nil, nil, nil, nil
+	i.end(ErrClosed)
+	return err
+}

@@ -1,0 +1,144 @@
+package tinykv
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/tinykv/tinykv/compaction"
+	"github.com/tinykv/tinykv/internal/batchrepr"
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/manifest"
+)
+
+// A batch that would fill a good part of a memtable goes neither through the log nor through a
+// memtable. It is sorted and written to a table of level 0, without holding up anyone, with sequence
+// numbers that count from 1. Then, alone, the writer has the memtables flushed, so that nothing
+// older is outside of tables, and adds the table by a version edit that also says what to add to
+// its sequence numbers. The edit makes the batch durable and visible, all at once.
+
+// largeWrite is a batch that has become a table, not yet part of the store.
+type largeWrite struct {
+	db      *DB
+	outputs *compaction.Outputs
+	table   *manifest.Table
+	ops     int
+}
+
+// commitLarge makes a large batch take effect.
+func (db *DB) commitLarge(b *Batch) error {
+	l, err := db.prepareLarge(b)
+	if err != nil {
+		return err
+	}
+	if err := db.exclusively(func() error { return db.installLarge(l) }); err != nil {
+		l.abandon()
+		return err
+	}
+	return nil
+}
+
+// prepareLarge writes the table.
+func (db *DB) prepareLarge(b *Batch) (*largeWrite, error) {
+	if err := db.writable(); err != nil {
+		return nil, err
+	}
+	if err := db.enter(); err != nil {
+		return nil, err
+	}
+	defer db.running.Done()
+	type numbered struct {
+		batchrepr.Op
+		seq key.SeqNum
+	}
+	ops := make([]numbered, 0, b.Len())
+	for op := range b.ops() {
+		ops = append(ops, numbered{op, key.SeqNum(len(ops) + 1)})
+	}
+	slices.SortFunc(ops, func(a, b numbered) int {
+		return cmp.Or(bytes.Compare(a.Stored, b.Stored), cmp.Compare(b.seq, a.seq))
+	})
+	l := &largeWrite{db: db, outputs: db.newOutputs(), ops: len(ops)}
+	for i, op := range ops {
+		if i > 0 && bytes.Equal(op.Stored, ops[i-1].Stored) {
+			continue // a later operation wins
+		}
+		if err := l.outputs.Add(op.Stored, key.MakeTrailer(op.seq, op.Kind), op.Value); err != nil {
+			l.abandon()
+			return nil, err
+		}
+	}
+	tables, err := l.outputs.Finish()
+	if err != nil {
+		l.abandon()
+		return nil, err
+	}
+	l.table = tables[0]
+	return l, nil
+}
+
+// installLarge makes the table part of the store. Only the committer calls it.
+func (db *DB) installLarge(l *largeWrite) error {
+	if err := db.drainMemtables(); err != nil {
+		return err
+	}
+	base := key.SeqNum(db.visible.Load())
+	l.table.SeqBase = base
+	l.table.SmallestSeq += base
+	l.table.LargestSeq += base
+	l.table.Smallest.Trailer += key.MakeTrailer(base, 0)
+	l.table.Largest.Trailer += key.MakeTrailer(base, 0)
+	if err := db.adopt(l.outputs, []*manifest.Table{l.table}); err != nil {
+		return err
+	}
+	last := base + key.SeqNum(l.ops)
+	err := db.install(&manifest.Edit{
+		LastSeq: last,
+		Added:   []manifest.AddedTable{{Level: 0, Table: l.table}},
+	}, func(sealed []*mem) []*mem {
+		db.visible.Store(uint64(last)) // before the table can be found, see reader.open
+		return sealed
+	})
+	if err != nil {
+		db.disown(l.outputs, []*manifest.Table{l.table})
+		return err
+	}
+	db.stats.largeWrites.Add(1)
+	return nil
+}
+
+// drainMemtables has everything in memory flushed and waits for it.
+func (db *DB) drainMemtables() error {
+	if err := db.waitForFlushes(); err != nil {
+		return err
+	}
+	if db.active.table.Totals().Entries > 0 {
+		if err := db.rotate(nil); err != nil {
+			return err
+		}
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	for len(db.state.Load().sealed) > 0 {
+		if err := db.writable(); err != nil {
+			return err
+		}
+		if db.closing {
+			return ErrClosed // no flush begins any more
+		}
+		if err := db.flushes.err; err != nil {
+			return fmt.Errorf("a large batch waits for a flush that fails: %w", err)
+		}
+		db.waitLocked()
+	}
+	return nil
+}
+
+// abandon removes the table of a write that did not take effect. When the store has failed it stays,
+// since then it is not known whether the write took effect; when it is closed, it is another's.
+func (l *largeWrite) abandon() {
+	if l.db.failure.Load() == nil && l.db.state.Load() != nil {
+		_ = l.outputs.Abort() // what is left over is removed at the next opening
+	}
+}

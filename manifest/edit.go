@@ -1,0 +1,212 @@
+package manifest
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/tinykv/tinykv/internal/corrupt"
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/wal"
+)
+
+// Edit is a step from one state of a store to the next: a record of the manifest. The first record
+// of a manifest is an edit of the empty state.
+//
+//	edit   any number of fields: tag (uvarint) | length (uvarint) | contents
+//
+//	tag 1  next file number    uvarint
+//	tag 2  last sequence       uvarint; every operation up to it is in a table
+//	tag 3  log                 first segment (uvarint) | 1 if it exists for certain, 0 if not
+//	tag 4  deleted table       level | number
+//	tag 5  added table         level | number | id | size | smallest | largest | smallest sequence |
+//	                           largest sequence | sequence base | entries | deletes | shadowed | data bytes
+//
+// Numbers in tags 4 and 5 are uvarints; smallest and largest are trailer (uvarint), length
+// (uvarint) and stored key. A tag that is not known makes the manifest unreadable: a newer version
+// wrote it.
+type Edit struct {
+	NextFile FileNum    // 0: as before
+	LastSeq  key.SeqNum // 0: as before
+	Log      *LogState  // nil: as before
+	Deleted  []DeletedTable
+	Added    []AddedTable
+}
+
+// LogState says where the write-ahead log begins that holds what no table holds.
+type LogState struct {
+	First  wal.SegmentNum
+	Exists bool // segment First is known to be on stable storage
+}
+
+// DeletedTable is a table that leaves a level.
+type DeletedTable struct {
+	Level Level
+	Num   FileNum
+}
+
+// AddedTable is a table that enters a level.
+type AddedTable struct {
+	Level Level
+	Table *Table
+}
+
+// The tags. They are stored in files and never change.
+const (
+	tagNextFile     = 1
+	tagLastSeq      = 2
+	tagLog          = 3
+	tagDeletedTable = 4
+	tagAddedTable   = 5
+)
+
+// Encode returns the edit as a record.
+func (e *Edit) Encode() []byte {
+	var out []byte
+	if e.NextFile != 0 {
+		out = appendField(out, tagNextFile, binary.AppendUvarint(nil, uint64(e.NextFile)))
+	}
+	if e.LastSeq != 0 {
+		out = appendField(out, tagLastSeq, binary.AppendUvarint(nil, uint64(e.LastSeq)))
+	}
+	if e.Log != nil {
+		b := binary.AppendUvarint(nil, uint64(e.Log.First))
+		if e.Log.Exists {
+			out = appendField(out, tagLog, append(b, 1))
+		} else {
+			out = appendField(out, tagLog, append(b, 0))
+		}
+	}
+	for _, d := range e.Deleted {
+		b := binary.AppendUvarint(nil, uint64(d.Level))
+		out = appendField(out, tagDeletedTable, binary.AppendUvarint(b, uint64(d.Num)))
+	}
+	for _, a := range e.Added {
+		out = appendField(out, tagAddedTable, encodeTable(a))
+	}
+	return out
+}
+
+func appendField(dst []byte, tag uint64, contents []byte) []byte {
+	dst = binary.AppendUvarint(dst, tag)
+	dst = binary.AppendUvarint(dst, uint64(len(contents)))
+	return append(dst, contents...)
+}
+
+func encodeTable(a AddedTable) []byte {
+	t := a.Table
+	b := binary.AppendUvarint(nil, uint64(a.Level))
+	for _, v := range []uint64{uint64(t.Num), t.ID, uint64(t.Size)} {
+		b = binary.AppendUvarint(b, v)
+	}
+	for _, k := range []key.Internal{t.Smallest, t.Largest} {
+		b = binary.AppendUvarint(b, uint64(k.Trailer))
+		b = binary.AppendUvarint(b, uint64(len(k.Stored)))
+		b = append(b, k.Stored...)
+	}
+	for _, v := range []uint64{
+		uint64(t.SmallestSeq), uint64(t.LargestSeq), uint64(t.SeqBase),
+		t.Entries, t.Deletes, t.Shadowed, t.DataBytes,
+	} {
+		b = binary.AppendUvarint(b, v)
+	}
+	return b
+}
+
+// DecodeEdit reads a record. It shares no memory with it.
+func DecodeEdit(record []byte) (*Edit, error) {
+	e := &Edit{}
+	d := decoder{rest: record}
+	for len(d.rest) > 0 {
+		tag := d.uvarint()
+		field := decoder{rest: d.bytes(d.uvarint())}
+		if d.failed {
+			break
+		}
+		switch tag {
+		case tagNextFile:
+			e.NextFile = FileNum(field.uvarint())
+		case tagLastSeq:
+			e.LastSeq = key.SeqNum(field.uvarint())
+		case tagLog:
+			e.Log = &LogState{First: wal.SegmentNum(field.uvarint()), Exists: field.flag()}
+		case tagDeletedTable:
+			e.Deleted = append(e.Deleted, DeletedTable{Level: field.level(), Num: FileNum(field.uvarint())})
+		case tagAddedTable:
+			e.Added = append(e.Added, field.table())
+		default:
+			return nil, fmt.Errorf("version edit has tag %d: %w", tag, corrupt.ErrTooNew)
+		}
+		if field.failed || len(field.rest) > 0 {
+			return nil, corrupt.Errorf("version edit", "field with tag %d is malformed", tag)
+		}
+	}
+	if d.failed {
+		return nil, corrupt.Errorf("version edit", "record is cut short")
+	}
+	return e, nil
+}
+
+// decoder takes values off a record; after a failure it returns zeros.
+type decoder struct {
+	rest   []byte
+	failed bool
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 {
+		d.failed, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) bytes(n uint64) []byte {
+	if n > uint64(len(d.rest)) {
+		d.failed, d.rest = true, nil
+		return nil
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
+func (d *decoder) flag() bool {
+	b := d.bytes(1)
+	if d.failed || b[0] > 1 {
+		d.failed = true
+		return false
+	}
+	return b[0] == 1
+}
+
+func (d *decoder) level() Level {
+	v := d.uvarint()
+	if v >= NumLevels {
+		d.failed = true
+		return 0
+	}
+	return Level(v)
+}
+
+func (d *decoder) internal() key.Internal {
+	trailer := key.Trailer(d.uvarint())
+	stored := append([]byte(nil), d.bytes(d.uvarint())...)
+	if _, _, ok := key.SplitStored(stored); !ok {
+		d.failed = true
+	}
+	return key.Internal{Stored: stored, Trailer: trailer}
+}
+
+func (d *decoder) table() AddedTable {
+	a := AddedTable{Level: d.level(), Table: &Table{}}
+	t := a.Table
+	t.Num, t.ID, t.Size = FileNum(d.uvarint()), d.uvarint(), int64(d.uvarint())
+	t.Smallest, t.Largest = d.internal(), d.internal()
+	t.SmallestSeq, t.LargestSeq = key.SeqNum(d.uvarint()), key.SeqNum(d.uvarint())
+	t.SeqBase = key.SeqNum(d.uvarint())
+	t.Entries, t.Deletes, t.Shadowed, t.DataBytes = d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint()
+	d.failed = d.failed || t.Size < 0
+	return a
+}

@@ -1,0 +1,249 @@
+package tinykv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/memtable"
+	"github.com/tinykv/tinykv/sstable"
+	"github.com/tinykv/tinykv/wal"
+)
+
+const (
+	// The log begins with a small segment, as many stores stay small, and grows from there.
+	firstLogSegment = 256 << 10
+	maxLogSegment   = 8 << 20
+	minLogSegment   = 64 << 10
+	maxLogSpares    = 8
+
+	// pageCacheBytes is how much of the tables the system is trusted to keep in memory after they
+	// were touched, see sstable.Residency.
+	pageCacheBytes = 4 << 30
+)
+
+// Open opens the store in a directory, creating both where they do not exist. Nil options mean
+// defaults. After a crash the store is brought back to a state that it had, without being asked;
+// see docs/GUARANTEES.md for which one.
+//
+// Errors: ErrLocked at once when anyone has it open (unless Options.LockTimeout says to wait);
+// ErrInvalidOption; ErrExists for a directory with files that are no part of a store, which is left
+// untouched; ErrFormatTooNew; for damaged files one that matches ErrCorrupt; and those of the file
+// system.
+func Open(dir string, opts *Options) (*DB, error) {
+	o, err := opts.complete()
+	if err != nil {
+		return nil, err
+	}
+	db, err := open(dir, o)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	return db, nil
+}
+
+func open(dir string, o *Options) (_ *DB, err error) {
+	if err := inspect(dir, o); err != nil {
+		return nil, err
+	}
+	if err := o.FS.MkdirAll(dir); err != nil {
+		return nil, err
+	}
+	lock, err := takeLock(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	db := newDB(dir, o)
+	db.lock = lock
+	defer func() {
+		if err != nil {
+			db.cancel()
+			err = errors.Join(err, lock.Close())
+		}
+	}()
+	if err := db.recover(); err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// takeLock locks the directory, waiting for as long as the options allow.
+func takeLock(dir string, o *Options) (lock interface{ Close() error }, err error) {
+	const pause = 10 * time.Millisecond
+	for deadline := time.Now().Add(o.LockTimeout); ; time.Sleep(pause) {
+		lock, err = o.FS.Lock(filepath.Join(dir, manifest.LockName))
+		if err == nil || !errors.Is(err, ErrLocked) || !time.Now().Before(deadline) {
+			return lock, err
+		}
+	}
+}
+
+func newDB(dir string, o *Options) *DB {
+	db := &DB{opts: o, dir: dir, fs: o.FS, tables: map[manifest.FileNum]*table{}}
+	db.changed = sync.NewCond(&db.mu)
+	db.background, db.cancel = context.WithCancel(context.Background())
+	db.cacheID = o.FS.CacheID(dir)
+	db.mems = &memPool{sizeBytes: o.MemTableSize}
+	db.files = &tableFiles{
+		fs: o.FS, dir: dir,
+		residency: sstable.NewResidency(pageCacheBytes),
+		drop:      db.scheduleRemoval,
+		report:    db.report,
+	}
+	db.syncer.sync = db.syncPeriodically
+	if o.internal.inline == nil {
+		db.syncer.interval = o.SyncInterval
+	}
+	return db
+}
+
+// syncPeriodically is what the syncer does.
+func (db *DB) syncPeriodically() {
+	if db.writable() != nil {
+		return
+	}
+	if err := db.log.Sync(); err != nil {
+		_ = db.logFailure(err) // whoever writes next is told
+	}
+}
+
+// begin gives an opened store its first memtable and log segment. state is what the manifest says,
+// and is completed here; the store serves nobody yet.
+func (db *DB) begin(state *manifest.State, firstSegment wal.SegmentNum) error {
+	table, err := memtable.New(db.opts.MemTableSize)
+	if err != nil {
+		return err
+	}
+	maxSegment := min(max(db.opts.MemTableSize/2, minLogSegment), maxLogSegment)
+	db.largeNeed = min(table.Capacity(), maxSegment) / 2
+	db.log, err = wal.Create(wal.Options{
+		FS: db.fs, Dir: db.dir, Store: state.Store, CacheID: db.cacheID,
+		First: firstSegment, Mark: uint64(state.LastSeq),
+		NewName:           func() string { return manifest.Name(manifest.FileLog, db.newFileNum()) },
+		NewEpoch:          db.opts.internal.random,
+		FirstSegmentBytes: min(firstLogSegment, maxSegment),
+		MaxSegmentBytes:   maxSegment,
+		Spares:            int(min(db.opts.MemTableSize/maxSegment, maxLogSpares)),
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("begin write-ahead log: %w", err), table.Free())
+	}
+	db.active = &mem{table: table, pool: db.mems, first: firstSegment}
+	db.visible.Store(uint64(state.LastSeq))
+	state.Log = manifest.LogState{First: firstSegment, Exists: true}
+	return nil
+}
+
+// Close ends the store: it writes what is in memory to a table, waits for background work, and gives
+// up the lock. It does not wait for iterators and snapshots; they return ErrClosed from now on, and
+// an iterator that is never closed keeps its memory. A second call does nothing.
+//
+// When Close returns nil, everything acknowledged is on stable storage. Otherwise it returns the
+// first failure; what was acknowledged is in the log and is recovered by the next Open.
+func (db *DB) Close() error {
+	db.mu.Lock()
+	if db.closing {
+		db.mu.Unlock()
+		return nil
+	}
+	db.closing = true
+	for _, w := range []*worker{&db.flushes, &db.compactions, &db.removals} {
+		w.stopLocked()
+	}
+	db.changed.Broadcast()
+	db.mu.Unlock()
+
+	var err error
+	_ = db.exclusively(func() error { // returns only once no commit is under way
+		db.cancel()
+		db.running.Wait()
+		db.syncer.stop()
+		err = db.shutDown()
+		return nil
+	})
+	return errors.Join(err, db.lock.Close())
+}
+
+// shutDown writes everything to tables and gives up all files. Only the committer calls it, and no
+// background work is running any more.
+func (db *DB) shutDown() error {
+	var err error
+	if failed := db.failure.Load(); failed != nil {
+		err = failed
+	} else {
+		err = db.seal()
+	}
+	sealed := err == nil
+	if !sealed && db.failure.Load() == nil {
+		err = errors.Join(err, db.log.Sync()) // the next opening finds there what did not get into tables
+	}
+
+	db.mu.Lock()
+	old := db.publishLocked(nil)
+	garbage := db.garbage
+	db.garbage, db.closed = nil, true
+	db.changed.Broadcast()
+	db.mu.Unlock()
+	old.unref()
+
+	if sealed {
+		err = db.log.Remove()
+	} else {
+		err = errors.Join(err, db.log.Close())
+	}
+	err = errors.Join(err, db.manifest.Close())
+	db.mems.close()
+	for _, path := range garbage {
+		db.removeFile(path)
+	}
+	return err
+}
+
+// sealLast seals the active memtable for the last flush. The one that takes its place stays empty.
+func (db *DB) sealLast() error {
+	segment, err := db.log.Rotate()
+	if err != nil {
+		return db.logFailure(err)
+	}
+	table, err := memtable.New(memtable.MinSize)
+	if err != nil {
+		return err
+	}
+	db.replaceActive(&mem{table: table, pool: db.mems, first: segment})
+	return nil
+}
+
+// seal brings all that is in memory to tables, says in the manifest that there is no log, and in
+// CURRENT that the manifest is complete.
+func (db *DB) seal() error {
+	if db.active.table.Totals().Entries > 0 {
+		if err := db.sealLast(); err != nil {
+			return err
+		}
+	}
+	for more := true; more; {
+		var err error
+		if more, err = db.flushOldest(context.Background()); err != nil {
+			return err
+		}
+	}
+	db.manifestMu.Lock()
+	defer db.manifestMu.Unlock()
+	err := db.manifest.Append(&manifest.Edit{
+		NextFile: manifest.FileNum(db.nextFile.Load()),
+		LastSeq:  key.SeqNum(db.visible.Load()),
+		Log:      &manifest.LogState{First: db.log.Number() + 1},
+	})
+	if err == nil {
+		err = db.manifest.Seal()
+	}
+	if err != nil {
+		return db.fail(err)
+	}
+	return nil
+}

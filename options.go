@@ -1,0 +1,196 @@
+package tinykv
+
+import (
+	"fmt"
+	"log/slog"
+	"math/bits"
+	"math/rand/v2"
+	"time"
+
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// Limits of keys, values and batches, in bytes.
+const (
+	is64Bit = bits.UintSize / 64 // 1 or 0
+
+	maxKeyLen   = key.MaxUserLen
+	maxValueLen = 64<<20 + is64Bit*(1<<30-64<<20)
+	maxBatchLen = 64<<20 + is64Bit*(2<<30-64<<20)
+)
+
+// Durability says when a write returns, if the call itself does not say.
+type Durability int
+
+const (
+	// DurabilityPeriodic returns when the operating system has the write: it survives the death of
+	// the process. It survives power loss once it is synced, at most Options.SyncInterval later.
+	DurabilityPeriodic Durability = iota
+
+	// DurabilitySync returns when the write is on stable storage. Writers that wait at the same
+	// time share one sync.
+	DurabilitySync
+)
+
+// Options configure a store. The zero value of every field means its default. Sizes are in bytes.
+type Options struct {
+	// Behaviour.
+
+	// Durability of writes that do not choose by [Sync] or [NoSync].
+	// Default: DurabilityPeriodic.
+	Durability Durability
+
+	// SyncInterval bounds the age of what power loss can take under DurabilityPeriodic. An idle
+	// store does not sync. Default: 100 ms.
+	SyncInterval time.Duration
+
+	// ErrorIfExists makes Open fail with ErrExists where a store exists, ErrorIfMissing with
+	// ErrMissing where none does. Default: open what is there, create what is not.
+	ErrorIfExists, ErrorIfMissing bool
+
+	// LockTimeout is how long Open waits for another opener to close. Default: not at all.
+	LockTimeout time.Duration
+
+	// FS is the file system. Default: the operating system's. vfs.NewMem() makes a store that lives
+	// in memory.
+	FS vfs.FS
+
+	// Logger is told of background failures and recoveries. Default: nobody.
+	Logger *slog.Logger
+
+	// Performance.
+
+	// MemTableSize is how much is buffered in memory before it is written to a table. Raising it
+	// makes fewer, larger tables and saves compaction; it slows down each insertion somewhat, and
+	// up to three such buffers exist. Default: 16 MiB; from 64 KiB to 1 GiB.
+	MemTableSize int64
+
+	// TableSize is the size at which a compaction ends a table. Raising it makes fewer files and
+	// coarser compactions. Default: half of MemTableSize; from 32 KiB to 1 GiB.
+	TableSize int64
+
+	// BlockSize is the size at which a data block ends, the unit that is verified on first touch.
+	// Raising it makes indexes smaller. Default: 4 KiB; from 256 B to 1 MiB.
+	BlockSize int64
+
+	// BloomBitsPerKey is the size of the tables' filters. Raising it makes reads of absent keys
+	// touch fewer blocks: 10 lets 1 % pass, 12 0.4 %. Default: 10; -1 for none; at most 64.
+	BloomBitsPerKey int
+
+	// For tests in this package.
+	internal internalOptions
+}
+
+// internalOptions are seams for tests.
+type internalOptions struct {
+	// inline makes background work run on the goroutines that use the store: when they would have
+	// to wait for it, and at the end of every write for which inline returns true. So the same
+	// calls do the same things in the same order.
+	inline func() bool
+
+	// random replaces the random numbers that identify files.
+	random func() uint64
+
+	// hook is told when a step begins and ends: "flush", "compact", "manifest", "recover".
+	hook func(step string, begins bool)
+
+	// manifestGrowth replaces the number of bytes by which a manifest may grow.
+	manifestGrowth int64
+}
+
+const (
+	minSyncInterval = time.Millisecond
+
+	minMemTable, maxMemTable = 64 << 10, 1 << 30
+	minTable, maxTable       = 32 << 10, 1 << 30
+	minBlock, maxBlock       = 256, 1 << 20
+	maxBloomBits             = 64
+)
+
+// complete returns a validated copy in which every field has its value. A nil o has all defaults.
+func (o *Options) complete() (*Options, error) {
+	var c Options
+	if o != nil {
+		c = *o
+	}
+	setDefault(&c.SyncInterval, 100*time.Millisecond)
+	setDefault(&c.MemTableSize, 16<<20)
+	setDefault(&c.TableSize, max(min(c.MemTableSize/2, maxTable), minTable))
+	setDefault(&c.BlockSize, 4<<10)
+	setDefault(&c.BloomBitsPerKey, 10)
+	setDefault(&c.internal.manifestGrowth, 1<<20)
+	if c.FS == nil {
+		c.FS = vfs.OS()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.internal.random == nil {
+		c.internal.random = rand.Uint64
+	}
+	if c.internal.hook == nil {
+		c.internal.hook = func(string, bool) {}
+	}
+	return &c, c.validate()
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (o *Options) validate() error {
+	invalid := func(field string, value any, want string) error {
+		return fmt.Errorf("%w: %s is %v, want %s", ErrInvalidOption, field, value, want)
+	}
+	switch {
+	case o.Durability != DurabilityPeriodic && o.Durability != DurabilitySync:
+		return invalid("Durability", int(o.Durability), "DurabilityPeriodic or DurabilitySync")
+	case o.SyncInterval < minSyncInterval:
+		return invalid("SyncInterval", o.SyncInterval, "1 ms or more")
+	case o.ErrorIfExists && o.ErrorIfMissing:
+		return invalid("ErrorIfExists", true, "not ErrorIfMissing too")
+	case o.LockTimeout < 0:
+		return invalid("LockTimeout", o.LockTimeout, "0 or more")
+	case o.MemTableSize < minMemTable || o.MemTableSize > maxMemTable:
+		return invalid("MemTableSize", o.MemTableSize, "64 KiB to 1 GiB, in bytes")
+	case o.TableSize < minTable || o.TableSize > maxTable:
+		return invalid("TableSize", o.TableSize, "32 KiB to 1 GiB, in bytes")
+	case o.BlockSize < minBlock || o.BlockSize > maxBlock:
+		return invalid("BlockSize", o.BlockSize, "256 B to 1 MiB, in bytes")
+	case o.BloomBitsPerKey < -1 || o.BloomBitsPerKey > maxBloomBits:
+		return invalid("BloomBitsPerKey", o.BloomBitsPerKey, "1 to 64, or -1 for none")
+	}
+	return nil
+}
+
+// WriteOption changes how one write is done. The options are [Sync] and [NoSync].
+type WriteOption uint64
+
+const (
+	// Sync makes the call return only when the write, and every write before it, is on stable
+	// storage.
+	Sync WriteOption = 1
+
+	// NoSync makes the call return when the operating system has the write.
+	NoSync WriteOption = 2
+)
+
+// wantsSync tells whether a write with these options waits for stable storage.
+func (o *Options) wantsSync(opts []WriteOption) (bool, error) {
+	sync := o.Durability == DurabilitySync
+	for _, opt := range opts {
+		switch opt {
+		case Sync:
+			sync = true
+		case NoSync:
+			sync = false
+		default:
+			return false, fmt.Errorf("%w: WriteOption(%d) is not known", ErrInvalidOption, opt)
+		}
+	}
+	return sync, nil
+}

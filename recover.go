@@ -1,0 +1,327 @@
+package tinykv
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/tinykv/tinykv/compaction"
+	"github.com/tinykv/tinykv/internal/batchrepr"
+	"github.com/tinykv/tinykv/internal/corrupt"
+	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/memtable"
+	"github.com/tinykv/tinykv/wal"
+)
+
+// Every opening is a recovery; after an orderly close there is just nothing to replay.
+//
+//  1. CURRENT names the manifest, which says what tables there are and where the log begins.
+//  2. The log is replayed into memtables, and these are written to tables. What was read from a log
+//     may exist in the system's cache alone, whatever a sync said before the crash; so it is
+//     written anew before anybody is served from it.
+//  3. A new log segment is made, then a new manifest with all of this, then CURRENT is switched.
+//     Until then, the next opening finds what this one found.
+//  4. Files that the new manifest does not name are removed.
+
+// listing is the files of a store's directory, sorted by kind.
+type listing struct {
+	logs, manifests, tables []manifest.FileNum
+	hasCurrent, hasTemp     bool
+	unknown                 []string // names that no store made
+	highest                 manifest.FileNum
+}
+
+func list(o *Options, dir string) (*listing, error) {
+	names, err := o.FS.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &listing{}
+	for _, name := range names {
+		kind, num := manifest.ParseName(name)
+		l.highest = max(l.highest, num)
+		switch kind {
+		case manifest.FileCurrent:
+			l.hasCurrent = true
+		case manifest.FileCurrentTemp:
+			l.hasTemp = true
+		case manifest.FileLock:
+		case manifest.FileLog:
+			l.logs = append(l.logs, num)
+		case manifest.FileManifest:
+			l.manifests = append(l.manifests, num)
+		case manifest.FileTable:
+			l.tables = append(l.tables, num)
+		default:
+			l.unknown = append(l.unknown, name)
+		}
+	}
+	return l, nil
+}
+
+// inspect looks at a directory before anything is done to it.
+func inspect(dir string, o *Options) error {
+	info, err := o.FS.Stat(dir)
+	if errors.Is(err, errNotExist) {
+		if o.ErrorIfMissing {
+			return ErrMissing
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.IsRegular {
+		return fmt.Errorf("%w: a file stands where the directory should be; choose another path", ErrExists)
+	}
+	l, err := list(o, dir)
+	if err != nil {
+		return err
+	}
+	switch {
+	case l.hasCurrent && o.ErrorIfExists:
+		return fmt.Errorf("%w: it holds a store", ErrExists)
+	case !l.hasCurrent && o.ErrorIfMissing:
+		return ErrMissing
+	case !l.hasCurrent && len(l.unknown) > 0:
+		return fmt.Errorf("%w: it holds %q, which is no part of a store; choose an empty directory", ErrExists, l.unknown[0])
+	}
+	return nil
+}
+
+// recover brings the store to the state that its files say, and makes it ready to serve.
+func (db *DB) recover() error {
+	defer db.step("recover")()
+	l, err := list(db.opts, db.dir)
+	if err != nil {
+		return err
+	}
+	db.nextFile.Store(uint64(l.highest) + 1)
+	loaded, err := manifest.Load(db.manifestOptions())
+	if err != nil {
+		return err
+	}
+	if loaded == nil {
+		loaded, err = db.createNew(l)
+		if err != nil {
+			return err
+		}
+	}
+	db.nextFile.Store(max(db.nextFile.Load(), uint64(loaded.NextFile)))
+	if err := db.checkTables(loaded.Version); err != nil {
+		return err
+	}
+	state := loaded.State
+	last, err := db.replay(&state, loaded.Sealed, l)
+	if err != nil {
+		return err
+	}
+	if err := db.begin(&state, max(state.Log.First, last+1)); err != nil {
+		return err
+	}
+	if err := db.serve(state); err != nil {
+		return errors.Join(err, db.log.Close(), db.active.table.Free())
+	}
+	db.removeLeftovers(l)
+	db.mu.Lock()
+	db.scheduleCompactionLocked()
+	db.mu.Unlock()
+	db.settle()
+	return nil
+}
+
+// createNew returns the state of an empty store. A directory without CURRENT may hold what an
+// opening left that crashed before it had made one; anything beyond that is the rest of a store.
+func (db *DB) createNew(l *listing) (*manifest.Loaded, error) {
+	lost := func(name string) error {
+		return corrupt.Errorf("store", "%s is there, but %s, which every store has, is missing", name, manifest.CurrentName).In(db.dir)
+	}
+	if len(l.tables) > 0 {
+		return nil, lost(manifest.Name(manifest.FileTable, l.tables[0]))
+	}
+	for _, num := range l.logs {
+		name := manifest.Name(manifest.FileLog, num)
+		holds, err := wal.HoldsRecords(db.fs, filepath.Join(db.dir, name))
+		if err != nil {
+			return nil, err
+		}
+		if holds {
+			return nil, lost(name)
+		}
+	}
+	db.removeLeftovers(l)
+	l.logs, l.manifests = nil, nil
+	return &manifest.Loaded{State: manifest.State{
+		Store:   db.opts.internal.random(),
+		Version: &manifest.Version{},
+		Log:     manifest.LogState{First: 1},
+	}}, nil
+}
+
+// checkTables sees that every table is there and has its length; what is in it is verified when it
+// is read.
+func (db *DB) checkTables(v *manifest.Version) error {
+	for _, tables := range v.Levels {
+		for _, t := range tables {
+			path := db.files.path(t.Num)
+			info, err := db.fs.Stat(path)
+			switch {
+			case errors.Is(err, errNotExist):
+				return corrupt.Errorf("store", "table is missing").At(0).In(path)
+			case err != nil:
+				return err
+			case !info.IsRegular:
+				return corrupt.Errorf("store", "table is not a regular file").At(0).In(path)
+			case info.SizeBytes != t.Size:
+				return corrupt.Errorf("table", "file has %d bytes, want %d", info.SizeBytes, t.Size).
+					At(min(info.SizeBytes, t.Size)).In(path)
+			}
+		}
+	}
+	return nil
+}
+
+// replay brings the log's records into tables and adds these to state. It returns the number of the
+// last log segment that was seen.
+func (db *DB) replay(state *manifest.State, sealed bool, l *listing) (wal.SegmentNum, error) {
+	r := &replayer{db: db, state: state}
+	var paths []string
+	for _, num := range l.logs {
+		paths = append(paths, filepath.Join(db.dir, manifest.Name(manifest.FileLog, num)))
+	}
+	found, err := wal.Recover(wal.RecoverOptions{
+		FS: db.fs, Paths: paths, Store: state.Store, CacheID: db.cacheID,
+		First: state.Log.First, FirstExists: state.Log.Exists,
+	}, r.record)
+	if err == nil && sealed && found.Records > 0 {
+		err = corrupt.Errorf("write-ahead log", "holds %d records, although the store was closed in order", found.Records)
+	}
+	if err == nil {
+		err = r.flush()
+	}
+	if r.mem != nil {
+		err = errors.Join(err, r.mem.Free())
+	}
+	if err != nil {
+		return 0, corrupt.Locate(err, db.dir, 0)
+	}
+	if found.Records > 0 {
+		db.opts.Logger.Info("tinykv: recovered", "dir", db.dir, "records", found.Records, "bytes", found.Bytes, "end", found.End.String())
+	}
+	return found.Last, nil
+}
+
+// replayer brings log records into tables.
+type replayer struct {
+	db    *DB
+	state *manifest.State
+	mem   *memtable.Table // nil before the first record
+}
+
+// record replays a batch and returns its last sequence number.
+func (r *replayer) record(payload []byte) (uint64, error) {
+	seq, ops, err := batchrepr.Read(payload)
+	if err != nil {
+		return 0, err
+	}
+	if want := r.state.LastSeq + 1; seq != want {
+		return 0, corrupt.Errorf("batch", "sequence number is %d, want %d", seq, want).At(0)
+	}
+	if err := batchrepr.Validate(payload); err != nil {
+		return 0, err
+	}
+	_, count := batchrepr.Header(payload)
+	if err := r.makeRoom(memtable.Need(int(count), int64(len(payload)))); err != nil {
+		return 0, err
+	}
+	for op, ok, _ := ops.Next(); ok; op, ok, _ = ops.Next() {
+		insert(r.mem, op, seq)
+		seq++
+	}
+	r.state.LastSeq = seq - 1
+	return uint64(seq - 1), nil
+}
+
+// makeRoom flushes the memtable when it is too full, or gets the first one. The batch may be larger
+// than the memtables of this opening.
+func (r *replayer) makeRoom(need int64) (err error) {
+	if r.mem != nil && r.mem.Fits(need) {
+		return nil
+	}
+	if err := r.flush(); err != nil {
+		return err
+	}
+	if r.mem != nil && r.mem.Capacity() < need {
+		if err := r.mem.Free(); err != nil {
+			return err
+		}
+		r.mem = nil
+	}
+	if r.mem == nil {
+		size := max(r.db.opts.MemTableSize, need+need/8+memtable.MinSize)
+		r.mem, err = memtable.New(size)
+		return err
+	}
+	r.mem.Reset(nil)
+	return nil
+}
+
+// flush writes the memtable to a table and adds that to the state. The names of the tables become
+// durable with the new manifest.
+func (r *replayer) flush() error {
+	if r.mem == nil || r.mem.Totals().Entries == 0 {
+		return nil
+	}
+	tables, err := compaction.Flush(r.db.background, r.mem.NewIter(), nil, r.db.newOutputs())
+	if err != nil {
+		return err
+	}
+	e := &manifest.Edit{}
+	for _, t := range tables {
+		e.Added = append(e.Added, manifest.AddedTable{Level: 0, Table: t})
+	}
+	*r.state, err = r.state.Apply(e)
+	r.mem.Reset(nil)
+	return err
+}
+
+// serve puts a new manifest with the state in force and publishes the state.
+func (db *DB) serve(state manifest.State) error {
+	num := db.newFileNum()
+	state.NextFile = manifest.FileNum(db.nextFile.Load())
+	m, err := manifest.New(db.manifestOptions(), num, db.opts.internal.random(), state)
+	if err != nil {
+		return err
+	}
+	if err := m.Switch(); err != nil {
+		return errors.Join(err, m.Close())
+	}
+	db.manifest = m
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.publishLocked(newReadState(db.active, nil, newTree(state.Version, nil, db.handleLocked)))
+	return nil
+}
+
+// removeLeftovers removes the files of a store that its manifest does not name: those that this
+// opening has replaced, and those that an earlier one left half made. Other files stay.
+func (db *DB) removeLeftovers(l *listing) {
+	var names []string
+	for _, num := range l.logs {
+		names = append(names, manifest.Name(manifest.FileLog, num))
+	}
+	for _, num := range l.manifests {
+		names = append(names, manifest.Name(manifest.FileManifest, num))
+	}
+	for _, num := range l.tables {
+		if db.tables[num] == nil {
+			names = append(names, manifest.Name(manifest.FileTable, num))
+		}
+	}
+	if l.hasTemp {
+		names = append(names, manifest.CurrentName+".tmp")
+	}
+	for _, name := range names {
+		db.removeFile(filepath.Join(db.dir, name))
+	}
+}

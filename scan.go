@@ -1,0 +1,113 @@
+package tinykv
+
+import (
+	"fmt"
+	"iter"
+)
+
+// ScanOption changes how [DB.Scan] goes over a range. The options are [Reverse], [KeysOnly] and
+// [Limit].
+type ScanOption int64
+
+const (
+	// Reverse yields the greatest key first.
+	Reverse ScanOption = -1
+
+	// KeysOnly yields items without values.
+	KeysOnly ScanOption = -2
+)
+
+// Limit ends a scan after n items. A negative n is an error.
+func Limit(n int) ScanOption {
+	if n < 0 {
+		return invalidLimit
+	}
+	return ScanOption(n)
+}
+
+const invalidLimit ScanOption = -3
+
+// Scan yields the items of a range in the order of their keys, as the store was when the loop began.
+// Options: [Reverse], [KeysOnly], [Limit]. Items belong to the caller. A failure is yielded as the
+// last pair, with an empty item: ErrInvalidRange, ErrInvalidOption, ErrClosed, or for damaged files
+// one that matches ErrCorrupt. The loop may be left at any time and leaves nothing to close.
+func (db *DB) Scan(r Range, opts ...ScanOption) iter.Seq2[Item, error] {
+	return db.reader().scan(r, opts)
+}
+
+// scanOptions are the decoded options of a scan.
+type scanOptions struct {
+	reverse, keysOnly bool
+	limit             int // -1 for none
+}
+
+func decodeScanOptions(opts []ScanOption) (scanOptions, error) {
+	o := scanOptions{limit: -1}
+	for _, opt := range opts {
+		switch {
+		case opt == Reverse:
+			o.reverse = true
+		case opt == KeysOnly:
+			o.keysOnly = true
+		case opt >= 0:
+			o.limit = int(opt)
+		default:
+			return o, fmt.Errorf("%w: ScanOption(%d): a limit is 0 or more", ErrInvalidOption, opt)
+		}
+	}
+	return o, nil
+}
+
+func (r reader) scan(bounds Range, opts []ScanOption) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		o, err := decodeScanOptions(opts)
+		if err != nil {
+			yield(Item{}, err)
+			return
+		}
+		i, err := r.newIter(bounds)
+		if err != nil {
+			yield(Item{}, err)
+			return
+		}
+		stopped := !i.yieldAll(o, yield)
+		err = i.Err()
+		if cerr := i.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil && !stopped {
+			yield(Item{}, err)
+		}
+	}
+}
+
+// yieldAll yields items until the end of the range or of the limit, or a failure; it reports false
+// when the receiver wants no more.
+func (i *Iterator) yieldAll(o scanOptions, yield func(Item, error) bool) bool {
+	start, move := i.First, i.Next
+	if o.reverse {
+		start, move = i.Last, i.Prev
+	}
+	for n, ok := 0, o.limit != 0 && start(); ok; n, ok = n+1, n+1 != o.limit && move() {
+		if !yield(i.item(o.keysOnly), nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// item returns a copy of the present key and value.
+func (i *Iterator) item(keysOnly bool) Item {
+	k, v := i.Key(), i.Value()
+	if keysOnly {
+		v = nil
+	}
+	buf := make([]byte, len(k)+len(v))
+	copy(buf, k)
+	copy(buf[len(k):], v)
+	item := Item{Key: buf[:len(k):len(k)], Seq: uint64(i.found.Seq())}
+	if !keysOnly {
+		item.Value = buf[len(k):]
+	}
+	return item
+}

@@ -1,0 +1,156 @@
+package sstable
+
+import (
+	"github.com/tinykv/tinykv/internal/iterator"
+	"github.com/tinykv/tinykv/internal/key"
+)
+
+// blockSource hands out the data blocks of a table.
+type blockSource interface {
+	block(i int) (block, error)
+	Close() error
+}
+
+// Iter is an iterator.Iterator over a table.
+type Iter struct {
+	index *index
+	from  blockSource
+	base  key.SeqNum
+
+	b   block
+	at  int // data block that b is; -1 before the first, index.count behind the last
+	i   int // entry that kv is
+	kv  iterator.KV
+	err error
+}
+
+var _ iterator.Iterator = (*Iter)(nil)
+
+// NewIter returns an iterator that reads in place, not positioned yet. The Reader must outlive it.
+func (r *Reader) NewIter() *Iter {
+	it := &Iter{}
+	r.InitIter(it)
+	return it
+}
+
+// InitIter makes it what NewIter returns, without allocating.
+func (r *Reader) InitIter(it *Iter) {
+	*it = Iter{index: &r.index, from: mapped{r}, base: r.opts.SeqBase, at: -1}
+}
+
+// mapped hands out blocks where they lie. Closing it leaves the Reader open.
+type mapped struct{ *Reader }
+
+func (mapped) Close() error { return nil }
+
+// First implements iterator.Iterator.
+func (it *Iter) First() *iterator.KV { return it.enter(0, false) }
+
+// Last implements iterator.Iterator.
+func (it *Iter) Last() *iterator.KV { return it.enter(it.index.count-1, true) }
+
+// enter moves to the first or last entry of data block n, or off the end when there is none.
+func (it *Iter) enter(n int, last bool) *iterator.KV {
+	it.err = nil
+	if !it.load(n) {
+		return nil
+	}
+	it.i = 0
+	if last {
+		it.i = it.b.count - 1
+	}
+	it.b.entry(it.i, &it.kv)
+	return &it.kv
+}
+
+// load makes data block n the current one and reports whether there is one.
+func (it *Iter) load(n int) bool {
+	if n < 0 || n >= it.index.count {
+		it.at = n
+		return false
+	}
+	if n == it.at {
+		return true
+	}
+	it.b, it.err = it.from.block(n)
+	if it.err != nil {
+		it.at = -1
+		return false
+	}
+	it.at = n
+	return true
+}
+
+// SeekGE implements iterator.Iterator.
+func (it *Iter) SeekGE(stored []byte, trailer key.Trailer) *iterator.KV {
+	it.err = nil
+	if !it.load(it.seekBlock(stored, trailer)) {
+		return nil
+	}
+	it.i = it.b.seekGE(stored, trailer)
+	if it.i == it.b.count { // the separator sorts behind the target, but the last entry before it
+		return it.enter(it.at+1, false)
+	}
+	it.b.entry(it.i, &it.kv)
+	return &it.kv
+}
+
+func (it *Iter) seekBlock(stored []byte, trailer key.Trailer) int {
+	return it.index.seekGE(stored, storedTrailer(trailer, it.base))
+}
+
+// SeekLT implements iterator.Iterator.
+func (it *Iter) SeekLT(stored []byte, trailer key.Trailer) *iterator.KV {
+	it.err = nil
+	n := it.seekBlock(stored, trailer)
+	if n == it.index.count {
+		return it.Last()
+	}
+	if !it.load(n) {
+		return nil
+	}
+	it.i = it.b.seekGE(stored, trailer) - 1
+	if it.i < 0 {
+		return it.enter(it.at-1, true)
+	}
+	it.b.entry(it.i, &it.kv)
+	return &it.kv
+}
+
+// Next implements iterator.Iterator.
+func (it *Iter) Next() *iterator.KV {
+	if it.err != nil || it.at == it.index.count {
+		return nil
+	}
+	if it.at < 0 {
+		return it.First()
+	}
+	if it.i+1 < it.b.count {
+		it.i++
+		it.b.entry(it.i, &it.kv)
+		return &it.kv
+	}
+	return it.enter(it.at+1, false)
+}
+
+// Prev implements iterator.Iterator.
+func (it *Iter) Prev() *iterator.KV {
+	if it.err != nil || it.at < 0 {
+		return nil
+	}
+	if it.at == it.index.count {
+		return it.Last()
+	}
+	if it.i > 0 {
+		it.i--
+		it.b.entry(it.i, &it.kv)
+		return &it.kv
+	}
+	return it.enter(it.at-1, true)
+}
+
+// Err implements iterator.Iterator.
+func (it *Iter) Err() error { return it.err }
+
+// Close implements iterator.Iterator.
+func (it *Iter) Close() error { return it.from.Close() }

@@ -1,0 +1,226 @@
+package sstable
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tinykv/tinykv/internal/corrupt"
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// ReaderOptions say what is known of a table beforehand.
+type ReaderOptions struct {
+	Name string // path of the file, for errors
+	ID   uint64 // the table's id; another one in the file is corruption
+
+	// SeqBase is added to every sequence number of the table.
+	SeqBase key.SeqNum
+
+	// Residency is shared by all tables of a store; nil stands for memory that is never short.
+	Residency *Residency
+}
+
+// Reader reads a table. All its methods but Close may be called concurrently. Slices that it lends
+// lie in the mapping: they hold until Close.
+type Reader struct {
+	// Fixed after open.
+	opts    ReaderOptions
+	mapping vfs.Mapping
+	view    []byte // the mapping's bytes; nil when blocks must be copied
+	index   index
+	filter  filter
+	props   Properties
+
+	// Atomic.
+	verified []atomic.Uint64 // one bit per data block: passed checkBlock
+	touched  []atomic.Uint32 // one epoch per region, see Residency
+}
+
+// NewReader opens a table and takes over the mapping, which it closes with the table and when it
+// fails. It verifies footer, index, filter and properties; data blocks are verified when they are
+// first touched.
+func NewReader(mapping vfs.Mapping, opts ReaderOptions) (*Reader, error) {
+	r := &Reader{opts: opts, mapping: mapping, view: mapping.Bytes()}
+	if err := r.open(); err != nil {
+		return nil, errors.Join(r.locate(err, 0), mapping.Close())
+	}
+	return r, nil
+}
+
+func (r *Reader) open() error {
+	size := r.mapping.Len()
+	if size < footerLen {
+		return corrupt.Errorf("table", "file has %d bytes", size).At(0)
+	}
+	r.touched = make([]atomic.Uint32, (size+regionLen-1)/regionLen)
+	tail, err := r.read(size-footerLen, footerLen)
+	if err != nil {
+		return err
+	}
+	f, err := decodeFooter(tail, size)
+	if err != nil {
+		return err
+	}
+	if f.id != r.opts.ID {
+		return corrupt.Errorf("table footer", "file is table %016x, want %016x", f.id, r.opts.ID).At(size - footerLen)
+	}
+	return r.openSections(&f)
+}
+
+func (r *Reader) openSections(f *footer) error {
+	data := make([][]byte, sectionCount)
+	for i, h := range f.sections {
+		var err error
+		if data[i], err = r.section(h); err != nil {
+			return err
+		}
+	}
+	if len(data[sectionFilter])%filterLineLen != 0 {
+		return corrupt.Errorf("filter", "has %d bytes", len(data[sectionFilter])).At(f.sections[sectionFilter].off)
+	}
+	r.filter = filter(data[sectionFilter])
+	var err error
+	if r.index, err = openIndex(data[sectionIndex], f.sections[sectionFilter].off); err != nil {
+		return r.locate(err, f.sections[sectionIndex].off)
+	}
+	if r.props, err = decodeProperties(data[sectionProperties]); err != nil {
+		return r.locate(err, f.sections[sectionProperties].off)
+	}
+	r.verified = make([]atomic.Uint64, (r.index.count+63)/64)
+	return nil
+}
+
+// section reads and verifies a section.
+func (r *Reader) section(h handle) ([]byte, error) {
+	data, err := r.read(h.off, h.length)
+	if err != nil {
+		return nil, err
+	}
+	if sum := xxhash.Sum64(data) ^ salt(r.opts.ID, h.off); sum != h.checksum {
+		return nil, corrupt.Errorf("table section", "checksum is %016x, want %016x", sum, h.checksum).At(h.off)
+	}
+	return data, nil
+}
+
+// read returns a range of the file: a part of the view, brought into memory, or a copy.
+func (r *Reader) read(off, n int64) ([]byte, error) {
+	if r.view != nil {
+		if err := r.populate(off, n); err != nil {
+			return nil, err
+		}
+		return r.view[off : off+n : off+n], nil
+	}
+	if !sliceable(n) {
+		return nil, corrupt.Errorf("table", "%d bytes in one piece are more than this machine can hold", n).At(off)
+	}
+	data := make([]byte, n)
+	if got, err := r.mapping.ReadAt(data, off); int64(got) < n {
+		if err == nil || errors.Is(err, io.EOF) {
+			return nil, corrupt.Errorf("table", "file ends after %d of %d bytes", got, n).At(off)
+		}
+		return nil, fmt.Errorf("%s: read at %d: %w", r.opts.Name, off, err)
+	}
+	return data, nil
+}
+
+// populate makes sure that the regions of a range were touched lately.
+func (r *Reader) populate(off, n int64) error {
+	res := r.opts.Residency
+	if res == nil {
+		return nil
+	}
+	for region := off / regionLen; region*regionLen < off+n; region++ {
+		t := &r.touched[region]
+		seen := t.Load()
+		now, cold := res.cold(seen)
+		if cold {
+			if err := r.mapping.Populate(region*regionLen, regionLen); err != nil {
+				return err
+			}
+			res.touch()
+		}
+		if seen != now {
+			t.Store(now)
+		}
+	}
+	return nil
+}
+
+// locate names the file in an error about its contents and shifts the offset in it by base.
+func (r *Reader) locate(err error, base int64) error {
+	if errors.Is(err, corrupt.ErrTooNew) {
+		return fmt.Errorf("%s: %w", r.opts.Name, err)
+	}
+	return corrupt.Locate(err, r.opts.Name, base)
+}
+
+// block returns data block i, verified.
+func (r *Reader) block(i int) (block, error) {
+	h := r.index.block(i)
+	data, err := r.read(h.off, h.length)
+	if err != nil {
+		return block{}, r.locate(err, 0)
+	}
+	word, bit := &r.verified[i/64], uint64(1)<<(i%64)
+	if r.view == nil || word.Load()&bit == 0 {
+		if err := checkBlock(data, r.opts.ID, h.off); err != nil {
+			return block{}, r.locate(err, 0)
+		}
+		word.Or(bit)
+	}
+	return makeBlock(data, r.opts.SeqBase), nil
+}
+
+// MayContain reports whether the filter lets a key with this hash pass; false is certain.
+func (r *Reader) MayContain(hash uint64) bool { return r.filter.mayContain(hash) }
+
+// Get returns the newest entry of a stored key at or behind the trailer, which is a
+// [key.SeekTrailer]. hash is the [Hash] of the stored key. It does not ask the filter.
+func (r *Reader) Get(stored []byte, hash uint64, trailer key.Trailer) (value []byte, found key.Trailer, ok bool, err error) {
+	i := r.index.seekGE(stored, storedTrailer(trailer, r.opts.SeqBase))
+	if i == r.index.count {
+		return nil, 0, false, nil
+	}
+	b, err := r.block(i)
+	if err != nil {
+		return nil, 0, false, err
+	}
+	value, found, ok = b.get(stored, hash, trailer)
+	return value, found, ok, nil
+}
+
+// storedTrailer turns a trailer to seek for into one that does not count the sequence base, as
+// separators have it.
+func storedTrailer(t key.Trailer, base key.SeqNum) key.Trailer {
+	if t.Seq() < base {
+		return key.MinTrailer // behind all entries of its key
+	}
+	return t - key.Trailer(base)<<8
+}
+
+// Properties returns what the table says about itself.
+func (r *Reader) Properties() Properties { return r.props }
+
+// Size returns the length of the file in bytes.
+func (r *Reader) Size() int64 { return r.mapping.Len() }
+
+// Close gives up the mapping. Nothing that the Reader lent may be touched any more.
+func (r *Reader) Close() error { return r.mapping.Close() }
+
+// ReadID returns the id that a table file states, without verifying anything.
+func ReadID(m vfs.Mapping) (uint64, error) {
+	var b [8]byte
+	if m.Len() < footerLen {
+		return 0, corrupt.Errorf("table", "file has %d bytes", m.Len()).At(0)
+	}
+	if _, err := m.ReadAt(b[:], m.Len()-footerLen+footerID); err != nil {
+		return 0, err
+	}
+	return binary.LittleEndian.Uint64(b[:]), nil
+}

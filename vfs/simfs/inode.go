@@ -1,0 +1,105 @@
+package simfs
+
+import (
+	"bytes"
+	"slices"
+)
+
+// inode is a file or a directory. Nothing but its existence is known of a directory: names stand
+// in trees.
+type inode struct {
+	id    int64 // kept by the copies of this inode in images
+	isDir bool
+
+	name    string   // path it was last known by, for traces
+	locked  bool     // somebody holds a lock on it
+	cache   content  // what programs read
+	disk    content  // what was synced
+	pending []dataOp // unsynced, oldest first: disk and then these give cache, unless strayed
+	strayed bool     // a failed sync dropped operations: cache has what disk may never get
+}
+
+// dataOp is one operation on the contents of a file that has not been synced.
+type dataOp struct {
+	index int   // of the call
+	off   int64 // first byte
+	n     int64 // bytes
+	data  []byte
+}
+
+// apply carries the operation out on c. One without data adds zeros at the end.
+func (d *dataOp) apply(c *content) {
+	if d.data == nil {
+		c.grow(d.off + d.n)
+		return
+	}
+	c.write(d.data, d.off)
+}
+
+// slice returns the part of the operation that lies in [lower, upper) of the file.
+func (d *dataOp) slice(lower, upper int64) dataOp {
+	lower, upper = max(lower, d.off), min(upper, d.off+d.n)
+	part := dataOp{index: d.index, off: lower, n: upper - lower}
+	if d.data != nil {
+		part.data = d.data[lower-d.off : upper-d.off]
+	}
+	return part
+}
+
+func (n *inode) write(index int, p []byte, off int64) {
+	if len(p) == 0 {
+		return
+	}
+	n.add(dataOp{index: index, off: off, n: int64(len(p)), data: bytes.Clone(p)})
+}
+
+func (n *inode) extend(index int, size int64) {
+	if size <= n.cache.size {
+		return
+	}
+	n.add(dataOp{index: index, off: n.cache.size, n: size - n.cache.size})
+}
+
+func (n *inode) add(d dataOp) {
+	d.apply(&n.cache)
+	n.pending = append(n.pending, d)
+}
+
+// sync brings all operations to the disk.
+func (n *inode) sync() {
+	n.disk = n.kept()
+	n.pending = nil
+}
+
+// kept returns what the disk holds when all operations reach it.
+func (n *inode) kept() content {
+	if !n.strayed {
+		return n.cache.clone()
+	}
+	disk := n.disk.clone()
+	for i := range n.pending {
+		n.pending[i].apply(&disk)
+	}
+	return disk
+}
+
+// drop forgets the operations, as ext4 does when a sync fails: programs go on reading them, but
+// no later sync brings them to the disk.
+func (n *inode) drop() {
+	n.strayed = n.strayed || len(n.pending) > 0
+	n.pending = nil
+}
+
+// fork returns an independent copy in the same state, but for locks.
+func (n *inode) fork() *inode {
+	return &inode{
+		id: n.id, isDir: n.isDir, name: n.name, strayed: n.strayed,
+		cache: n.cache.clone(), disk: n.disk.clone(),
+		pending: slices.Clip(n.pending),
+	}
+}
+
+// booted returns a copy that holds disk and nothing unsynced.
+func (n *inode) booted(disk content) *inode {
+	return &inode{id: n.id, isDir: n.isDir, name: n.name, cache: disk.clone(), disk: disk}
+}

@@ -1,0 +1,105 @@
+package wal
+
+import (
+	"errors"
+	"io"
+	"iter"
+	"math"
+
+	"github.com/tinykv/tinykv/internal/corrupt"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// scanner reads the records of one segment in order.
+type scanner struct {
+	header header
+	data   []byte // the whole file
+	start  int64  // of the last whole record
+	off    int64  // behind it
+	bad    int64  // after next failed: where an intact chunk was expected and none was
+	record []byte // buffer for records of several chunks
+}
+
+// next returns the next record, which holds until the call after. It reports false at the first
+// place where no record continues the log; that alone does not say why.
+func (s *scanner) next() ([]byte, bool) {
+	at := chunkStart(s.off)
+	s.start = at
+	c, ok := decodeChunk(s.data, &s.header, at)
+	if ok && c.typ == chunkWhole {
+		s.off = c.end
+		return c.payload, true
+	}
+	s.record = s.record[:0]
+	for want := chunkFirst; ; want = chunkMiddle {
+		if !ok || c.typ != want && (want != chunkMiddle || c.typ != chunkLast) {
+			s.bad = at
+			return nil, false
+		}
+		s.record = append(s.record, c.payload...)
+		if c.typ == chunkLast {
+			s.off = c.end
+			return s.record, true
+		}
+		at = chunkStart(c.end)
+		c, ok = decodeChunk(s.data, &s.header, at)
+	}
+}
+
+// intactFrom yields every intact chunk at or behind off. It trusts nothing in between: each byte is
+// tried as the start of a chunk.
+func (s *scanner) intactFrom(off int64) iter.Seq[chunk] {
+	return func(yield func(chunk) bool) {
+		for off = max(off, headerLen); off+chunkHeaderLen <= int64(len(s.data)); {
+			if typ := s.data[off+chunkTypeOff]; typ-1 >= uint8(chunkLast) {
+				off++ // as nearly everywhere
+				continue
+			}
+			c, ok := decodeChunk(s.data, &s.header, off)
+			if !ok {
+				off++
+				continue
+			}
+			if !yield(c) {
+				return
+			}
+			off = c.end
+		}
+	}
+}
+
+// readSegment reads the file of a segment, whose header was read before.
+func readSegment(fsys vfs.FS, f found) (*scanner, error) {
+	data, err := readAll(fsys, f.path)
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) < f.header.room {
+		return nil, corrupt.Errorf("segment", "file has %d bytes, but was made with %d", len(data), f.header.room).
+			At(int64(len(data))).In(f.path)
+	}
+	return &scanner{header: f.header, data: data, off: headerLen}, nil
+}
+
+// readAll reads a whole file.
+func readAll(fsys vfs.FS, path string) ([]byte, error) {
+	f, err := fsys.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Size()
+	if err == nil && size > min(maxSegmentLen, math.MaxInt) {
+		err = corrupt.Errorf("segment", "file has %d bytes, more than any segment", size).At(0).In(path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	data := make([]byte, size)
+	n, err := f.ReadAt(data, 0)
+	if isEOF(err) {
+		err = nil
+	}
+	return data[:n], errors.Join(err, f.Close())
+}
+
+func isEOF(err error) bool { return errors.Is(err, io.EOF) }

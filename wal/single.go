@@ -1,0 +1,171 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/tinykv/tinykv/internal/corrupt"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// Single is a log of one segment that grows, and in which every record is synced before Append
+// returns. It is for one goroutine at a time.
+type Single struct {
+	segment *segment
+	err     error // the first failed write or sync; it sticks
+}
+
+// SingleOptions describe a Single to be created or recovered; epoch and room are for creating.
+type SingleOptions struct {
+	FS      vfs.FS
+	Path    string
+	Purpose Purpose
+	Store   uint64
+	Number  SegmentNum // stands in the header, so that no other file of the store passes for this one
+	CacheID string
+	Epoch   uint64 // random
+	Room    int64  // first size of the file in bytes
+}
+
+// Seal says exactly which bytes a Single consists of.
+type Seal struct {
+	Length   int64
+	Checksum uint64 // xxhash64 of the first Length bytes of the file
+}
+
+// CreateSingle makes the file. Its contents are durable after the first Append; its name is not
+// until the caller has synced the directory.
+func CreateSingle(opts SingleOptions) (*Single, error) {
+	log, err := opts.FS.CreateLog(opts.Path)
+	if err != nil {
+		return nil, err
+	}
+	err = log.Extend(opts.Room)
+	if err == nil {
+		var s *segment
+		h := header{
+			purpose: opts.Purpose, store: opts.Store, number: opts.Number,
+			epoch: opts.Epoch, cache: cacheHash(opts.CacheID),
+		}
+		if s, err = startSegment(opts.Path, log, h); err == nil {
+			return &Single{segment: s}, nil
+		}
+	}
+	return nil, errors.Join(err, log.Close(), opts.FS.Remove(opts.Path))
+}
+
+// Append writes a record and syncs it. A failure to get more room for the file leaves the log as it
+// was, and a later Append may succeed; any other failure sticks, see Err.
+func (s *Single) Append(payload []byte) error {
+	if s.err != nil {
+		return s.err
+	}
+	if err := s.reserve(len(payload)); err != nil {
+		return err
+	}
+	end := s.segment.end
+	vouched := Position{} // the first record is synced together with the header
+	if end > headerLen {
+		vouched = Position{Segment: s.segment.header.number, Offset: end}
+	}
+	s.segment.append(payload, 0, vouched)
+	if err := s.segment.flush(true); err != nil {
+		s.err = err
+		return err
+	}
+	if err := s.segment.log.Datasync(); err != nil {
+		s.err = err
+		return err
+	}
+	return nil
+}
+
+// reserve makes room for a record, doubling the file as often as it takes.
+func (s *Single) reserve(n int) error {
+	need := framedLen(1, int64(n))
+	size := s.segment.log.Size()
+	for s.segment.end+need > size {
+		size *= 2
+	}
+	if size > maxSegmentLen {
+		return fmt.Errorf("%s: grows beyond %d bytes", s.segment.name, int64(maxSegmentLen))
+	}
+	return s.segment.log.Extend(size)
+}
+
+// Size returns how many bytes of the file are in use.
+func (s *Single) Size() int64 { return s.segment.end }
+
+// Err returns the failed write or sync that ended the log, or nil.
+func (s *Single) Err() error { return s.err }
+
+// Seal returns the seal of the log as it is now.
+func (s *Single) Seal() (Seal, error) {
+	if s.err != nil {
+		return Seal{}, s.err
+	}
+	data := make([]byte, s.segment.end)
+	if _, err := s.segment.log.ReadAt(data, 0); err != nil && !isEOF(err) {
+		return Seal{}, err
+	}
+	return Seal{Length: s.segment.end, Checksum: xxhash.Sum64(data)}, nil
+}
+
+// Close closes the file.
+func (s *Single) Close() error { return s.segment.log.Close() }
+
+// RecoverSingle calls replay with each record of a Single. With a seal, the file must be exactly
+// what the seal says. Without one, the log ends at the first place where no intact record follows,
+// under the rules of [Recover]; as each record vouches for all before it, only the last record can
+// be missed, and only if nothing was appended after it.
+func RecoverSingle(opts SingleOptions, seal *Seal, replay func(payload []byte) error) error {
+	h, ok, err := readHeader(opts.FS, opts.Path, opts.Purpose, opts.Store)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return corrupt.Errorf("segment header", "is all zeros").At(0).In(opts.Path)
+	}
+	if h.number != opts.Number {
+		return corrupt.Errorf("segment header", "number is %d, want %d", h.number, opts.Number).At(0).In(opts.Path)
+	}
+	f := found{path: opts.Path, header: h}
+	s, err := readSegment(opts.FS, f)
+	if err != nil {
+		return err
+	}
+	if seal != nil {
+		if err := checkSeal(s, *seal, opts.Path); err != nil {
+			return err
+		}
+	}
+	r := recovery{opts: RecoverOptions{FS: opts.FS}, cache: cacheHash(opts.CacheID), chain: []found{f}}
+	for seal == nil || s.off < seal.Length {
+		payload, ok := s.next()
+		if !ok && seal != nil {
+			return r.damageAt(f, s.bad, "no intact record in a file that was closed in order")
+		}
+		if !ok {
+			return r.judgeEnd(0, s, -1)
+		}
+		if seal != nil && s.off > seal.Length {
+			return r.damageAt(f, s.off, "a record reaches beyond byte %d, where the file was sealed", seal.Length)
+		}
+		if err := replay(payload); err != nil {
+			return locate(err, opts.Path, s.start+chunkHeaderLen)
+		}
+	}
+	return nil
+}
+
+func checkSeal(s *scanner, seal Seal, path string) error {
+	if seal.Length < headerLen || seal.Length > int64(len(s.data)) {
+		return corrupt.Errorf("seal", "file has %d bytes, %d were sealed", len(s.data), seal.Length).At(0).In(path)
+	}
+	if sum := xxhash.Sum64(s.data[:seal.Length]); sum != seal.Checksum {
+		return corrupt.Errorf("seal", "checksum of the first %d bytes is %016x, %016x was sealed", seal.Length, sum, seal.Checksum).At(0).In(path)
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package tinykv
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/tinykv/tinykv/internal/key"
+)
+
+// Put sets the value of a key. Options: [Sync], [NoSync].
+//
+// Errors: ErrKeyTooLarge, ErrValueTooLarge, ErrInvalidOption and ErrClosed mean that nothing was
+// written; after ErrFailed, or any other error, the write may or may not have taken effect.
+func (db *DB) Put(k, value []byte, opts ...WriteOption) error {
+	return db.write(key.KindSet, k, value, opts)
+}
+
+// Delete removes a key; that it is absent is no error. Options and errors are those of Put.
+func (db *DB) Delete(k []byte, opts ...WriteOption) error {
+	return db.write(key.KindDelete, k, nil, opts)
+}
+
+func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
+	if err := checkSizes(k, value); err != nil {
+		return err
+	}
+	waitSync, err := db.opts.wantsSync(opts)
+	if err != nil {
+		return err
+	}
+	w := write{kind: kind, user: k, value: value, waitSync: waitSync}
+	if db.isLarge(&w) {
+		return db.commitLarge(batchOf(&w))
+	}
+	return db.commit(&w)
+}
+
+// batchOf returns a batch with a single operation, whose sizes were checked.
+func batchOf(w *write) *Batch {
+	b := &Batch{}
+	_ = b.add(w.kind, w.user, w.value, nil) // within the limits, as it was checked by itself
+	return b
+}
+
+// Apply makes all operations of a batch take effect at once: they are read, and after a crash
+// recovered, together or not at all, whatever the size of the batch. An empty batch does nothing.
+// Options: [Sync], [NoSync]. Errors are those of Put. The batch may be used again afterwards.
+//
+// A batch too large for the memtable is written to a table of its own and is then on stable storage
+// when Apply returns; other writers wait while it takes its place.
+func (db *DB) Apply(b *Batch, opts ...WriteOption) error {
+	if b == nil {
+		return errBatchNil
+	}
+	waitSync, err := db.opts.wantsSync(opts)
+	if err != nil {
+		return err
+	}
+	w := write{batch: b, waitSync: waitSync}
+	if b.count == 0 && !waitSync {
+		return db.writable()
+	}
+	if db.isLarge(&w) {
+		return db.commitLarge(b)
+	}
+	return db.commit(&w)
+}
+
+// isLarge tells whether a write does not go through log and memtable.
+func (db *DB) isLarge(w *write) bool { return w.need() > db.largeNeed }
+
+// PutIfAbsent sets the value of a key unless it has one, and reports whether it did. Nothing comes
+// between the look and the write. Options and errors are those of Put.
+func (db *DB) PutIfAbsent(k, value []byte, opts ...WriteOption) (bool, error) {
+	w := write{kind: key.KindSet, user: k, value: value}
+	return db.writeIf(&w, opts, func(_ []byte, found bool) bool { return !found })
+}
+
+// CompareAndSwap sets the value of a key to value if it is old, and reports whether it was. A key
+// that is absent has no value, not even an empty one. Nothing comes between the look and the write.
+// Options and errors are those of Put.
+func (db *DB) CompareAndSwap(k, old, value []byte, opts ...WriteOption) (bool, error) {
+	w := write{kind: key.KindSet, user: k, value: value}
+	return db.writeIf(&w, opts, func(v []byte, found bool) bool { return found && bytes.Equal(v, old) })
+}
+
+// CompareAndDelete removes a key if its value is old, and reports whether it was. Nothing comes
+// between the look and the write. Options and errors are those of Put.
+func (db *DB) CompareAndDelete(k, old []byte, opts ...WriteOption) (bool, error) {
+	w := write{kind: key.KindDelete, user: k}
+	return db.writeIf(&w, opts, func(v []byte, found bool) bool { return found && bytes.Equal(v, old) })
+}
+
+// writeIf commits a single operation if the condition holds of the key's present value.
+func (db *DB) writeIf(w *write, opts []WriteOption, condition func(v []byte, found bool) bool) (done bool, err error) {
+	if err := checkSizes(w.user, w.value); err != nil {
+		return false, err
+	}
+	if w.waitSync, err = db.opts.wantsSync(opts); err != nil {
+		return false, err
+	}
+	var large *largeWrite
+	if db.isLarge(w) {
+		if large, err = db.prepareLarge(batchOf(w)); err != nil {
+			return false, err
+		}
+	}
+	err = db.exclusively(func() error {
+		if err := db.writable(); err != nil {
+			return err
+		}
+		if err := db.Peek(w.user, func(v []byte) error {
+			done = condition(v, true)
+			return nil
+		}); errors.Is(err, ErrNotFound) {
+			done = condition(nil, false)
+		} else if err != nil {
+			return err
+		}
+		switch {
+		case !done:
+			return nil
+		case large != nil:
+			return db.installLarge(large)
+		default:
+			return db.commitGroup(w, nil)
+		}
+	})
+	if large != nil && (!done || err != nil) {
+		large.abandon()
+	}
+	return done && err == nil, err
+}
+
+// Sync returns once every write that was acknowledged before the call is on stable storage.
+// Errors: ErrClosed, ErrFailed.
+func (db *DB) Sync() error {
+	if err := db.writable(); err != nil {
+		return err
+	}
+	if err := db.log.Sync(); err != nil {
+		return db.logFailure(err)
+	}
+	return nil
+}
