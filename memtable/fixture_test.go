@@ -157,8 +157,12 @@ var shapes = []shape{
 // prefixes are what a table may have been told to expect.
 func prefixes() [][]byte {
 	return [][]byte{
-		nil, {}, {0}, []byte("\x00key"), []byte("\x00key0001"), []byte("\x00ab"), []byte("\x00\xff\xff"),
-		append([]byte{0}, bytes.Repeat([]byte("p"), 60)...), []byte("\x00zzz"), {0xff},
+		nil,
+		{},
+		{0},
+		[]byte("\x00key"), []byte("\x00key0001"), []byte("\x00ab"), []byte("\x00\xff\xff"),
+		append([]byte{0}, bytes.Repeat([]byte("p"), 60)...), []byte("\x00zzz"),
+		{0xff},
 	}
 }
 

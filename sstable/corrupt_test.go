@@ -524,8 +524,14 @@ func TestReader_SectionsOfHostileFootersAreCorruption(t *testing.T) {
 	data, _ := small(t)
 	end := int64(len(data)) - footerLen
 	for _, h := range []handle{
-		{off: -64}, {length: -1}, {off: end + 64}, {length: end + 1}, {off: 64, length: end - 63}, {off: 1, length: 1},
-		{off: 1<<63 - 64, length: 64}, {off: 64, length: 1<<63 - 1},
+		{off: -64},
+		{length: -1},
+		{off: end + 64},
+		{length: end + 1},
+		{off: 64, length: end - 63},
+		{off: 1, length: 1},
+		{off: 1<<63 - 64, length: 64},
+		{off: 64, length: 1<<63 - 1},
 	} {
 		for i := range sectionCount {
 			changed := bytes.Clone(data)

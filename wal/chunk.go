@@ -14,6 +14,7 @@ const (
 	chunkFirst  chunkType = 2
 	chunkMiddle chunkType = 3
 	chunkLast   chunkType = 4
+	chunkRoom   chunkType = 5 // no part of a record: tells that the file has grown
 )
 
 // typeOf returns the type of a chunk that is or is not the first and the last of its record.
@@ -53,10 +54,18 @@ func appendChunk(dst []byte, h *header, off int64, typ chunkType, vouched Positi
 	return dst
 }
 
+// appendRoomChunk appends a chunk that tells how many bytes the file has. It has no payload and so
+// fits wherever a chunk may begin.
+func appendRoomChunk(dst []byte, h *header, off, room int64) []byte {
+	told := Position{Segment: h.number, Offset: room}
+	return appendChunk(dst, h, off, chunkRoom, told, nil)
+}
+
 // chunk is a decoded chunk. Its payload is a part of the segment's bytes.
 type chunk struct {
 	typ     chunkType
 	vouched Position // zero when it vouches for nothing
+	room    int64    // of a chunkRoom: bytes of the file
 	payload []byte
 	end     int64 // offset behind it
 }
@@ -71,14 +80,16 @@ func decodeChunk(data []byte, h *header, off int64) (c chunk, ok bool) {
 	b := data[off:limit]
 	c.typ = chunkType(b[chunkTypeOff])
 	n := int(binary.LittleEndian.Uint16(b[8:]))
-	if c.typ < chunkWhole || c.typ > chunkLast || chunkHeaderLen+n > len(b) {
+	if c.typ < chunkWhole || c.typ > chunkRoom || chunkHeaderLen+n > len(b) {
 		return chunk{}, false
 	}
 	b = b[:chunkHeaderLen+n]
 	if binary.LittleEndian.Uint64(b) != xxhash.Sum64(b[8:])^salt(h.epoch, off) {
 		return chunk{}, false
 	}
-	if lag := b[11]; lag != noVouch && SegmentNum(lag) < h.number {
+	if c.typ == chunkRoom {
+		c.room = int64(binary.LittleEndian.Uint32(b[12:]))
+	} else if lag := b[11]; lag != noVouch && SegmentNum(lag) < h.number {
 		c.vouched = Position{Segment: h.number - SegmentNum(lag), Offset: int64(binary.LittleEndian.Uint32(b[12:]))}
 	}
 	c.payload = b[chunkHeaderLen:]

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -397,8 +396,6 @@ func (f *fixed) Open(name string) (vfs.File, error) {
 	}
 	return &fixedFile{ReaderAt: bytes.NewReader(data), size: max(f.size, int64(len(data)))}, nil
 }
-
-func (f *fixed) paths() []string { return slices.Sorted(maps.Keys(f.files)) }
 
 type fixedFile struct {
 	vfs.File

@@ -69,8 +69,15 @@ func TestSyncedMark_IsThatOfTheLastDurableRecord(t *testing.T) {
 		script string
 		want   uint64
 	}{
-		{"", 0}, {"put a", 0}, {"flush", 0}, {"syncer", 1}, {"put b c; sync", 3}, {"put d; flush", 3},
-		{"rotate", 3}, {"syncer", 4}, {"rotate; syncer", 4},
+		{"", 0},
+		{"put a", 0},
+		{"flush", 0},
+		{"syncer", 1},
+		{"put b c; sync", 3},
+		{"put d; flush", 3},
+		{"rotate", 3},
+		{"syncer", 4},
+		{"rotate; syncer", 4},
 	} {
 		if j.run(c.script); j.log.SyncedMark() != c.want {
 			t.Errorf("after %q: %d, want %d", c.script, j.log.SyncedMark(), c.want)

@@ -17,6 +17,7 @@ type scanner struct {
 	start  int64  // of the last whole record
 	off    int64  // behind it
 	bad    int64  // after next failed: where an intact chunk was expected and none was
+	room   int64  // bytes that the file had, by what was read so far
 	record []byte // buffer for records of several chunks
 }
 
@@ -24,8 +25,13 @@ type scanner struct {
 // place where no record continues the log; that alone does not say why.
 func (s *scanner) next() ([]byte, bool) {
 	at := chunkStart(s.off)
-	s.start = at
 	c, ok := decodeChunk(s.data, &s.header, at)
+	for ok && c.typ == chunkRoom {
+		s.room = c.room
+		at = chunkStart(c.end)
+		c, ok = decodeChunk(s.data, &s.header, at)
+	}
+	s.start = at
 	if ok && c.typ == chunkWhole {
 		s.off = c.end
 		return c.payload, true
@@ -51,7 +57,7 @@ func (s *scanner) next() ([]byte, bool) {
 func (s *scanner) intactFrom(off int64) iter.Seq[chunk] {
 	return func(yield func(chunk) bool) {
 		for off = max(off, headerLen); off+chunkHeaderLen <= int64(len(s.data)); {
-			if typ := s.data[off+chunkTypeOff]; typ-1 >= uint8(chunkLast) {
+			if typ := s.data[off+chunkTypeOff]; typ-1 >= uint8(chunkRoom) {
 				off++ // as nearly everywhere
 				continue
 			}

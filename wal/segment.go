@@ -66,6 +66,14 @@ func (s *segment) append(payload []byte, mark uint64, vouched Position) {
 	}
 }
 
+// appendRoom notes in the buffer that the file has grown to room bytes.
+func (s *segment) appendRoom(room int64) {
+	start := chunkStart(s.end)
+	s.buf = append(s.buf, make([]byte, start-s.end)...)
+	s.buf = appendRoomChunk(s.buf, &s.header, start, room)
+	s.end = start + chunkHeaderLen
+}
+
 // flush hands the buffer to the operating system. When a sync follows at once, one system call is
 // cheaper than stores into the mapping.
 func (s *segment) flush(syncFollows bool) error {

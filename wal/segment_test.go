@@ -51,14 +51,27 @@ func TestSegment_HasTheseBytes(t *testing.T) {
 	must(t, err)
 	chunk := func(name string, n int) []field {
 		return []field{
-			{8, name + ": checksum"}, {2, "  length"}, {1, "  type: whole record"}, {1, "  vouched lag"},
-			{4, "  vouched offset"}, {n, "  payload"},
+			{8, name + ": checksum"},
+			{2, "  length"},
+			{1, "  type: whole record"},
+			{1, "  vouched lag"},
+			{4, "  vouched offset"},
+			{n, "  payload"},
 		}
 	}
 	golden(t, "segment.txt", data, slices.Concat([]field{
-		{8, "magic"}, {2, "version"}, {2, "purpose: log"}, {4, "room"}, {8, "store"}, {8, "number"}, {8, "epoch"},
-		{8, "cache: hash of 51b00000-0000-4000-8000-000000000001"}, {8, "previous length: a log begins here"}, {8, "previous mark"},
-		{56, "zero"}, {8, "checksum"},
+		{8, "magic"},
+		{2, "version"},
+		{2, "purpose: log"},
+		{4, "room"},
+		{8, "store"},
+		{8, "number"},
+		{8, "epoch"},
+		{8, "cache: hash of 51b00000-0000-4000-8000-000000000001"},
+		{8, "previous length: a log begins here"},
+		{8, "previous mark"},
+		{56, "zero"},
+		{8, "checksum"},
 	}, chunk("record 1, vouches for the header", 4), chunk("record 2, vouches for the same", 3), chunk("record 3, vouches for records 1 and 2", 4)))
 }
 

@@ -62,10 +62,10 @@ func (s *Single) Append(payload []byte) error {
 	if s.err != nil {
 		return s.err
 	}
+	end := s.segment.end
 	if err := s.reserve(len(payload)); err != nil {
 		return err
 	}
-	end := s.segment.end
 	vouched := Position{} // the first record is synced together with the header
 	if end > headerLen {
 		vouched = Position{Segment: s.segment.header.number, Offset: end}
@@ -82,17 +82,32 @@ func (s *Single) Append(payload []byte) error {
 	return nil
 }
 
-// reserve makes room for a record, doubling the file as often as it takes.
+// reserve makes room for a record, doubling the file as often as it takes. That it has grown is noted
+// in the room it had before, of which enough is always kept, and once the new size is on stable
+// storage: so a file that was cut to a former size does not pass for one that had not grown yet.
 func (s *Single) reserve(n int) error {
-	need := framedLen(1, int64(n))
-	size := s.segment.log.Size()
-	for s.segment.end+need > size {
+	seg := s.segment
+	need := framedLen(1, int64(n)) + framedLen(1, 0)
+	had := seg.log.Size()
+	size := had
+	for seg.end+need > size {
 		size *= 2
 	}
 	if size > maxSegmentLen {
-		return fmt.Errorf("%s: grows beyond %d bytes", s.segment.name, int64(maxSegmentLen))
+		return fmt.Errorf("%s: grows beyond %d bytes", seg.name, int64(maxSegmentLen))
 	}
-	return s.segment.log.Extend(size)
+	if size == had {
+		return nil
+	}
+	if err := seg.log.Extend(size); err != nil {
+		return err
+	}
+	if err := seg.log.Datasync(); err != nil {
+		s.err = err
+		return err
+	}
+	seg.appendRoom(size)
+	return nil
 }
 
 // Size returns how many bytes of the file are in use.
@@ -146,6 +161,9 @@ func RecoverSingle(opts SingleOptions, seal *Seal, replay func(payload []byte) e
 		payload, ok := s.next()
 		if !ok && seal != nil {
 			return r.damageAt(f, s.bad, "no intact record in a file that was closed in order")
+		}
+		if !ok && s.room > int64(len(s.data)) {
+			return r.damageAt(f, int64(len(s.data)), "the file ends here, but had grown to %d bytes", s.room)
 		}
 		if !ok {
 			return r.judgeEnd(0, s, -1)

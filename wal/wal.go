@@ -34,9 +34,10 @@
 //	chunk
 //	    0  checksum      8   xxhash64 of the rest of the chunk, XOR the salt of epoch and offset
 //	    8  length        2   of the payload
-//	   10  type          1   1 whole record, 2 first, 3 middle, 4 last chunk of a record; 0 never
+//	   10  type          1   1 whole record, 2 first, 3 middle, 4 last chunk of a record; 0 never;
+//	                         5 in a Single: no payload, the file has grown
 //	   11  vouched lag   1   this segment's number minus that of the vouched position; 255 none
-//	   12  vouched off   4   offset part of the vouched position
+//	   12  vouched off   4   offset part of the vouched position; of type 5: size of the file now
 //	   16  payload
 //
 // What follows the last chunk is zeros, or chunks of an earlier use of the file, whose epoch gives
