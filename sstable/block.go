@@ -16,8 +16,10 @@ import (
 // inside of them.
 type block struct {
 	data     []byte
+	shared   []byte // all stored keys begin with it
 	count    int
-	offsets  int // where the columns begin
+	heads    int // where the columns begin
+	offsets  int
 	seqs     int
 	kinds    int // 0 when all entries have one kind
 	wide     bool
@@ -37,7 +39,10 @@ func makeBlock(data []byte, seqBase key.SeqNum) block {
 		kind:     key.Kind(data[blockKind]),
 		base:     key.SeqNum(binary.LittleEndian.Uint64(data[blockBase:])) + seqBase,
 	}
-	b.offsets = blockFingerprints + b.count
+	prefix := blockFingerprints + b.count
+	b.heads = prefix + int(data[blockShared])
+	b.shared = data[prefix:b.heads]
+	b.offsets = b.heads + b.count*headLen
 	b.seqs = b.offsets + b.count*2
 	if b.wide {
 		b.seqs += b.count * 2
@@ -46,6 +51,11 @@ func makeBlock(data []byte, seqBase key.SeqNum) block {
 		b.kinds = b.seqs + b.count*b.seqWidth
 	}
 	return b
+}
+
+// head returns two bytes of the stored key of entry i, behind the shared ones.
+func (b *block) head(i int) uint16 {
+	return binary.LittleEndian.Uint16(b.data[b.heads+headLen*i:])
 }
 
 // offset returns where entry i begins; entry count is the end of the block.
@@ -136,9 +146,36 @@ func load8(b []byte) uint64 {
 
 // seekGE returns the first entry at or behind an internal key; count when there is none.
 func (b *block) seekGE(stored []byte, trailer key.Trailer) int {
+	if c := bytes.Compare(stored[:min(len(stored), len(b.shared))], b.shared); c < 0 {
+		return 0
+	} else if c > 0 {
+		return b.count
+	}
+	head := blockHead(stored, len(b.shared))
 	lo, hi := 0, b.count
 	for lo < hi {
 		mid := int(uint(lo+hi) / 2)
+		if h := b.head(mid); h < head {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == b.count || b.head(lo) > head {
+		return lo
+	}
+	return b.seekTied(stored, trailer, head, lo)
+}
+
+// seekTied is seekGE from the first entry on that has the same head.
+func (b *block) seekTied(stored []byte, trailer key.Trailer, head uint16, lo int) int {
+	hi := b.count
+	for lo < hi {
+		mid := int(uint(lo+hi) / 2)
+		if b.head(mid) > head {
+			hi = mid
+			continue
+		}
 		c := bytes.Compare(b.stored(mid), stored)
 		if c == 0 {
 			c = key.CompareTrailers(b.trailer(mid), trailer)
@@ -167,9 +204,10 @@ func checkBlock(data []byte, id uint64, off int64) error {
 	if data[blockCompression] != compressionNone || data[blockLayout]&^layoutAll != 0 {
 		return damage("compression %d, layout %#x: not known", data[blockCompression], data[blockLayout])
 	}
-	const minEntryLen = 1 + 2 + 2 // fingerprint, offset, key length and keyspace
-	if n := binary.LittleEndian.Uint32(data[blockCount:]); n == 0 || uint64(n) > uint64(len(data)/minEntryLen) {
-		return damage("%d entries in %d bytes", n, len(data))
+	const minEntryLen = 1 + headLen + 2 + 2 // fingerprint, head, offset, key length and keyspace
+	n, shared := binary.LittleEndian.Uint32(data[blockCount:]), uint64(data[blockShared])
+	if n == 0 || blockHeaderLen+uint64(n)*minEntryLen+shared > uint64(len(data)) {
+		return damage("%d entries, which share %d bytes, in %d bytes", n, shared, len(data))
 	}
 	b := makeBlock(data, 0)
 	return b.check(damage)
@@ -194,6 +232,10 @@ func (b *block) check(damage func(string, ...any) error) error {
 		n, w := binary.Uvarint(b.data[start:end])
 		if w <= 0 || n == 0 || n > uint64(end-start-w) || n > key.MaxStoredLen {
 			return damage("entry %d has a key of %d bytes", i, n)
+		}
+		stored := b.data[start+w:][:n]
+		if !bytes.HasPrefix(stored, b.shared) || b.head(i) != blockHead(stored, len(b.shared)) {
+			return damage("entry %d has other key bytes than were stated for searching", i)
 		}
 		if b.kinds != 0 && !key.Kind(b.data[b.kinds+i]).Valid() {
 			return damage("entry %d has unknown kind %d", i, b.data[b.kinds+i])

@@ -14,6 +14,7 @@ const (
 	blockCompression  = 8
 	blockLayout       = 9
 	blockKind         = 10
+	blockShared       = 11
 	blockCount        = 12
 	blockBase         = 16
 	blockFingerprints = 24
@@ -25,10 +26,16 @@ const (
 	layoutKinds     = 1 << 3
 	layoutAll       = layoutWide | layoutSeqMask<<layoutSeqShift | layoutKinds
 	maxNarrowOffset = math.MaxUint16
+
+	maxShared = math.MaxUint8
+	headLen   = 2
 )
 
 // seqWidths are the widths in bytes that two bits of the layout choose from.
 var seqWidths = [4]int{0, 2, 4, 8}
+
+// blockHead returns the head of a stored key in a block whose keys share so many bytes.
+func blockHead(stored []byte, shared int) uint16 { return uint16(key.Head(stored, shared) >> 48) }
 
 // blockWriter gathers the entries of one data block.
 type blockWriter struct {
@@ -50,7 +57,22 @@ func (w *blockWriter) add(stored []byte, hash uint64, trailer key.Trailer, value
 func (w *blockWriter) count() int { return len(w.offsets) }
 
 // sizeEstimate returns about how long the block would be now.
-func (w *blockWriter) sizeEstimate() int { return blockHeaderLen + len(w.entries) + 7*len(w.offsets) }
+func (w *blockWriter) sizeEstimate() int {
+	const perEntry = 1 + headLen + 2 + 4 // fingerprint, head, offset, sequence number
+	return blockHeaderLen + len(w.entries) + perEntry*len(w.offsets)
+}
+
+// stored returns the stored key of entry i.
+func (w *blockWriter) stored(i int) []byte {
+	n, width := binary.Uvarint(w.entries[w.offsets[i]:])
+	return w.entries[w.offsets[i]+width:][:n]
+}
+
+// prefix returns what all keys begin with.
+func (w *blockWriter) prefix() []byte {
+	first, last := w.stored(0), w.stored(len(w.offsets)-1)
+	return first[:min(key.CommonPrefix(first, last), maxShared)]
+}
 
 func (w *blockWriter) reset() {
 	w.fingerprints = w.fingerprints[:0]
@@ -63,7 +85,8 @@ func (w *blockWriter) reset() {
 // given id.
 func (w *blockWriter) appendTo(dst []byte, id uint64, off int64) []byte {
 	base, seqCode, kinds := w.columns()
-	fixed := blockHeaderLen + len(w.offsets)*(1+seqWidths[seqCode])
+	prefix := w.prefix()
+	fixed := blockHeaderLen + len(prefix) + len(w.offsets)*(1+headLen+seqWidths[seqCode])
 	layout := byte(seqCode << layoutSeqShift)
 	if kinds {
 		layout |= layoutKinds
@@ -77,10 +100,14 @@ func (w *blockWriter) appendTo(dst []byte, id uint64, off int64) []byte {
 	entriesStart := fixed + offsetWidth*len(w.offsets)
 
 	start := len(dst)
-	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, compressionNone, layout, byte(w.trailers[0].Kind()), 0)
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, compressionNone, layout, byte(w.trailers[0].Kind()), byte(len(prefix)))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(w.offsets)))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(base))
 	dst = append(dst, w.fingerprints...)
+	dst = append(dst, prefix...)
+	for i := range w.offsets {
+		dst = binary.LittleEndian.AppendUint16(dst, blockHead(w.stored(i), len(prefix)))
+	}
 	for _, o := range w.offsets {
 		dst = appendUint(dst, uint64(entriesStart+o), offsetWidth)
 	}

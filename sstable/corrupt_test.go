@@ -467,7 +467,7 @@ func TestReader_BlockThatIsHostileIsCorruption(t *testing.T) {
 		w.add(e.key.Stored, uint64(i), e.key.Trailer, e.value)
 	}
 	good := w.appendTo(nil, testID, 128)
-	const fingerprints, offsets, sequences, kinds, entries = 24, 27, 33, 45, 48
+	const fingerprints, shared, heads, offsets, sequences, kinds, entries = 24, 27, 28, 34, 40, 52, 55
 	must(t, checkBlock(good, testID, 128))
 	for name, change := range map[string]func(b []byte) []byte{
 		"compressed":                   func(b []byte) []byte { b[blockCompression] = 1; return b },
@@ -476,6 +476,12 @@ func TestReader_BlockThatIsHostileIsCorruption(t *testing.T) {
 		"wider sequence numbers":       func(b []byte) []byte { b[blockLayout] |= 3 << layoutSeqShift; return b },
 		"narrower sequence numbers":    func(b []byte) []byte { b[blockLayout] &^= 3 << layoutSeqShift; return b },
 		"one kind":                     func(b []byte) []byte { b[blockLayout] &^= layoutKinds; return b },
+		"fewer shared bytes":           func(b []byte) []byte { b[blockShared] = 0; return b },
+		"more shared bytes":            func(b []byte) []byte { b[blockShared] = 2; return b },
+		"255 shared bytes":             func(b []byte) []byte { b[blockShared] = 255; return b },
+		"another shared byte":          func(b []byte) []byte { b[shared] = 1; return b },
+		"another head":                 func(b []byte) []byte { b[heads+2]++; return b },
+		"heads out of order":           func(b []byte) []byte { b[heads+1], b[heads+5] = b[heads+5], b[heads+1]; return b },
 		"no entries":                   func(b []byte) []byte { b[blockCount] = 0; return b },
 		"fewer entries":                func(b []byte) []byte { b[blockCount] = 2; return b },
 		"more entries":                 func(b []byte) []byte { b[blockCount] = 4; return b },

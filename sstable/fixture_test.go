@@ -363,6 +363,7 @@ func shapes() []shape {
 			return set(strings.Repeat("p", 30)+"\x00\x00\x00\x00"+letters("\x00q", 10), i+1, "v")
 		})},
 		{"heads that tie in groups", 300, 10, sorted(900, func(i int) entry { return set(fmt.Sprintf("%02d-a-long-common-part-%03d", i%7, i), i+1, "v") })},
+		{"keys that share more than a block states", 4096, 10, sorted(300, func(i int) entry { return set(strings.Repeat("p", 300)+fmt.Sprint(i), i+1, "v") })},
 		{"saturated and zero bytes", 256, 10, sorted(400, func(i int) entry { return set(letters("\x00\xff\xfe", 11), i+1, "v") })},
 		{"keys of a few letters", 256, 10, sorted(500, func(i int) entry { return set(letters("abc", 6), i+1, letters("xyz", 20)) })},
 		{"mixed kinds", 512, 10, sorted(400, func(i int) entry {

@@ -18,17 +18,21 @@
 //	                        bits 1-2: width of a sequence number: 0, 2, 4 or 8 bytes
 //	                        bit 3: kinds differ, one byte each follows
 //	   10  kind         1   of all entries, unless they differ
-//	   11  (zero)       1
+//	   11  shared       1   how many bytes all stored keys of the block begin with
 //	   12  count        4   entries, at least 1
 //	   16  base         8   smallest sequence number
 //	   24  fingerprints     1 byte each: bits 32 to 39 of the xxhash64 of the stored key
+//	       shared bytes
+//	       heads            2 bytes each: of the stored key, behind the shared ones, zero padded, as
+//	                        a big-endian number (which is stored little endian)
 //	       offsets          2 or 4 bytes each: of the entry, from the start of the block
 //	       sequence numbers width bytes each: less the base
 //	       kinds            1 byte each, if they differ
 //	       entries          key length (uvarint) | stored key | value
 //
 // Entries stand in the order of internal keys. A point read finds its entry by the fingerprints,
-// which share the block's first cache line with its header; a seek searches the keys.
+// which share the block's first cache line with its header; a seek searches the heads, and keys only
+// where heads tie.
 //
 //	index    count n 4 | shared 4 | (zero) 8
 //	         n times: head 8 | block offset / 64 4 | block length 4
