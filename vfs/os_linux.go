@@ -26,17 +26,30 @@ func datasync(f *os.File) error {
 // populate reads a range into memory and enters it in the page table, in one system call
 // (Linux 5.14). Older kernels refuse the advice, which is no error.
 func populate(view []byte, off, n int64) error {
+	err := advise(view, off, n, unix.MADV_POPULATE_READ)
+	if err == nil || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOSYS) {
+		return nil
+	}
+	return err
+}
+
+// populateWritable enters a range of a writable mapping in the page table, ready to be stored to, in one
+// system call (Linux 5.14). What fails here is met again by the store.
+func populateWritable(view []byte, off, n int64) { _ = advise(view, off, n, unix.MADV_POPULATE_WRITE) }
+
+// giveUp takes a range of a shared mapping out of the page table. What was stored to it stays in the
+// page cache, and touching it enters it again.
+func giveUp(view []byte, off, n int64) { _ = advise(view, off, n, unix.MADV_DONTNEED) }
+
+// advise gives advice on the pages of a range.
+func advise(view []byte, off, n int64, advice int) error {
 	page := int64(os.Getpagesize())
 	start := off &^ (page - 1)
 	end := min(off+n, int64(len(view)))
 	if start < 0 || start >= end {
 		return nil
 	}
-	err := unix.Madvise(view[start:end], unix.MADV_POPULATE_READ)
-	if err == nil || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOSYS) {
-		return nil
-	}
-	return err
+	return unix.Madvise(view[start:end], advice)
 }
 
 func (osFS) Space(dir string) (Space, error) {

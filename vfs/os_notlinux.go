@@ -11,6 +11,10 @@ func datasync(f *os.File) error { return f.Sync() }
 
 func populate([]byte, int64, int64) error { return nil }
 
+func populateWritable([]byte, int64, int64) {}
+
+func giveUp([]byte, int64, int64) {}
+
 func (osFS) Space(string) (Space, error) { return Space{}, errors.ErrUnsupported }
 
 func (osFS) Type(string) (string, error) { return "other", nil }
