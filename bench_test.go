@@ -90,6 +90,7 @@ func BenchmarkSettled(b *testing.B) {
 			}
 		})
 	})
+	benchMulti(b, db)
 	scan := func(b *testing.B, start, move func(*Iterator) bool) {
 		it, err := db.NewIter(All())
 		if err != nil {
@@ -118,6 +119,40 @@ func BenchmarkSettled(b *testing.B) {
 		for b.Loop() {
 			if !it.SeekGE(benchKey(k[:], rng.Uint64N(benchEntries))) {
 				b.Fatal(it.Err())
+			}
+		}
+	})
+}
+
+// benchMulti reads 100 keys at random, at once and one after the other.
+func benchMulti(b *testing.B, db *DB) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	keys := make([][]byte, 100)
+	draw := func() {
+		for i := range keys {
+			keys[i] = benchKey(make([]byte, 16), rng.Uint64N(benchEntries))
+		}
+	}
+	run := func(name string, read func()) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				draw()
+				b.StartTimer()
+				read()
+			}
+		})
+	}
+	run("GetMulti/100", func() {
+		if _, err := db.GetMulti(keys...); err != nil {
+			b.Fatal(err)
+		}
+	})
+	run("GetMulti/loop of 100 Get", func() {
+		for _, k := range keys {
+			if _, err := db.Get(k); err != nil && err != ErrNotFound {
+				b.Fatal(err)
 			}
 		}
 	})
@@ -160,6 +195,7 @@ func BenchmarkLayered(b *testing.B) {
 			it.SeekGE(benchKey(k[:], rng.Uint64N(benchEntries)))
 		}
 	})
+	benchMulti(b, db)
 	b.Run("NewIter+SeekGE", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {

@@ -19,12 +19,13 @@ import (
 //	write.go       Put, Delete, Apply, ...      commit.go      how writers form groups
 //	rotate.go      sealing a memtable           large.go       batches of any size
 //	get.go         reading a key                readstate.go   what a reader holds on to
-//	iterator.go    going over keys              scan.go        the same as a loop
-//	snapshot.go    reading the past             tree.go        finding tables
+//	multi.go       reading many keys at once    iterator.go    going over keys
+//	scan.go        the same as a loop           snapshot.go    reading the past
+//	tree.go        finding tables               table.go       a table file
 //	flush.go       memtable to table            compact.go     tables to better tables
 //	install.go     version edits                background.go  who does all that, and when
 //	throttle.go    not letting writers run away sync.go        the clock of DurabilityPeriodic
-//	metrics.go     numbers                      table.go       a table file
+//	metrics.go     numbers
 //
 // Locks are taken in this order: the lead of queue, compactMu, manifestMu, mu. A reader takes none.
 type DB struct {

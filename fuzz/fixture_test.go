@@ -84,7 +84,9 @@ func (m *mapping) Bytes() []byte {
 
 func (m *mapping) Len() int64                  { return int64(len(m.data)) }
 func (m *mapping) Populate(int64, int64) error { return nil }
-func (m *mapping) Close() error                { return nil }
+
+func (m *mapping) Announce(int64, int64) {}
+func (m *mapping) Close() error          { return nil }
 
 // contents returns the bytes of a file.
 func contents(fsys vfs.FS, name string) []byte {

@@ -133,6 +133,11 @@ func (b *block) get(stored []byte, hash uint64, trailer key.Trailer) (value []by
 	return nil, 0, false
 }
 
+// likely returns the first entry with the fingerprint of a hash, or -1.
+func (b *block) likely(hash uint64) int {
+	return bytes.IndexByte(b.data[blockFingerprints:][:b.count], fingerprint(hash))
+}
+
 // load8 reads eight bytes, or what there is of them. Blocks are longer than their fingerprints but
 // by how much is for the block to say.
 func load8(b []byte) uint64 {

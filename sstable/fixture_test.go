@@ -88,6 +88,7 @@ type memory struct {
 	data      []byte
 	copies    bool
 	populated []int64 // offsets that Populate was called for
+	announced []int64 // offsets that Announce was called for
 	fault     error   // what reading and Populate return, if not nil
 	reads     atomic.Int64
 	closed    int
@@ -116,6 +117,8 @@ func (m *memory) Populate(off, _ int64) error {
 	m.populated = append(m.populated, off)
 	return m.fault
 }
+
+func (m *memory) Announce(off, _ int64) { m.announced = append(m.announced, off) }
 
 func (m *memory) Close() error {
 	m.closed++

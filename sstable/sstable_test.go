@@ -271,6 +271,8 @@ type quiet struct{ *memory }
 
 func (quiet) Populate(int64, int64) error { return nil }
 
+func (quiet) Announce(int64, int64) {}
+
 func TestProperties_SayWhatIsInTheTable(t *testing.T) {
 	entries := parse(t, "fig#12,SET:ripe fig#9,DEL fig#7,SET:green kiwi#13,DEL lime#5,SET:")
 	data, made := tableOf(t, WriterOptions{BitsPerKey: 12}, entries)

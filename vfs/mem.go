@@ -347,4 +347,6 @@ func (m *memMapping) ReadAt(p []byte, off int64) (int, error) {
 
 func (m *memMapping) Populate(int64, int64) error { return nil }
 
+func (m *memMapping) Announce(int64, int64) {}
+
 func (m *memMapping) Close() error { return nil }

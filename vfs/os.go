@@ -249,6 +249,8 @@ func (m *osMapping) Populate(off, n int64) error {
 	return nil
 }
 
+func (m *osMapping) Announce(off, n int64) { announce(m.view, off, n) }
+
 func (m *osMapping) Close() error {
 	m.view = nil
 	return m.reader.Close()
@@ -265,3 +267,5 @@ func (m readMapping) Bytes() []byte { return nil }
 func (m readMapping) Len() int64 { return m.size }
 
 func (m readMapping) Populate(int64, int64) error { return nil }
+
+func (m readMapping) Announce(int64, int64) {}

@@ -33,6 +33,9 @@ func populate(view []byte, off, n int64) error {
 	return err
 }
 
+// announce starts reading a range ahead.
+func announce(view []byte, off, n int64) { _ = advise(view, off, n, unix.MADV_WILLNEED) }
+
 // populateWritable enters a range of a writable mapping in the page table, ready to be stored to, in one
 // system call (Linux 5.14). What fails here is met again by the store.
 func populateWritable(view []byte, off, n int64) { _ = advise(view, off, n, unix.MADV_POPULATE_WRITE) }

@@ -28,6 +28,7 @@ func TestOS_PopulateTakesAnyRange(t *testing.T) {
 		if err := m.Populate(r.off, r.n); err != nil {
 			t.Errorf("Populate(%d, %d): %v", r.off, r.n, err)
 		}
+		m.Announce(r.off, r.n)
 	}
 }
 

@@ -151,6 +151,10 @@ type Mapping interface {
 	// not stall the scheduler in a page fault. It is advice: where it is not supported it returns
 	// nil at once. An I/O error met on the way is returned.
 	Populate(off, n int64) error
+
+	// Announce has the system begin to bring a range into memory, and returns at once: several
+	// ranges are then read together that Populate would read one after the other. It is advice.
+	Announce(off, n int64)
 }
 
 // Info describes a file.

@@ -105,6 +105,8 @@ var fsMappingFacts = []fsFact{
 			m, err := f.Map(f.path("a"))
 			f.must(err)
 			f.mapped(m, content)
+			m.Announce(0, m.Len())
+			m.Announce(m.Len()-1, 1)
 			f.must(m.Populate(0, m.Len()))
 			f.must(m.Populate(m.Len()-1, 1))
 			f.mapped(m, content)

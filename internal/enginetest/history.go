@@ -94,6 +94,7 @@ var historyOps = []struct {
 	{"compare and swap", 30, (*History).compareAndSwap},
 	{"compare and delete", 30, (*History).compareAndDelete},
 	{"get", 200, (*History).get},
+	{"get multi", 60, (*History).getMulti},
 	{"scan", 40, (*History).scan},
 	{"snapshot", 10, (*History).newSnapshot},
 	{"read snapshot", 60, (*History).readSnapshot},
@@ -244,6 +245,7 @@ type tinykvReader interface {
 	GetTo(dst, k []byte) ([]byte, error)
 	Peek(k []byte, fn func([]byte) error) error
 	Has(k []byte) (bool, error)
+	GetMulti(keys ...[]byte) ([][]byte, error)
 	NewIter(r tinykv.Range) (*tinykv.Iterator, error)
 }
 
@@ -277,6 +279,31 @@ func (h *History) getFrom(s store, m *Model) {
 	}
 }
 
+func (h *History) getMulti() { h.getMultiFrom(h.db, h.model) }
+
+// getMultiFrom reads several keys at once, some of them twice.
+func (h *History) getMultiFrom(s store, m *Model) {
+	keys := make([][]byte, h.IntN(30))
+	for i := range keys {
+		keys[i] = h.Key()
+		if i > 0 && h.OneIn(10) {
+			keys[i] = keys[h.IntN(i)]
+		}
+	}
+	values, err := s.GetMulti(keys...)
+	h.must(err)
+	if len(values) != len(keys) {
+		h.Fatalf("%s: %d values for %d keys", h.last, len(values), len(keys))
+	}
+	for i, k := range keys {
+		want, found := m.Get(string(k))
+		if (values[i] != nil) != found || string(values[i]) != want {
+			h.Errorf("%s: %.40q: %.40q, want %.40q, %v", h.last, k, values[i], want, found)
+		}
+		h.note("%.40q %x", k, xxhash.Sum64(values[i]))
+	}
+}
+
 func (h *History) newSnapshot() {
 	if len(h.snaps) == maxOpen {
 		return
@@ -292,8 +319,12 @@ func (h *History) readSnapshot() {
 		return
 	}
 	s := h.snaps[h.IntN(len(h.snaps))]
-	if h.OneIn(5) {
+	switch h.IntN(10) {
+	case 0, 1:
 		h.scanFrom(s.snapshot, s.model)
+		return
+	case 2:
+		h.getMultiFrom(s.snapshot, s.model)
 		return
 	}
 	h.getFrom(s.snapshot, s.model)

@@ -54,6 +54,9 @@ func (m *mapping) Populate(off, n int64) error {
 	return m.fsys.look(op, func() error { return nil })
 }
 
+// Announce does nothing.
+func (m *mapping) Announce(int64, int64) {}
+
 // lock is a held lock.
 type lock struct {
 	fsys *FS
