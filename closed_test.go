@@ -59,6 +59,7 @@ func TestClosed_EverythingReturnsErrClosed(t *testing.T) {
 		"Snapshot.Peek":     snapshot.Peek(k, func([]byte) error { return nil }),
 		"Snapshot.Has":      second(snapshot.Has(k)),
 		"Snapshot.GetMulti": second(snapshot.GetMulti(k)),
+		"Snapshot.Count":    second(snapshot.Count(ctx, tinykv.All())),
 		"Snapshot.NewIter":  second(snapshot.NewIter(tinykv.All())),
 		"Snapshot.Scan":     second(enginetest.Collect(snapshot.Scan(tinykv.All()))),
 		"Iterator.Next":     moved(it.Next),

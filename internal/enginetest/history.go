@@ -96,6 +96,7 @@ var historyOps = []struct {
 	{"get", 200, (*History).get},
 	{"get multi", 60, (*History).getMulti},
 	{"scan", 40, (*History).scan},
+	{"count", 10, func(h *History) { h.countIn(h.db, h.model) }},
 	{"snapshot", 10, (*History).newSnapshot},
 	{"read snapshot", 60, (*History).readSnapshot},
 	{"close snapshot", 8, (*History).closeSnapshot},
@@ -247,6 +248,7 @@ type tinykvReader interface {
 	Has(k []byte) (bool, error)
 	GetMulti(keys ...[]byte) ([][]byte, error)
 	NewIter(r tinykv.Range) (*tinykv.Iterator, error)
+	Count(ctx context.Context, r tinykv.Range) (uint64, error)
 }
 
 // getFrom reads a key in every way.
@@ -325,6 +327,9 @@ func (h *History) readSnapshot() {
 		return
 	case 2:
 		h.getMultiFrom(s.snapshot, s.model)
+		return
+	case 3:
+		h.countIn(s.snapshot, s.model)
 		return
 	}
 	h.getFrom(s.snapshot, s.model)

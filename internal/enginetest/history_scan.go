@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"context"
 	"errors"
 	"iter"
 	"slices"
@@ -51,6 +52,17 @@ func (h *History) scanFrom(s Scanner, m *Model) {
 		}
 	}
 	h.sameEntries(got, want)
+}
+
+// countIn counts the keys of a random range.
+func (h *History) countIn(s store, m *Model) {
+	r := h.Range()
+	n, err := s.Count(context.Background(), r)
+	if errors.Is(err, tinykv.ErrInvalidRange) {
+		return
+	}
+	h.must(err)
+	h.same("keys", n, uint64(len(m.Entries(r))))
 }
 
 func (h *History) scanAll(s Scanner, m *Model) {
