@@ -25,7 +25,8 @@ import (
 //	flush.go       memtable to table            compact.go     tables to better tables
 //	install.go     version edits                background.go  who does all that, and when
 //	throttle.go    not letting writers run away sync.go        the clock of DurabilityPeriodic
-//	count.go       how many, how large          metrics.go     numbers
+//	count.go       how many, how large          explain.go     how a read finds its key
+//	metrics.go     numbers
 //
 // Locks are taken in this order: the lead of queue, compactMu, manifestMu, mu. A reader takes none.
 type DB struct {

@@ -95,6 +95,7 @@ var historyOps = []struct {
 	{"compare and delete", 30, (*History).compareAndDelete},
 	{"get", 200, (*History).get},
 	{"get multi", 60, (*History).getMulti},
+	{"explain", 20, (*History).explain},
 	{"scan", 40, (*History).scan},
 	{"count", 10, func(h *History) { h.countIn(h.db, h.model) }},
 	{"snapshot", 10, (*History).newSnapshot},
@@ -303,6 +304,17 @@ func (h *History) getMultiFrom(s store, m *Model) {
 			h.Errorf("%s: %.40q: %.40q, want %.40q, %v", h.last, k, values[i], want, found)
 		}
 		h.note("%.40q %x", k, xxhash.Sum64(values[i]))
+	}
+}
+
+// explain asks for the way of a read, which must end where the read does.
+func (h *History) explain() {
+	k := h.Key()
+	want, found := h.model.Get(string(k))
+	e, err := h.db.Explain(k)
+	h.must(err)
+	if e.Found != found || e.ValueBytes != len(want) {
+		h.Errorf("%s: want %.40q, %v:\n%s", h.last, want, found, e)
 	}
 }
 
