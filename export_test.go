@@ -32,3 +32,16 @@ func (db *DB) waitForCompactions() {
 		return !db.compactions.running && db.pickNext() == nil, nil
 	})
 }
+
+// HalfOpenedRead does the first half of opening a read, runs between, and tells whether the second
+// half goes on with what the first one found.
+func (db *DB) HalfOpenedRead(between func()) (goesOn bool) {
+	s, err := db.acquire()
+	if err != nil {
+		return false
+	}
+	defer s.unref()
+	between()
+	_, goesOn = db.seqFor(s)
+	return goesOn
+}

@@ -36,12 +36,37 @@ func (db *DB) reader() reader { return reader{db: db} }
 // The sequence number is loaded after the state. A state may lack what only readers at older
 // sequence numbers could see; it never lacks what is the newest at any later moment.
 func (r reader) open() (*readState, key.SeqNum, error) {
+	if r.snapshot != nil {
+		return r.openSnapshot()
+	}
+	for {
+		s := r.db.state.Load()
+		if s == nil {
+			return nil, 0, ErrClosed
+		}
+		if !s.tryRef() {
+			continue
+		}
+		if seq, ok := r.db.seqFor(s); ok {
+			return s, seq, nil
+		}
+		s.unref()
+	}
+}
+
+// seqFor returns the sequence number at which to read a state, or false when the state has been
+// replaced. For what replaced it may be a large batch, which the old state lacks for ever, while
+// what was written after that batch goes to the memtable that both share: at its sequence number
+// the old state would show the later write without the earlier one.
+func (db *DB) seqFor(s *readState) (seq key.SeqNum, ok bool) {
+	seq = key.SeqNum(db.visible.Load())
+	return seq, db.state.Load() == s
+}
+
+func (r reader) openSnapshot() (*readState, key.SeqNum, error) {
 	s, err := r.db.acquire()
 	if err != nil {
 		return nil, 0, err
-	}
-	if r.snapshot == nil {
-		return s, key.SeqNum(r.db.visible.Load()), nil
 	}
 	if r.snapshot.closed.Load() {
 		s.unref()
