@@ -102,9 +102,10 @@ func newDB(dir string, o *Options) *DB {
 	return db
 }
 
-// syncPeriodically is what the syncer does.
+// syncPeriodically is what the syncer does. A store that failed for another reason than its log still
+// owes its writers the sync.
 func (db *DB) syncPeriodically() {
-	if db.writable() != nil {
+	if db.log.Err() != nil {
 		return
 	}
 	if err := db.log.Sync(); err != nil {
@@ -179,7 +180,7 @@ func (db *DB) shutDown() error {
 		err = db.seal()
 	}
 	sealed := err == nil
-	if !sealed && db.failure.Load() == nil {
+	if !sealed && db.log.Err() == nil {
 		err = errors.Join(err, db.log.Sync()) // the next opening finds there what did not get into tables
 	}
 

@@ -1,11 +1,17 @@
 package tinykv_test
 
 import (
+	"context"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/vfs"
+	"github.com/tinykv/tinykv/vfs/simfs"
 )
 
 // What was wrong once. Each test says in its name what holds since.
@@ -39,5 +45,51 @@ func TestRead_StartsAnewWhenALargeBatchComesBetweenStateAndSequenceNumber(t *tes
 		if got := db.HalfOpenedRead(c.between); got != c.goesOn {
 			t.Errorf("%s in between: the read goes on with the old state: %v, want %v", c.what, got, c.goesOn)
 		}
+	}
+}
+
+// isManifest picks calls on manifests.
+func isManifest(op simfs.Op) bool { return strings.HasPrefix(filepath.Base(op.Name), "MANIFEST") }
+
+func isTable(op simfs.Op) bool { return filepath.Ext(op.Name) == ".sst" }
+
+func TestFailed_WhatWasAcknowledgedIsSyncedUnlessTheLogFailed(t *testing.T) {
+	for _, c := range []struct {
+		by   string
+		wait func(db *tinykv.DB)
+	}{
+		{"the interval", func(db *tinykv.DB) {
+			for db.Metrics().DurableSeq < 2 {
+				runtime.Gosched()
+			}
+		}},
+		{"Sync", func(db *tinykv.DB) { must(t, db.Sync()) }},
+		{"Close", func(db *tinykv.DB) { wantError(t, db.Close(), tinykv.ErrFailed) }},
+	} {
+		t.Run(c.by, func(t *testing.T) {
+			fsys := simfs.New()
+			interval := time.Hour
+			if c.by == "the interval" {
+				interval = time.Millisecond
+			}
+			db := mustOpen(t, "/s", &tinykv.Options{FS: fsys, SyncInterval: interval})
+			must(t, db.Put([]byte("a"), nil))
+			var once sync.Once
+			fsys.SetHook(func(op simfs.Op) {
+				if op.Kind == simfs.OpWrite && isManifest(op) {
+					once.Do(func() { // the flush has synced the log and writes its edit
+						must(t, db.Put([]byte("b"), nil))
+						fsys.FailCall(simfs.Fault{Match: func(op simfs.Op) bool { return op.Kind == simfs.OpSync && isManifest(op) }})
+					})
+				}
+			})
+			wantError(t, db.Flush(context.Background()), tinykv.ErrFailed)
+			wantError(t, db.Put([]byte("c"), nil), tinykv.ErrFailed)
+			c.wait(db)
+			after := mustOpen(t, "/s", &tinykv.Options{FS: fsys.Image(simfs.DropAll, 1)})
+			if _, err := after.Get([]byte("b")); err != nil {
+				t.Errorf("after a power cut: %v", err)
+			}
+		})
 	}
 }

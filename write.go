@@ -132,11 +132,12 @@ func (db *DB) writeIf(w *write, opts []WriteOption, condition func(v []byte, fou
 	return done && err == nil, err
 }
 
-// Sync returns once every write that was acknowledged before the call is on stable storage.
+// Sync returns once every write that was acknowledged before the call is on stable storage. It does
+// so even in a store that has failed, unless it was the log that failed.
 // Errors: ErrClosed, ErrFailed.
 func (db *DB) Sync() error {
-	if err := db.writable(); err != nil {
-		return err
+	if db.state.Load() == nil {
+		return ErrClosed
 	}
 	if err := db.log.Sync(); err != nil {
 		return db.logFailure(err)
