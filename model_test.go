@@ -39,25 +39,12 @@ var storeConfigs = []storeConfig{
 	{name: "in memory", options: tinykv.Options{MemTableSize: 256 << 10}, fs: vfs.NewMem},
 	{name: "in memory, tiny", options: tiny, fs: vfs.NewMem},
 	{name: "simulated, inline", options: *tiny.With(tinykv.Internal{Inline: always, ManifestGrowth: 1 << 10}), fs: func() vfs.FS { return simfs.New() }},
-	{name: "without mappings", options: tiny, fs: func() vfs.FS { return unmapped{vfs.NewMem()} }},
+	{name: "mappings off", options: tinykv.Options{
+		MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 256, Mapping: tinykv.MapOff,
+	}},
 }
 
 func always() bool { return true }
-
-// unmapped is a file system whose mappings cannot be seen as memory.
-type unmapped struct{ vfs.FS }
-
-func (u unmapped) Map(name string) (vfs.Mapping, error) {
-	m, err := u.FS.Map(name)
-	if err != nil {
-		return nil, err
-	}
-	return readOnly{m}, nil
-}
-
-type readOnly struct{ vfs.Mapping }
-
-func (readOnly) Bytes() []byte { return nil }
 
 // Every way to keep a store gives the answers of the model, and so all give the same.
 func TestHistory_IsThatOfTheModelUnderAllConfigurations(t *testing.T) {

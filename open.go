@@ -92,6 +92,7 @@ func newDB(dir string, o *Options) *DB {
 	db.files = &tableFiles{
 		fs: o.FS, dir: dir,
 		residency: sstable.NewResidency(pageCacheBytes),
+		mapping:   o.Mapping,
 		drop:      db.scheduleRemoval,
 		report:    db.report,
 	}

@@ -99,6 +99,7 @@ func TestOpen_OptionsOutOfRangeAreRefusedByName(t *testing.T) {
 		"TableSize":       {TableSize: 2 << 30},
 		"BlockSize":       {BlockSize: -1},
 		"BloomBitsPerKey": {BloomBitsPerKey: 65},
+		"Mapping":         {Mapping: 2},
 	} {
 		dir := filepath.Join(t.TempDir(), "store")
 		_, err := tinykv.Open(dir, &o)

@@ -33,6 +33,20 @@ const (
 	DurabilitySync
 )
 
+// Mapping says how tables are read.
+type Mapping int
+
+const (
+	// MapAuto reads tables where they are mapped into memory: quick, without a copy, and what is
+	// kept in memory is for the system to say. Where there is no mapping it does as MapOff.
+	MapAuto Mapping = iota
+
+	// MapOff reads tables by system calls. Indexes and filters are kept in memory for as long as a
+	// table is in use; each block that is read is copied and verified anew. It is many times slower,
+	// and for storage below a mapping that cannot be trusted, or where address space is short.
+	MapOff
+)
+
 // Options configure a store. The zero value of every field means its default. Sizes are in bytes.
 type Options struct {
 	// Behaviour.
@@ -77,6 +91,9 @@ type Options struct {
 	// BloomBitsPerKey is the size of the tables' filters. Raising it makes reads of absent keys
 	// touch fewer blocks: 10 lets 1 % pass, 12 0.4 %. Default: 10; -1 for none; at most 64.
 	BloomBitsPerKey int
+
+	// Mapping says how tables are read. Default: MapAuto.
+	Mapping Mapping
 
 	// For tests in this package.
 	internal internalOptions
@@ -163,6 +180,8 @@ func (o *Options) validate() error {
 		return invalid("BlockSize", o.BlockSize, "256 B to 1 MiB, in bytes")
 	case o.BloomBitsPerKey < -1 || o.BloomBitsPerKey > maxBloomBits:
 		return invalid("BloomBitsPerKey", o.BloomBitsPerKey, "1 to 64, or -1 for none")
+	case o.Mapping != MapAuto && o.Mapping != MapOff:
+		return invalid("Mapping", int(o.Mapping), "MapAuto or MapOff")
 	}
 	return nil
 }

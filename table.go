@@ -80,6 +80,7 @@ type tableFiles struct {
 	fs        vfs.FS
 	dir       string
 	residency *sstable.Residency
+	mapping   Mapping
 
 	drop   func(path string)            // deletes a file in the background
 	report func(what string, err error) // tells of a failure that harms nothing
@@ -89,10 +90,40 @@ func (f *tableFiles) path(num manifest.FileNum) string {
 	return filepath.Join(f.dir, manifest.Name(manifest.FileTable, num))
 }
 
-// read maps and opens a table.
+// open opens a table file in the way that the options say.
+func (f *tableFiles) open(path string) (vfs.Mapping, error) {
+	if f.mapping == MapAuto {
+		return f.fs.Map(path)
+	}
+	file, err := f.fs.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	size, err := file.Size()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return unmapped{File: file, size: size}, nil
+}
+
+// unmapped is a table file that is read by system calls.
+type unmapped struct {
+	vfs.File
+	size int64
+}
+
+func (unmapped) Bytes() []byte { return nil }
+
+func (u unmapped) Len() int64 { return u.size }
+
+func (unmapped) Populate(off, n int64) error { return nil }
+
+func (unmapped) Announce(off, n int64) {}
+
+// read opens a table.
 func (f *tableFiles) read(meta *manifest.Table) (*sstable.Reader, error) {
 	path := f.path(meta.Num)
-	mapping, err := f.fs.Map(path)
+	mapping, err := f.open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open table: %w", err)
 	}
