@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/tinykv/tinykv"
 )
@@ -20,37 +22,47 @@ const (
 	timeFew   = 64
 )
 
-const (
-	fillBatchSize   = 1000
-	fillSyncDivisor = 1000
-)
-
 // benchmark is something that can be measured.
 type benchmark struct {
 	name, about string
 
-	fresh bool   // begins with an empty store
-	sync  bool   // every write waits for stable storage
-	every uint64 // one call in so many is timed
+	// How it begins.
+	fresh  bool // with an empty store
+	reopen bool // with a store that was just opened
 
-	// loop is what each thread does.
-	loop func(*worker) error
+	// loop is what each thread does; beside is what one more thread does until the others are done,
+	// which is reported, but not counted. They wait until it calls begun, or returns.
+	loop   func(*worker) error
+	beside func(w *worker, begun func()) error
 
-	size       size                    // how often
-	looksFor   bool                    // reports how many keys were found
-	alone      bool                    // has one thread, whatever -threads says
-	batchOfOne int                     // stands for a -batch_size of 1; 0: that is meant
-	print      func(*session)          // prints something and measures nothing; no loop then
-	state      func(*tinykv.DB) string // shows progress where operations do not
+	size    size   // how often
+	inOrder bool   // it is as long as its keys are many, whatever -duration says
+	alone   bool   // has one thread, whatever -threads says
+	every   uint64 // one call in so many is timed
+
+	sync      bool // every write waits for stable storage
+	mixed     bool // reads and writes, which are told apart
+	batch     int  // operations in a batch where -batch_size is 1; 0: it has no batches
+	valueSize int  // 0: -value_size
+
+	// draws makes what draws the numbers of keys for a thread. nil: as -distribution says, but evenly
+	// where it begins with an empty store.
+	draws func(*session) numbers
+
+	looksFor bool                         // reports how many keys were found
+	remark   func(*result) string         // what a line of output ends with, if anything else
+	state    func(*tinykv.DB) string      // shows progress where operations do not
+	info     func(*session) (info, error) // tells something and measures nothing; no loop then
 }
 
 // size says how many operations each thread does.
 type size int
 
 const (
-	numOps  size = iota // -num
-	readOps             // -reads
-	syncOps             // a thousandth of -num
+	numOps        size = iota // -num
+	readOps                   // -reads
+	thousandthOps             // a thousandth of -num
+	pieceOps                  // -num, but no more than maxPieces
 	oneOp
 )
 
@@ -58,13 +70,23 @@ func (b *benchmark) ops(c *config) uint64 {
 	switch b.size {
 	case readOps:
 		return uint64(c.reads)
-	case syncOps:
-		return uint64(max(c.num/fillSyncDivisor, 1))
+	case thousandthOps:
+		return uint64(max(c.num/1000, 1))
+	case pieceOps:
+		return uint64(min(c.num, maxPieces))
 	case oneOp:
 		return 1
 	default:
 		return uint64(c.num)
 	}
+}
+
+// limit returns how long it goes on, or 0 where the number of operations decides.
+func (b *benchmark) limit(c *config) time.Duration {
+	if b.inOrder || b.size == oneOp {
+		return 0
+	}
+	return c.duration
 }
 
 func (b *benchmark) threads(c *config) int {
@@ -74,78 +96,41 @@ func (b *benchmark) threads(c *config) int {
 	return c.threads
 }
 
+// batchSize returns the operations in a batch, or 0 where there are none.
 func (b *benchmark) batchSize(c *config) int {
-	if b.batchOfOne > 0 && c.batchSize == 1 {
-		return b.batchOfOne
+	if b.batch > 0 && c.batchSize > 1 {
+		return c.batchSize
 	}
-	return c.batchSize
+	return b.batch
+}
+
+// numbers returns what draws the numbers of keys.
+func (b *benchmark) numbers(s *session) numbers {
+	switch {
+	case b.draws != nil:
+		return b.draws(s)
+	case b.fresh:
+		return uniform(s.config.num)
+	default:
+		return s.config.numbers(s)
+	}
 }
 
 // remarks are what a line of output ends with.
 func (b *benchmark) remarks(r *result) string {
 	switch {
+	case b.remark != nil:
+		return b.remark(r)
 	case b.looksFor:
 		return fmt.Sprintf("(%d of %d found)", r.found, r.ops)
-	case b.size == syncOps:
-		return fmt.Sprintf("(%d ops)", r.wanted)
+	case b.size == thousandthOps:
+		return fmt.Sprintf("(%d ops)", r.ops)
 	default:
 		return ""
 	}
 }
 
+// allBenchmarks returns them by family.
 func allBenchmarks() []benchmark {
-	return []benchmark{
-		{
-			name: "fillseq", about: "write keys in order to an empty store",
-			fresh: true, every: timeSome, loop: putInOrder,
-		},
-		{
-			name: "fillrandom", about: "write random keys to an empty store; some 63 % of -num are different ones",
-			fresh: true, every: timeSome, loop: putRandom,
-		},
-		{
-			name: "fillsync", about: "as fillrandom, a thousandth of -num, each on stable storage before the next",
-			fresh: true, sync: true, every: timeEvery, loop: putRandom, size: syncOps,
-		},
-		{
-			name: "fillbatch", about: "as fillseq, in batches of -batch_size, or 1000 if that is 1",
-			fresh: true, every: timeEvery, loop: putInOrder, batchOfOne: fillBatchSize,
-		},
-		{
-			name: "overwrite", about: "write random keys to the store that is there",
-			every: timeSome, loop: putRandom,
-		},
-		{
-			name: "deleterandom", about: "delete random keys",
-			every: timeSome, loop: removeRandom,
-		},
-		{
-			name: "readrandom", about: "read random keys",
-			every: timeSome, loop: readRandom, size: readOps, looksFor: true,
-		},
-		{
-			name: "readmissing", about: "read keys that are absent but lie between others",
-			every: timeSome, loop: readMissing, size: readOps, looksFor: true,
-		},
-		{
-			name: "readseq", about: "go over the store with Next, -reads keys far",
-			every: timeFew, loop: readForward, size: readOps,
-		},
-		{
-			name: "readreverse", about: "go over the store with Prev, -reads keys far",
-			every: timeFew, loop: readBackward, size: readOps,
-		},
-		{
-			name: "seekrandom", about: "seek random keys, see -reuse_iterator",
-			every: timeSome, loop: seekRandom, size: readOps, looksFor: true,
-		},
-		{
-			name: "waitforcompaction", about: "wait until no flush and no compaction is due",
-			every: timeEvery, loop: waitForCompaction, size: oneOp, alone: true, state: compactionState,
-		},
-		{
-			name: "stats", about: "print the engine's metrics and the memory of the process",
-			print: (*session).printStats,
-		},
-	}
+	return slices.Concat(fills(), changes(), lookups(), scans(), mixtures(), ycsb(), upkeep(), codecs(), facts())
 }

@@ -5,27 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/tinykv/tinykv"
-)
-
-// Limits of what can be asked for.
-const (
-	maxThreads   = 1024
-	maxKeySize   = 1<<16 - 2 // the engine's limit, and room for the byte that readmissing appends
-	maxValueSize = 64 << 20
-	maxBatchSize = 1 << 20
-)
-
-// Defaults of tinykv.Options. They are repeated here to be shown; a test compares.
-const (
-	defaultMemTableSize = 16 << 20
-	defaultBlockSize    = 4 << 10
-	defaultBloomBits    = 10
 )
 
 // config is the command line.
@@ -40,7 +22,16 @@ type config struct {
 	compressionRatio float64
 	batchSize        int
 	seed             uint64
-	reuseIterator    bool
+	duration         time.Duration // 0: the operations decide
+	readWritePercent int
+	writeRate        int64
+
+	// Keys and iterators.
+	distribution    string
+	zipfExponent    float64
+	reuseIterator   bool
+	reverseIterator bool
+	seekNexts       int
 
 	// Store.
 	db            string
@@ -52,19 +43,15 @@ type config struct {
 	bloomBits     int
 
 	// Output.
+	json          bool
 	histogram     bool
 	machine       bool
 	progress      bool
 	statsInterval time.Duration
-}
+	cpuProfile    string
+	memProfile    string
 
-// usageError is a command line that makes no sense.
-type usageError struct{ message string }
-
-func (e *usageError) Error() string { return e.message }
-
-func usagef(format string, args ...any) error {
-	return &usageError{message: fmt.Sprintf(format, args...)}
+	settings map[string]string // all flags, as they are
 }
 
 // parseFlags returns the configuration that a command line asks for. Its errors are flag.ErrHelp and
@@ -96,6 +83,8 @@ func parseFlags(args []string) (*config, error) {
 	if c.seed == 0 {
 		c.seed = uint64(time.Now().UnixNano())
 	}
+	c.settings = map[string]string{}
+	fs.VisitAll(func(f *flag.Flag) { c.settings[f.Name] = f.Value.String() })
 	return c, c.validate()
 }
 
@@ -103,31 +92,54 @@ func parseFlags(args []string) (*config, error) {
 func newFlags(c *config) (fs *flag.FlagSet, names *string) {
 	fs = flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-
 	names = fs.String("benchmarks", defaultBenchmarks, "what to run, in this order, separated by commas")
+	addWorkFlags(fs, c)
+	addStoreFlags(fs, c)
+	addOutputFlags(fs, c)
+	return fs, names
+}
+
+func addWorkFlags(fs *flag.FlagSet, c *config) {
 	fs.Int64Var(&c.num, "num", 1_000_000, "`operations` of each thread, and number of different keys")
 	fs.Int64Var(&c.reads, "reads", -1, "`operations` of each thread of a benchmark that reads; -1: as -num")
+	fs.Var((*seconds)(&c.duration), "duration", "`time` that benchmarks of random keys go on, whatever -num and -reads say, "+
+		"in seconds or as 10m; 0: these decide")
 	fs.IntVar(&c.threads, "threads", 1, "`number` of threads, each of which does all operations")
 	fs.IntVar(&c.keySize, "key_size", 16, "`bytes` of a key")
 	fs.IntVar(&c.valueSize, "value_size", 100, "`bytes` of a value")
 	fs.Float64Var(&c.compressionRatio, "compression_ratio", 0.5, "values are made to shrink to this `part` of their size")
-	fs.IntVar(&c.batchSize, "batch_size", 1, "`operations` in a batch; fillbatch makes 1000 of 1")
+	fs.IntVar(&c.batchSize, "batch_size", 1, "`operations` in a batch; fillbatch makes 1000 of 1, multireadrandom 32")
+	fs.IntVar(&c.readWritePercent, "readwritepercent", 90, "`percent` of readrandomwriterandom that reads")
+	fs.Int64Var(&c.writeRate, "benchmark_write_rate_limit", 0, "`bytes` a second that a thread beside others writes; 0: any")
 	fs.Uint64Var(&c.seed, "seed", 1, "`number` that random keys and values come from; 0: another one each time")
-	fs.BoolVar(&c.reuseIterator, "reuse_iterator", false, "seekrandom seeks with a single iterator; default: a new one for each seek, as db_bench does")
+	fs.StringVar(&c.distribution, "distribution", distUniform, "`how` random keys of the store that is there are drawn: "+
+		strings.Join(distributions(), ", "))
+	fs.Float64Var(&c.zipfExponent, "zipf_s", 0.99, "`exponent` of zipf and latest, also those of readzipf and YCSB")
+	fs.BoolVar(&c.reuseIterator, "reuse_iterator", false, "seekrandom seeks with a single iterator; "+
+		"default: a new one for each seek, as db_bench does")
+	fs.IntVar(&c.seekNexts, "seek_nexts", 0, "`moves` after each seek of seekrandom")
+	fs.BoolVar(&c.reverseIterator, "reverse_iterator", false, "these moves are Prev; default: Next")
+}
 
+func addStoreFlags(fs *flag.FlagSet, c *config) {
 	fs.StringVar(&c.db, "db", "", "`directory` of the store, which is kept; default: a temporary one")
-	fs.BoolVar(&c.useExistingDB, "use_existing_db", false, "use the store in -db as it is; benchmarks that begin with an empty one are skipped")
+	fs.BoolVar(&c.useExistingDB, "use_existing_db", false, "use the store in -db as it is; "+
+		"benchmarks that begin with an empty one are skipped")
 	fs.BoolVar(&c.sync, "sync", false, "every write waits for stable storage")
 	fs.Int64Var(&c.memTableSize, "write_buffer_size", defaultMemTableSize, "`bytes` of a memtable (Options.MemTableSize)")
 	fs.Int64Var(&c.tableSize, "target_file_size_base", 0, "`bytes` of a table (Options.TableSize); 0: half of -write_buffer_size")
 	fs.Int64Var(&c.blockSize, "block_size", defaultBlockSize, "`bytes` of a block (Options.BlockSize)")
 	fs.IntVar(&c.bloomBits, "bloom_bits", defaultBloomBits, "`bits` of filter for a key (Options.BloomBitsPerKey); 0: no filters")
+}
 
+func addOutputFlags(fs *flag.FlagSet, c *config) {
+	fs.BoolVar(&c.json, "json", false, "print a JSON object in each line: one for the header, one for each benchmark")
 	fs.BoolVar(&c.histogram, "histogram", false, "print a histogram of latencies")
 	fs.BoolVar(&c.machine, "machine", true, "measure the machine first; default: only if -benchmarks is not given")
 	fs.BoolVar(&c.progress, "progress", true, "show on stderr how far a benchmark is")
 	fs.DurationVar(&c.statsInterval, "stats_interval", 10*time.Second, "`time` between lines of progress where stderr is no terminal")
-	return fs, names
+	fs.StringVar(&c.cpuProfile, "cpuprofile", "", "`file` for a profile of the processor's time in all benchmarks")
+	fs.StringVar(&c.memProfile, "memprofile", "", "`file` for a profile of memory, as it is at the end")
 }
 
 // explain turns an error of package flag into one that says what would be right.
@@ -163,78 +175,6 @@ func pickBenchmarks(list string) ([]benchmark, error) {
 	return picked, nil
 }
 
-func (c *config) validate() error {
-	check := func(ok bool, name string, value any, want string) error {
-		if ok {
-			return nil
-		}
-		return usagef("-%s is %v, want %s", name, value, want)
-	}
-	isRatio := c.compressionRatio > 0 && c.compressionRatio <= 1
-	return firstOf(
-		check(c.num >= 1, "num", c.num, "1 or more"),
-		check(c.reads >= 1, "reads", c.reads, "1 or more, or -1 for as many as -num"),
-		check(c.threads >= 1 && c.threads <= maxThreads, "threads", c.threads, fmt.Sprint("1 to ", maxThreads)),
-		check(c.keySize >= 1 && c.keySize <= maxKeySize, "key_size", c.keySize, fmt.Sprint("1 to ", maxKeySize)),
-		check(uint64(c.num-1) <= maxNumber(c.keySize), "num", c.num,
-			fmt.Sprintf("no more than there are keys of %d bytes", c.keySize)),
-		check(c.valueSize >= 0 && c.valueSize <= maxValueSize, "value_size", c.valueSize, fmt.Sprint("0 to ", maxValueSize)),
-		check(isRatio, "compression_ratio", c.compressionRatio, "above 0, up to 1"),
-		check(c.batchSize >= 1 && c.batchSize <= maxBatchSize, "batch_size", c.batchSize, fmt.Sprint("1 to ", maxBatchSize)),
-		check(c.statsInterval > 0, "stats_interval", c.statsInterval, "a time above 0"),
-		check(c.memTableSize >= 1, "write_buffer_size", c.memTableSize, "1 or more"),
-		check(c.tableSize >= 1, "target_file_size_base", c.tableSize, "1 or more, or 0 for half of -write_buffer_size"),
-		check(c.blockSize >= 1, "block_size", c.blockSize, "1 or more"),
-		check(c.bloomBits >= -1, "bloom_bits", c.bloomBits, "0 or more"),
-		check(!c.useExistingDB || c.db != "", "use_existing_db", c.useExistingDB, "-db too, to know which"),
-	)
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// maxNumber returns the greatest number that a key of so many bytes can hold.
-func maxNumber(keySize int) uint64 {
-	if keySize >= numberLen {
-		return math.MaxUint64
-	}
-	return 1<<(8*keySize) - 1
-}
-
-// options returns the options of the store.
-func (c *config) options() *tinykv.Options {
-	o := &tinykv.Options{
-		MemTableSize:    c.memTableSize,
-		TableSize:       c.tableSize,
-		BlockSize:       c.blockSize,
-		BloomBitsPerKey: c.bloomBits,
-		ErrorIfMissing:  c.useExistingDB,
-	}
-	if c.bloomBits == 0 {
-		o.BloomBitsPerKey = -1 // where 0 is the default
-	}
-	if c.sync {
-		o.Durability = tinykv.DurabilitySync
-	}
-	return o
-}
-
-// inFlags puts the names of flags for those of options in a message of the engine.
-func inFlags(message string) string {
-	return strings.NewReplacer(
-		"MemTableSize", "-write_buffer_size",
-		"TableSize", "-target_file_size_base",
-		"BlockSize", "-block_size",
-		"BloomBitsPerKey", "-bloom_bits",
-	).Replace(message)
-}
-
 func printHelp(w io.Writer) {
 	fmt.Fprint(w, "usage: bench [-name=value ...]\n\nflags:\n")
 	fs, _ := newFlags(&config{})
@@ -242,6 +182,6 @@ func printHelp(w io.Writer) {
 	fs.PrintDefaults()
 	fmt.Fprint(w, "\nbenchmarks:\n")
 	for _, b := range allBenchmarks() {
-		fmt.Fprintf(w, "  %-18s %s\n", b.name, b.about)
+		fmt.Fprintf(w, "  %-22s %s\n", b.name, b.about)
 	}
 }

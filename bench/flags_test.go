@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv"
 )
@@ -32,6 +33,13 @@ func TestRun_BadCommandLineExitsWithUsage(t *testing.T) {
 		{[]string{"-compression_ratio=0"}, []string{"-compression_ratio is 0"}},
 		{[]string{"-compression_ratio=NaN"}, []string{"-compression_ratio is NaN"}},
 		{[]string{"-batch_size=0"}, []string{"-batch_size is 0"}},
+		{[]string{"-duration=-1s"}, []string{"-duration is -1s"}},
+		{[]string{"-duration=soon"}, []string{`"soon"`, "-duration"}},
+		{[]string{"-readwritepercent=101"}, []string{"-readwritepercent is 101, want 0 to 100"}},
+		{[]string{"-benchmark_write_rate_limit=-1"}, []string{"-benchmark_write_rate_limit is -1"}},
+		{[]string{"-distribution=normal"}, []string{"-distribution is normal, want uniform, zipf, latest"}},
+		{[]string{"-zipf_s=0"}, []string{"-zipf_s is 0"}},
+		{[]string{"-seek_nexts=-1"}, []string{"-seek_nexts is -1"}},
 		{[]string{"-stats_interval=-1s"}, []string{"-stats_interval is -1s"}},
 		{[]string{"-bloom_bits=65"}, []string{"-bloom_bits is 65"}},
 		{[]string{"-write_buffer_size=0"}, []string{"-write_buffer_size is 0"}},
@@ -88,6 +96,39 @@ func TestParseFlags_FillsInWhatIsNotGiven(t *testing.T) {
 	}
 	if c, err = parseFlags([]string{"-benchmarks=stats", "-machine"}); err != nil || !c.machine {
 		t.Errorf("machine asked for: %+v, %v", c, err)
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"0": 0, "600": 10 * time.Minute, "600s": 10 * time.Minute, "1m30s": 90 * time.Second,
+	} {
+		c, err := parseFlags([]string{"-duration=" + text})
+		if err != nil || c.duration != want {
+			t.Errorf("%s: %v, %v, want %v", text, c.duration, err, want)
+		}
+	}
+}
+
+// Time ends what draws keys at random; what goes over keys in order ends with these.
+func TestBenchmark_DurationEndsRandomOnes(t *testing.T) {
+	c, err := parseFlags([]string{"-duration=7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := map[string]time.Duration{}
+	for _, b := range allBenchmarks() {
+		limits[b.name] = b.limit(c)
+	}
+	for _, name := range []string{"fillrandom", "overwrite", "readrandom", "seekrandom", "readwhilewriting", "ycsba"} {
+		if limits[name] != 7*time.Second {
+			t.Errorf("%s: %v", name, limits[name])
+		}
+	}
+	for _, name := range []string{"fillseq", "fillbatch", "readseq", "readreverse", "deleteseq", "compact"} {
+		if limits[name] != 0 {
+			t.Errorf("%s: %v", name, limits[name])
+		}
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"io"
+	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -14,13 +14,14 @@ import (
 	"github.com/tinykv/tinykv/vfs"
 )
 
-const rule = "------------------------------------------------"
+// field is a line of the header.
+type field struct{ name, text string }
 
-// writeHeader prints what is being measured: first as RocksDB's db_bench does, then what else a
-// number depends on.
-func writeHeader(w io.Writer, c *config, dir string) {
+// header tells what is being measured: first as RocksDB's db_bench does, then what else a number
+// depends on.
+func header(c *config, dir string) []field {
 	entry := float64(c.keySize + c.valueSize)
-	for _, line := range [][2]string{
+	return []field{
 		{"Keys", fmt.Sprintf("%d bytes each", c.keySize)},
 		{"Values", fmt.Sprintf("%d bytes each (they would compress to %d)",
 			c.valueSize, int(float64(c.valueSize)*c.compressionRatio+0.5))},
@@ -29,6 +30,7 @@ func writeHeader(w io.Writer, c *config, dir string) {
 		{"FileSize", fmt.Sprintf("%s (estimated with compression: none)", megabytes(entry*float64(c.num)))},
 		{"Threads", fmt.Sprintf("%d, each of which does all operations", c.threads)},
 		{"Seed", fmt.Sprint(c.seed)},
+		{"Numbers", numbersText(c)},
 		{"Durability", durabilityText(c)},
 		{"Store", storeText(c)},
 		{"Reads", readsText(c)},
@@ -37,9 +39,28 @@ func writeHeader(w io.Writer, c *config, dir string) {
 		{"Software", softwareText()},
 		{"Directory", directoryText(dir)},
 		{"Date", time.Now().Format(time.RFC1123Z)},
-	} {
-		fmt.Fprintf(w, "%-11s %s\n", line[0]+":", line[1])
 	}
+}
+
+// numbersText tells how random keys are drawn. That takes time, which counts.
+func numbersText(c *config) string {
+	skew := newScrambled(uint64(c.num), c.zipfExponent)
+	zipf := fmt.Sprintf("of zipf and latest %v, with %d ns for each draw", c.zipfExponent, drawCost(skew).Nanoseconds())
+	if c.distribution == distUniform {
+		return "uniform; exponent " + zipf
+	}
+	return c.distribution + " where the store is not empty at first; exponent " + zipf
+}
+
+// drawCost returns how long it takes to draw a number.
+func drawCost(n numbers) time.Duration {
+	const rounds = 10_000
+	rng := rand.New(rand.NewPCG(1, 1))
+	start := time.Now()
+	for range rounds {
+		n.draw(rng)
+	}
+	return time.Since(start) / rounds
 }
 
 func durabilityText(c *config) string {
@@ -98,11 +119,15 @@ func softwareText() string {
 	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
 		kernel += " " + strings.TrimSpace(string(release))
 	}
-	commit := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		commit = commitText(info.Settings)
+	return fmt.Sprintf("%s, %s, %s, tinykv commit %s", runtime.Version(), kernel, runtime.GOARCH, buildCommit())
+}
+
+func buildCommit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
 	}
-	return fmt.Sprintf("%s, %s, %s, tinykv commit %s", runtime.Version(), kernel, runtime.GOARCH, commit)
+	return commitText(info.Settings)
 }
 
 // commitText returns the commit that a program was built from, as far as the build recorded it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -45,9 +44,9 @@ func probes() []probe {
 	}
 }
 
-// writeMachine measures the machine and prints what it found. Files are made in dir, without a name
+// measureMachine measures the machine and reports what it finds. Files are made in dir, without a name
 // where the system can do that, and removed.
-func writeMachine(ctx context.Context, w io.Writer, dir string) error {
+func measureMachine(ctx context.Context, dir string, found func(name, text string)) error {
 	for _, p := range probes() {
 		if ctx.Err() != nil {
 			return nil
@@ -56,7 +55,7 @@ func writeMachine(ctx context.Context, w io.Writer, dir string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
-		fmt.Fprintf(w, "Limit:      %s: %s\n", p.name, text)
+		found(p.name, text)
 	}
 	debug.FreeOSMemory() // so that later numbers of memory do not contain what was measured with
 	return nil

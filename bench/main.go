@@ -6,19 +6,38 @@
 //	go run ./bench -benchmarks=fillrandom,readrandom -num=10000000
 //	go run ./bench -db=DIR -benchmarks=fillrandom                   keeps the store
 //	go run ./bench -db=DIR -use_existing_db -benchmarks=readrandom
+//	go run ./bench -benchmarks=fillseq,ycsba,ycsbb,ycsbc            YCSB on a million records
+//	go run ./bench -benchmarks=fillseq,readrandomwriterandom -threads=4 -duration=10m
+//	go run ./bench -json                                            for programs
 //	go run ./bench -help                                            all flags and benchmarks
+//
+// A benchmark that fills begins with an empty store; others use what is there. Each thread does all
+// operations. micros/op is the time of a thread, ops/sec and MB/s (of 2^20 bytes) are of all threads
+// by the clock on the wall. -duration replaces the number of operations where keys are random. Where
+// reads and writes are mixed, latencies of both are apart, and so are those of a thread that writes
+// beside others, whose operations are not counted.
 //
 // Results go to stdout, everything else to stderr. The exit code is 0 when all was done, 1 after a
 // failure, 2 for a command line that makes no sense, 130 when it was interrupted.
 //
-//	flags.go       what can be chosen           benchmarks.go  what can be measured
-//	session.go     directory, store, order      worker.go      threads of one benchmark
-//	keys.go        keys                         values.go      values
-//	write.go       loops that write             read.go        loops that read
-//	meter.go       counting and timing          report.go      lines of output
-//	wait.go        waitforcompaction            stats.go       stats
-//	header.go      what is being measured       machine.go     what the machine can do at best
-//	progress.go    how far it is                suggest.go     what may have been meant
+// A family of benchmarks has a file:
+//
+//	write.go    fills and changes       read.go      lookups
+//	scan.go     iterators               mix.go       reads and writes mixed, or beside each other
+//	mixgraph.go the social graph        ycsb.go      YCSB
+//	upkeep.go   flush, compact, verify  codec.go     what needs no store
+//	facts.go    stats and the like      beside.go    the thread that writes beside others
+//
+// What they share:
+//
+//	flags.go    what can be chosen      check.go     what makes sense    options.go  for the engine
+//	session.go  directory, store, order worker.go    threads             benchmarks.go  kinds
+//	keys.go     keys                    values.go    values              inserts.go  keys above others
+//	numbers.go  distributions           ranks.go     skewed ones
+//	meter.go    counting and timing     result.go    sums                stalls.go   of writers
+//	report.go   lines of output         histogram.go histograms          json.go     for programs
+//	header.go   what is measured        machine.go   what can be at best memory.go   of the process
+//	progress.go how far it is           suggest.go   what was meant      profile.go  for pprof
 package main
 
 import (

@@ -24,36 +24,53 @@ const cacheLineBytes = 64
 //		... one call ...
 //		m.did(operations, bytes)
 //	}
+//
+// Of a benchmark that both reads and writes, writes end with wrote. A stretch with a write in it
+// counts for writes, which are what stalls.
 type meter struct {
 	// Fixed while it runs.
-	total uint64       // operations to do
-	every uint64       // one call in so many is timed
-	stop  *atomic.Bool // set to end the loop early
+	total uint64        // operations to do
+	limit time.Duration // time to do them in; 0: any
+	every uint64        // one call in so many is timed
+	stop  *atomic.Bool  // set to end the loop early
 
-	ops   uint64 // done; a call may do several, as with a batch
-	bytes uint64 // read or written
-	found uint64 // of the keys looked for
-	left  uint64 // calls until the next timed one
+	ops     uint64 // done; a call may do several, as with a batch
+	written uint64 // of them, those that wrote told of
+	bytes   uint64 // read or written
+	found   uint64 // of the keys looked for
+	left    uint64 // calls until the next timed one
 
-	timing    bool
-	start     time.Time
-	callStart time.Duration // since start, as are the others
-	callEnd   time.Duration // of the last timed call
-	longest   time.Duration // call, or stretch of calls between two timed ones
-	elapsed   time.Duration // set by finish
-	latencies *hdrhistogram.Histogram
+	timing     bool
+	hasWritten bool // since the last timed call
+	start      time.Time
+	callStart  time.Duration // since start, as are the others
+	callEnd    time.Duration // of the last timed call
+	elapsed    time.Duration // set by finish
+	calls      latencies     // without those below
+	writes     latencies     // of wrote
 
 	progress atomic.Uint64 // ops as of the last timed call, for other goroutines
 
 	_ [cacheLineBytes]byte // apart from what another thread writes
 }
 
-func newMeter(total, every uint64, stop *atomic.Bool) *meter {
-	return &meter{total: total, every: every, stop: stop, latencies: newHistogram()}
+// latencies are how long calls took.
+type latencies struct {
+	timed   *hdrhistogram.Histogram // nil: there are no such calls
+	longest time.Duration           // call, or stretch of calls between two timed ones
 }
 
-func newHistogram() *hdrhistogram.Histogram {
-	return hdrhistogram.New(1, int64(maxLatency), latencyDigits)
+func newLatencies() latencies {
+	return latencies{timed: hdrhistogram.New(1, int64(maxLatency), latencyDigits)}
+}
+
+func (l *latencies) add(other latencies) {
+	l.longest = max(l.longest, other.longest)
+	l.timed.Merge(other.timed)
+}
+
+func newMeter(total, every uint64, stop *atomic.Bool) *meter {
+	return &meter{total: total, every: every, stop: stop, calls: newLatencies()}
 }
 
 // begin starts the clock.
@@ -73,9 +90,12 @@ func (m *meter) nextTimed() bool {
 	if m.ops >= m.total || m.stop.Load() {
 		return false
 	}
-	m.left, m.timing = m.every-1, true
 	m.callStart = time.Since(m.start)
-	m.longest = max(m.longest, m.callStart-m.callEnd)
+	m.stretchEnds(m.callStart)
+	if m.limit > 0 && m.callStart >= m.limit {
+		return false
+	}
+	m.left, m.timing = m.every-1, true
 	return true
 }
 
@@ -84,55 +104,46 @@ func (m *meter) did(ops, bytes int) {
 	m.ops += uint64(ops)
 	m.bytes += uint64(bytes)
 	if m.timing {
-		m.timed()
+		m.record(&m.calls)
 	}
 }
 
-func (m *meter) timed() {
-	m.timing = false
+// wrote records what a call did that wrote, where others read.
+func (m *meter) wrote(ops, bytes int) {
+	m.ops += uint64(ops)
+	m.written += uint64(ops)
+	m.bytes += uint64(bytes)
+	m.hasWritten = true
+	if m.timing {
+		m.record(&m.writes)
+	}
+}
+
+// record ends a timed call.
+func (m *meter) record(l *latencies) {
+	m.timing, m.hasWritten = false, false
 	m.callEnd = time.Since(m.start)
 	took := m.callEnd - m.callStart
-	m.longest = max(m.longest, took)
-	_ = m.latencies.RecordValue(int64(min(took, maxLatency))) // fails only above maxLatency
+	l.longest = max(l.longest, took)
+	_ = l.timed.RecordValue(int64(min(took, maxLatency))) // fails only above maxLatency
 }
+
+// stretchEnds records the time since the last timed call.
+func (m *meter) stretchEnds(now time.Duration) {
+	l := &m.calls
+	if m.hasWritten {
+		l = &m.writes
+	}
+	l.longest = max(l.longest, now-m.callEnd)
+	m.hasWritten = false
+}
+
+// paused tells of a pause between calls, which counts for no latency.
+func (m *meter) paused(d time.Duration) { m.callEnd += d }
 
 // finish stops the clock.
 func (m *meter) finish() {
 	m.elapsed = time.Since(m.start)
-	m.longest = max(m.longest, m.elapsed-m.callEnd)
+	m.stretchEnds(m.elapsed)
 	m.progress.Store(m.ops)
-}
-
-// result is what a benchmark measured, over all threads.
-type result struct {
-	ops, bytes, found uint64
-	wanted            uint64        // operations asked for
-	elapsed           time.Duration // from the first start to the last end
-	busy              time.Duration // sum over the threads
-	longest           time.Duration
-	every             uint64
-	latencies         *hdrhistogram.Histogram
-}
-
-// sum adds up what threads measured.
-func sum(meters []*meter) *result {
-	r := &result{latencies: newHistogram(), every: meters[0].every}
-	first, last := meters[0].start, meters[0].start
-	for _, m := range meters {
-		r.ops += m.ops
-		r.bytes += m.bytes
-		r.found += m.found
-		r.wanted += m.total
-		r.busy += m.elapsed
-		r.longest = max(r.longest, m.longest)
-		r.latencies.Merge(m.latencies)
-		if m.start.Before(first) {
-			first = m.start
-		}
-		if end := m.start.Add(m.elapsed); end.After(last) {
-			last = end
-		}
-	}
-	r.elapsed = last.Sub(first)
-	return r
 }

@@ -29,8 +29,8 @@ func TestMeter_TimesOneCallInSoMany(t *testing.T) {
 			m.did(c.ops, 5)
 		}
 		m.finish()
-		if calls != c.calls || m.latencies.TotalCount() != c.timed || m.bytes != uint64(5*calls) {
-			t.Errorf("%+v: %d calls, %d timed, %d bytes", c, calls, m.latencies.TotalCount(), m.bytes)
+		if calls != c.calls || m.calls.timed.TotalCount() != c.timed || m.bytes != uint64(5*calls) {
+			t.Errorf("%+v: %d calls, %d timed, %d bytes", c, calls, m.calls.timed.TotalCount(), m.bytes)
 		}
 	}
 }
@@ -63,9 +63,80 @@ func TestMeter_MaximumCoversAllCalls(t *testing.T) {
 				m.did(1, 0)
 			}
 			m.finish()
-			if m.longest != time.Second {
-				t.Errorf("call %d took a second, but the maximum is %v", slow, m.longest)
+			if m.calls.longest != time.Second {
+				t.Errorf("call %d took a second, but the maximum is %v", slow, m.calls.longest)
 			}
+		}
+	})
+}
+
+// Where reads and writes are told apart, a stretch of calls that are not timed counts for the kind that
+// can stall.
+func TestMeter_StallsCountForWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			slow, write   uint64 // the call that takes a second, and the one that writes
+			reads, writes time.Duration
+		}{
+			{slow: 5, write: 5, writes: time.Second},
+			{slow: 5, write: 20, reads: time.Second},
+			{slow: 5, write: 7, writes: time.Second}, // as good as any guess
+			{slow: 16, write: 16, writes: time.Second},
+			{slow: 16, write: 15, reads: time.Second},
+			{slow: 99, write: 99, writes: time.Second},
+		} {
+			m := newMeter(100, 16, new(atomic.Bool))
+			m.writes = newLatencies()
+			m.begin()
+			for m.next() {
+				if m.ops == c.slow {
+					time.Sleep(time.Second) // by the clock of the bubble
+				}
+				if m.ops == c.write {
+					m.wrote(1, 0)
+				} else {
+					m.did(1, 0)
+				}
+			}
+			m.finish()
+			if m.calls.longest != c.reads || m.writes.longest != c.writes || m.written != 1 {
+				t.Errorf("%+v: reads %v, writes %v, %d written", c, m.calls.longest, m.writes.longest, m.written)
+			}
+		}
+	})
+}
+
+func TestMeter_EndsWhenItsTimeIsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMeter(unlimited, 4, new(atomic.Bool))
+		m.limit = time.Minute
+		m.begin()
+		for m.next() {
+			time.Sleep(time.Second) // by the clock of the bubble
+			m.did(1, 0)
+		}
+		m.finish()
+		if m.ops != 60 || m.elapsed != time.Minute {
+			t.Errorf("%d operations in %v", m.ops, m.elapsed)
+		}
+		if r := sum([]*meter{m}); r.wanted != 0 {
+			t.Errorf("%d operations wanted", r.wanted)
+		}
+	})
+}
+
+func TestMeter_PausesAreNoLatency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMeter(20, 16, new(atomic.Bool))
+		m.begin()
+		for m.next() {
+			m.did(1, 0)
+			time.Sleep(time.Second) // by the clock of the bubble
+			m.paused(time.Second)
+		}
+		m.finish()
+		if m.calls.longest != 0 || m.elapsed != 20*time.Second {
+			t.Errorf("longest %v, of %v", m.calls.longest, m.elapsed)
 		}
 	})
 }
@@ -73,10 +144,10 @@ func TestMeter_MaximumCoversAllCalls(t *testing.T) {
 func TestSum_AddsThreadsUp(t *testing.T) {
 	start := time.Now()
 	a, b := newMeter(10, 16, nil), newMeter(20, 16, nil)
-	a.start, a.elapsed, a.ops, a.bytes, a.found, a.longest = start, 3*time.Second, 10, 100, 1, 5
-	b.start, b.elapsed, b.ops, b.bytes, b.found, b.longest = start.Add(time.Second), 4*time.Second, 20, 200, 2, 7
+	a.start, a.elapsed, a.ops, a.bytes, a.found, a.calls.longest = start, 3*time.Second, 10, 100, 1, 5
+	b.start, b.elapsed, b.ops, b.bytes, b.found, b.calls.longest = start.Add(time.Second), 4*time.Second, 20, 200, 2, 7
 	r := sum([]*meter{a, b})
-	if r.ops != 30 || r.bytes != 300 || r.found != 3 || r.wanted != 30 || r.longest != 7 || r.every != 16 {
+	if r.ops != 30 || r.bytes != 300 || r.found != 3 || r.wanted != 30 || r.calls.longest != 7 || r.every != 16 {
 		t.Errorf("sums: %+v", r)
 	}
 	if r.elapsed != 5*time.Second || r.busy != 7*time.Second {

@@ -96,8 +96,17 @@ func (b *benchmark) status(db *tinykv.DB, meters []*meter) func(time.Duration) s
 			done += m.progress.Load()
 			total += m.total
 		}
+		if limit := meters[0].limit; limit > 0 {
+			return timeLeft(done, elapsed, limit)
+		}
 		return percent(done, total, elapsed)
 	}
+}
+
+// timeLeft tells how fast it is, and how long it will go on.
+func timeLeft(done uint64, elapsed, limit time.Duration) string {
+	return fmt.Sprintf("%.1f %%, %.0f ops/sec, %.0f s left", 100*min(elapsed.Seconds()/limit.Seconds(), 1),
+		float64(done)/max(elapsed.Seconds(), 1e-9), max(limit-elapsed, 0).Seconds())
 }
 
 // percent tells how much is done, how fast, and how long the rest will take.

@@ -1,11 +1,39 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 
 	"github.com/tinykv/tinykv"
 )
+
+// multiReadSize is how many keys multireadrandom reads at once.
+const multiReadSize = 32
+
+// lookups read keys one by one, or a few at once.
+func lookups() []benchmark {
+	return []benchmark{
+		{
+			name: "readrandom", about: "read random keys",
+			every: timeSome, loop: readRandom, size: readOps, looksFor: true,
+		},
+		{
+			name: "readzipf", about: "as readrandom with -distribution=zipf",
+			every: timeSome, loop: readRandom, size: readOps, looksFor: true, draws: zipfian,
+		},
+		{
+			name: "readhot", about: "read random keys among one in a hundred, the lowest",
+			every: timeSome, loop: readRandom, size: readOps, looksFor: true, draws: hot,
+		},
+		{
+			name: "readmissing", about: "read keys that are absent but lie between others",
+			every: timeSome, loop: readMissing, size: readOps, looksFor: true,
+		},
+		{
+			name: "multireadrandom", about: "read random keys, -batch_size at once, or 32 if that is 1",
+			every: timeEvery, loop: multiReadRandom, size: readOps, looksFor: true, batch: multiReadSize,
+		},
+	}
+}
 
 func readRandom(w *worker) error { return w.read() }
 
@@ -18,78 +46,44 @@ func (w *worker) read(suffix ...byte) error {
 	number := key[:len(w.key)]
 	for w.next() {
 		setKey(number, w.random())
-		value, err := w.db.GetTo(w.value[:0], key)
-		switch {
-		case err == nil:
-			w.value = value // keeps the room, should it have grown
-			w.found++
-			w.did(1, len(key)+len(value))
-		case errors.Is(err, tinykv.ErrNotFound):
-			w.did(1, 0)
-		default:
-			return err
-		}
-	}
-	return nil
-}
-
-func readForward(w *worker) error {
-	return w.scan((*tinykv.Iterator).First, (*tinykv.Iterator).Next)
-}
-
-func readBackward(w *worker) error {
-	return w.scan((*tinykv.Iterator).Last, (*tinykv.Iterator).Prev)
-}
-
-// scan goes over the store from one end, to the other if there are enough operations.
-func (w *worker) scan(start, move func(*tinykv.Iterator) bool) error {
-	i, err := w.db.NewIter(tinykv.All())
-	if err != nil {
-		return err
-	}
-	step := start
-	for w.next() && step(i) {
-		w.did(1, len(i.Key())+len(i.Value()))
-		step = move
-	}
-	return errors.Join(i.Err(), i.Close())
-}
-
-// seekRandom seeks random keys, each with a new iterator, or all with one.
-func seekRandom(w *worker) error {
-	if w.reuseIterator {
-		return w.seekWithOne()
-	}
-	for w.next() {
-		i, err := w.db.NewIter(tinykv.All())
+		bytes, err := w.get(key)
 		if err != nil {
 			return err
 		}
-		w.seek(i)
-		if err := errors.Join(i.Err(), i.Close()); err != nil {
-			return err
-		}
-		w.did(1, 0)
+		w.did(1, bytes)
 	}
 	return nil
 }
 
-func (w *worker) seekWithOne() error {
-	i, err := w.db.NewIter(tinykv.All())
+// get reads a key, counts it if it is there, and returns the bytes of key and value.
+func (w *worker) get(key []byte) (bytes int, err error) {
+	value, err := w.db.GetTo(w.value[:0], key)
+	if errors.Is(err, tinykv.ErrNotFound) {
+		return 0, nil
+	}
 	if err != nil {
-		return err
+		return 0, err
 	}
-	for w.next() && i.Err() == nil {
-		w.seek(i)
-		w.did(1, 0)
-	}
-	return errors.Join(i.Err(), i.Close())
+	w.value = value // keeps the room, should it have grown
+	w.found++
+	return len(key) + len(value), nil
 }
 
-// seek moves to a random key or the one behind it. Only the key itself counts as found.
-func (w *worker) seek(i *tinykv.Iterator) {
-	setKey(w.key, w.random())
-	if i.SeekGE(w.key) && bytes.Equal(i.Key(), w.key) {
-		w.found++
+// multiReadRandom reads several keys in a call. The engine has none for that yet, so it is a loop, and
+// each group of keys is timed as one call.
+func multiReadRandom(w *worker) error {
+	for w.next() {
+		total := 0
+		n := min(w.batchSize, int(w.total-w.ops))
+		for range n {
+			setKey(w.key, w.random())
+			bytes, err := w.get(w.key)
+			if err != nil {
+				return err
+			}
+			total += bytes
+		}
+		w.did(n, total)
 	}
+	return nil
 }

@@ -7,14 +7,87 @@ import (
 	"time"
 )
 
+const bytesPerMB = 1 << 20 // as db_bench counts
+
+// report is where results go.
+type report interface {
+	header(c *config, fields []field)
+	limit(name, text string) // of the machine
+	begin()                  // benchmarks begin
+	result(name string, r *result, remarks ...string)
+	info(name string, i info)
+	skipped(name, why string)
+	notRun(names []string)
+}
+
+func newReport(w io.Writer, c *config) report {
+	if c.json {
+		return newJSONReport(w, c.histogram)
+	}
+	return &textReport{w: w, histogram: c.histogram}
+}
+
 const (
-	bytesPerMB = 1 << 20 // as db_bench counts
+	rule = "------------------------------------------------"
 
-	// latencyIndent puts the second line of a benchmark below the numbers of the first.
-	latencyIndent = 17
-
-	histogramMarks = 40
+	pageColumns  = 80
+	labelColumns = 12 // of the header
 )
+
+// textReport is for people, and for those who take apart what db_bench prints.
+type textReport struct {
+	w         io.Writer
+	histogram bool
+}
+
+func (t *textReport) header(_ *config, fields []field) {
+	for _, f := range fields {
+		t.labelled(f.name, f.text)
+	}
+}
+
+func (t *textReport) limit(name, text string) { t.labelled("Limit", name+": "+text) }
+
+func (t *textReport) labelled(name, text string) {
+	fmt.Fprintf(t.w, "%-*s%s\n", labelColumns, name+":",
+		strings.Join(wrap(text, pageColumns-labelColumns), "\n"+strings.Repeat(" ", labelColumns)))
+}
+
+func (t *textReport) begin() { fmt.Fprintln(t.w, rule) }
+
+func (t *textReport) result(name string, r *result, remarks ...string) {
+	writeResult(t.w, name, r, remarks...)
+	if t.histogram {
+		writeHistograms(t.w, r)
+	}
+}
+
+func (t *textReport) info(name string, i info) {
+	fmt.Fprintf(t.w, "%-12s :\n", name)
+	i.writeText(t.w)
+}
+
+func (t *textReport) skipped(name, why string) {
+	fmt.Fprintf(t.w, "%-12s : skipped (%s)\n", name, why)
+}
+
+func (t *textReport) notRun(names []string) {
+	fmt.Fprintf(t.w, "not run: %s\n", strings.Join(names, " "))
+}
+
+// wrap breaks a text into lines of so many columns where words allow it.
+func wrap(text string, columns int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(line)+1+len(word) > columns {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimLeft(line+" "+word, " ")
+	}
+	return append(lines, line)
+}
 
 // writeResult prints what a benchmark measured, in db_bench's form, and the latencies below.
 //
@@ -22,11 +95,10 @@ const (
 //
 // micros/op are those of a thread; the rest is of all threads together, by the clock on the wall.
 func writeResult(w io.Writer, name string, r *result, remarks ...string) {
-	ops, seconds := max(r.ops, 1), max(r.elapsed.Seconds(), 1e-9)
 	fmt.Fprintf(w, "%-12s : %11.3f micros/op %d ops/sec %.3f seconds %d operations;",
-		name, r.busy.Seconds()*1e6/float64(ops), int64(float64(r.ops)/seconds), seconds, r.ops)
+		name, r.microsPerOp(), int64(r.opsPerSecond()), r.seconds(), r.ops)
 	if r.bytes > 0 {
-		fmt.Fprintf(w, " %6.1f MB/s", float64(r.bytes)/bytesPerMB/seconds)
+		fmt.Fprintf(w, " %6.1f MB/s", r.megabytesPerSecond())
 	}
 	for _, remark := range remarks {
 		if remark != "" {
@@ -34,22 +106,33 @@ func writeResult(w io.Writer, name string, r *result, remarks ...string) {
 		}
 	}
 	fmt.Fprintln(w)
-	if r.latencies.TotalCount() > 1 {
-		writeLatencies(w, r)
+	for _, l := range r.kinds() {
+		writeLatencies(w, l)
+	}
+	if r.stalls != (stalls{}) || r.writesAmongOthers() {
+		fmt.Fprintf(w, "  %v\n", r.stalls)
+	}
+	if r.beside != nil {
+		fmt.Fprintf(w, "  %s\n", besideText(r.beside))
 	}
 }
 
-func writeLatencies(w io.Writer, r *result) {
-	fmt.Fprint(w, strings.Repeat(" ", latencyIndent))
-	for _, p := range []float64{50, 95, 99, 99.9} {
-		fmt.Fprintf(w, "p%v %s  ", p, micros(time.Duration(r.latencies.ValueAtPercentile(p))))
+func writeLatencies(w io.Writer, k kindOfCall) {
+	fmt.Fprint(w, "  ")
+	if k.name != "" {
+		fmt.Fprintf(w, "%-7s", k.name+"s")
 	}
-	fmt.Fprintf(w, "max %s micros", micros(r.longest))
-	if r.every > 1 {
-		fmt.Fprintf(w, " (1 in %d timed)", r.every)
+	for _, p := range quantiles() {
+		fmt.Fprintf(w, "p%v %s  ", p, micros(k.quantile(p)))
+	}
+	fmt.Fprintf(w, "max %s µs", micros(k.longest))
+	if k.every > 1 {
+		fmt.Fprintf(w, " (1 in %d timed)", k.every)
 	}
 	fmt.Fprintln(w)
 }
+
+func quantiles() []float64 { return []float64{50, 95, 99, 99.9} }
 
 // micros returns a time in microseconds, with as many digits as mean something.
 func micros(d time.Duration) string {
@@ -64,54 +147,4 @@ func micros(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%.0f", us)
 	}
-}
-
-// writeHistogram prints the timed calls by how long they took, in db_bench's form: limits of a bucket
-// in microseconds, calls, their share, the share up to there, and a bar.
-func writeHistogram(w io.Writer, r *result) {
-	h := r.latencies
-	fmt.Fprintln(w, "Microseconds per op:")
-	fmt.Fprintf(w, "Count: %d  Average: %.4f  StdDev: %.2f\n", h.TotalCount(), h.Mean()/1e3, h.StdDev()/1e3)
-	fmt.Fprintf(w, "Min: %.4f  Median: %.4f  Max: %.4f\n",
-		float64(h.Min())/1e3, float64(h.ValueAtPercentile(50))/1e3, float64(h.Max())/1e3)
-	fmt.Fprintln(w, "------------------------------------------------------")
-	total, below := max(h.TotalCount(), 1), int64(0)
-	for _, b := range buckets(r) {
-		below += b.count
-		share := float64(b.count) / float64(total)
-		fmt.Fprintf(w, "[ %10.3f, %10.3f ) %9d %8.3f%% %8.3f%% %s\n",
-			float64(b.from)/1e3, float64(b.to)/1e3, b.count, 100*share, 100*float64(below)/float64(total),
-			strings.Repeat("#", int(share*histogramMarks+0.5)))
-	}
-}
-
-// bucket counts the calls that took from up to, but not, to, in nanoseconds.
-type bucket struct{ from, to, count int64 }
-
-// buckets gathers latencies in buckets that double every four, those with calls only.
-func buckets(r *result) []bucket {
-	var all []bucket
-	b := bucket{from: 0, to: 4}
-	for _, bar := range r.latencies.Distribution() {
-		for bar.Count > 0 && bar.From >= b.to {
-			if b.count > 0 {
-				all = append(all, b)
-			}
-			b = bucket{from: b.to, to: nextLimit(b.to)}
-		}
-		b.count += bar.Count
-	}
-	if b.count > 0 {
-		all = append(all, b)
-	}
-	return all
-}
-
-// nextLimit returns the limit after n: 4 5 6 7 8 10 12 14 16 20 ...
-func nextLimit(n int64) int64 {
-	step := int64(1)
-	for step*8 <= n {
-		step *= 2
-	}
-	return n + step
 }

@@ -2,17 +2,19 @@ package main
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 )
 
 func TestWriteResult_Lines(t *testing.T) {
-	timed := newHistogram()
+	timed := newLatencies()
 	for i := range int64(1000) {
-		if err := timed.RecordValue(1000 + i*1000); err != nil {
+		if err := timed.timed.RecordValue(1000 + i*1000); err != nil {
 			t.Fatal(err)
 		}
 	}
+	timed.longest = 2 * time.Millisecond
 	for _, c := range []struct {
 		name    string
 		result  result
@@ -45,19 +47,64 @@ func TestWriteResult_Lines(t *testing.T) {
 		},
 		{
 			"overwrite",
-			result{ops: 10, elapsed: time.Second, busy: time.Second, latencies: timed, longest: 2 * time.Millisecond, every: 16},
+			result{ops: 10, elapsed: time.Second, busy: time.Second, calls: timed, every: 16},
 			nil,
 			"overwrite    :  100000.000 micros/op 10 ops/sec 1.000 seconds 10 operations;\n" +
-				"                 p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 micros (1 in 16 timed)\n",
+				"  p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 µs (1 in 16 timed)\n",
+		},
+		{
+			"fillrandom",
+			result{ops: 10, elapsed: time.Second, busy: time.Second, stalls: stalls{count: 3, waited: 20 * time.Millisecond}},
+			nil,
+			"fillrandom   :  100000.000 micros/op 10 ops/sec 1.000 seconds 10 operations;\n" +
+				"  write stalls: 3, 0.020 s in all; delays: 0.000 s\n",
+		},
+		{
+			"ycsba",
+			result{
+				ops: 10, written: 4, found: 5, elapsed: time.Second, busy: time.Second,
+				calls: timed, writes: timed, every: 16,
+			},
+			[]string{"( reads:6 writes:4 total:10 found:5)"},
+			"ycsba        :  100000.000 micros/op 10 ops/sec 1.000 seconds 10 operations; ( reads:6 writes:4 total:10 found:5)\n" +
+				"  reads  p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 µs (1 in 16 timed)\n" +
+				"  writes p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 µs (1 in 16 timed)\n" +
+				"  write stalls: 0, 0.000 s in all; delays: 0.000 s\n",
+		},
+		{
+			"readwhilewriting",
+			result{
+				ops: 10, found: 9, elapsed: time.Second, busy: time.Second, calls: timed, every: 16,
+				beside: &result{ops: 20, bytes: 1 << 21, elapsed: 2 * time.Second, calls: timed, every: 1},
+			},
+			[]string{"(9 of 10 found)"},
+			"readwhilewriting :  100000.000 micros/op 10 ops/sec 1.000 seconds 10 operations; (9 of 10 found)\n" +
+				"  reads  p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 µs (1 in 16 timed)\n" +
+				"  writes p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 µs\n" +
+				"  write stalls: 0, 0.000 s in all; delays: 0.000 s\n" +
+				"  beside: 20 writes, not counted; 10 ops/sec, 1.0 MB/s\n",
 		},
 	} {
-		if c.result.latencies == nil {
-			c.result.latencies = newHistogram()
+		if c.result.calls.timed == nil {
+			c.result.calls = newLatencies()
 		}
 		var b bytes.Buffer
 		writeResult(&b, c.name, &c.result, c.remarks...)
 		if b.String() != c.want {
 			t.Errorf("got\n%swant\n%s", &b, c.want)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                        "",
+		"short":                   "short",
+		"a line of ten and more":  "a line of|ten and|more",
+		"averyverylongword at it": "averyverylongword|at it",
+	} {
+		if got := strings.Join(wrap(text, 10), "|"); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }
@@ -73,9 +120,9 @@ func TestMicros(t *testing.T) {
 }
 
 func TestWriteHistogram(t *testing.T) {
-	r := &result{latencies: newHistogram()}
+	l := newLatencies()
 	for _, ns := range []int64{5, 100, 100, 127, 128, 1_000_000} {
-		if err := r.latencies.RecordValue(ns); err != nil {
+		if err := l.timed.RecordValue(ns); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -90,7 +137,7 @@ Min: 0.0050  Median: 0.1000  Max: 1000.4470
 [    917.504,   1048.576 )         1   16.667%  100.000% #######
 `
 	var b bytes.Buffer
-	writeHistogram(&b, r)
+	writeHistogram(&b, kindOfCall{latencies: l})
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", &b, want)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,21 +18,22 @@ var errInterrupted = errors.New("interrupted")
 // session is one run of the program: a directory, the store in it, and the benchmarks in turn.
 type session struct {
 	config   *config
-	out      io.Writer // results
+	report   report
 	progress *progress
 	pool     []byte // values are cut from it
 
 	temporary string // directory to remove at the end, or empty
 	dir       string // of the store
 	db        *tinykv.DB
-	empty     bool   // nothing was written to the store yet
+	empty     bool // nothing was written to the store yet
+	inserts   *inserts
 	streams   uint64 // random streams that threads were given so far
 }
 
 func newSession(c *config, stdout, stderr io.Writer) *session {
 	return &session{
 		config:   c,
-		out:      stdout,
+		report:   newReport(stdout, c),
 		progress: newProgress(stderr, c),
 		pool:     newValuePool(c.valueSize, c.compressionRatio, c.seed),
 	}
@@ -43,13 +45,18 @@ func (s *session) run(ctx context.Context) (err error) {
 	if err := s.begin(); err != nil {
 		return err
 	}
-	writeHeader(s.out, s.config, s.dir)
+	s.report.header(s.config, header(s.config, s.dir))
 	if s.config.machine {
-		if err := writeMachine(ctx, s.out, s.dir); err != nil {
+		if err := measureMachine(ctx, s.dir, s.report.limit); err != nil {
 			return fmt.Errorf("measure the machine: %w", err)
 		}
 	}
-	fmt.Fprintln(s.out, rule)
+	stopProfile, err := startProfile(s.config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfile()) }()
+	s.report.begin()
 	for i := range s.config.benchmarks {
 		if ctx.Err() != nil {
 			return s.interrupted(s.config.benchmarks[i:])
@@ -103,7 +110,27 @@ func (s *session) open() error {
 		return err
 	}
 	s.db, s.empty = db, !s.config.useExistingDB
+	s.inserts = newInserts(uint64(s.config.num))
 	return nil
+}
+
+// reopen closes the store and opens it again.
+func (s *session) reopen() error {
+	if err := s.db.Close(); err != nil {
+		return err
+	}
+	s.db = nil
+	db, err := tinykv.Open(s.dir, s.config.options())
+	if err != nil {
+		return err
+	}
+	s.db = db
+	return nil
+}
+
+// newValues returns what a thread writes.
+func (s *session) newValues(b *benchmark) values {
+	return values{pool: s.pool, size: cmp.Or(b.valueSize, s.config.valueSize)}
 }
 
 // end closes the store, and removes it unless it is to be kept.
@@ -139,22 +166,18 @@ func (s *session) renew() error {
 	return s.open()
 }
 
-// benchmark runs one and prints what it measured.
+// benchmark runs one and reports what it measured.
 func (s *session) benchmark(ctx context.Context, b *benchmark) error {
-	if b.print != nil {
-		b.print(s)
-		return nil
+	if b.info != nil {
+		return s.inform(b)
 	}
 	if b.fresh && s.config.useExistingDB {
-		fmt.Fprintf(s.out, "%-12s : skipped (-use_existing_db)\n", b.name)
+		s.report.skipped(b.name, "-use_existing_db")
 		return nil
 	}
-	if b.fresh {
-		if err := s.renew(); err != nil {
-			return fmt.Errorf("%s: empty the store: %w", b.name, err)
-		}
+	if err := s.prepare(b); err != nil {
+		return fmt.Errorf("%s: %w", b.name, err)
 	}
-	s.empty = false
 	r, err := s.measure(ctx, b)
 	if err != nil {
 		return fmt.Errorf("%s: after %d operations: %w", b.name, r.ops, err)
@@ -163,21 +186,43 @@ func (s *session) benchmark(ctx context.Context, b *benchmark) error {
 	if ctx.Err() != nil && r.ops < r.wanted {
 		stopped = fmt.Sprintf("(interrupted, %d operations were asked for)", r.wanted)
 	}
-	writeResult(s.out, b.name, r, b.remarks(r), stopped)
-	if s.config.histogram {
-		writeHistogram(s.out, r)
+	s.report.result(b.name, r, b.remarks(r), stopped)
+	return nil
+}
+
+func (s *session) inform(b *benchmark) error {
+	i, err := b.info(s)
+	if err != nil {
+		return fmt.Errorf("%s: %w", b.name, err)
+	}
+	s.report.info(b.name, i)
+	return nil
+}
+
+// prepare gives a benchmark the store that it begins with.
+func (s *session) prepare(b *benchmark) error {
+	if b.fresh {
+		if err := s.renew(); err != nil {
+			return fmt.Errorf("empty the store: %w", err)
+		}
+	}
+	s.empty = false
+	if b.reopen {
+		if err := s.reopen(); err != nil {
+			return fmt.Errorf("open the store anew: %w", err)
+		}
 	}
 	return nil
 }
 
 // interrupted says what was not done.
 func (s *session) interrupted(left []benchmark) error {
-	if len(left) > 0 {
-		fmt.Fprint(s.out, "not run:")
-		for _, b := range left {
-			fmt.Fprint(s.out, " ", b.name)
-		}
-		fmt.Fprintln(s.out)
+	var names []string
+	for _, b := range left {
+		names = append(names, b.name)
+	}
+	if len(names) > 0 {
+		s.report.notRun(names)
 	}
 	return errInterrupted
 }

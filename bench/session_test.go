@@ -3,10 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,7 +34,7 @@ func benchUntil(t *testing.T, ctx context.Context, code int, args ...string) (st
 }
 
 var (
-	resultLine = regexp.MustCompile(`^[a-z]+ *: .*(operations;|skipped)`)
+	resultLine = regexp.MustCompile(`^[a-zA-Z0-9]+ *: .*(operations;|skipped)`)
 	timeText   = regexp.MustCompile(`[0-9]+\.[0-9]+ micros/op [0-9]+ ops/sec [0-9]+\.[0-9]+ seconds|[0-9.]+ MB/s`)
 )
 
@@ -49,31 +49,62 @@ func resultLines(stdout string) []string {
 	return lines
 }
 
+// Every benchmark is run once, and by its name in the list, so that none is forgotten.
 func TestRun_AllBenchmarks(t *testing.T) {
-	stdout, stderr := bench(t, exitDone, "-num=2000", "-machine=false", "-histogram", "-benchmarks="+
-		"fillseq,readrandom,readmissing,fillsync,fillbatch,readseq,readreverse,seekrandom,"+
-		"fillrandom,overwrite,waitforcompaction,readrandom,deleterandom,stats")
 	want := []string{
-		"fillseq : 2000 operations;",
-		"readrandom : 2000 operations; (2000 of 2000 found)",
-		"readmissing : 2000 operations; (0 of 2000 found)",
-		"fillsync : 2 operations; (2 ops)",
-		"fillbatch : 2000 operations;",
-		"readseq : 2000 operations;",
-		"readreverse : 2000 operations;",
-		"seekrandom : 2000 operations; (2000 of 2000 found)",
-		"fillrandom : 2000 operations;",
-		"overwrite : 2000 operations;",
+		"fillseq : 1000 operations;",
+		"readrandom : 1000 operations; (1000 of 1000 found)",
+		"readmissing : 1000 operations; (0 of 1000 found)",
+		"fillsync : 1 operations; (1 ops)",
+		"fill100K : 1 operations; (1 ops)",
+		"fillbatch : 1000 operations;",
+		"readseq : 1000 operations;",
+		"readreverse : 1000 operations;",
+		"seekrandom : 1000 operations; (1000 of 1000 found)",
+		"readzipf : 1000 operations; (1000 of 1000 found)",
+		"readhot : 1000 operations; (1000 of 1000 found)",
+		"multireadrandom : 1000 operations; (1000 of 1000 found)",
+		"readwhilewriting : 1000 operations; (1000 of 1000 found)",
+		"seekrandomwhilewriting : 1000 operations; (1000 of 1000 found)",
+		"readrandomwriterandom : 1000 operations; ( reads:902 writes:98 total:1000 found:902)",
+		"updaterandom : 1000 operations; ( updates:1000 found:1000)",
+		"ycsba : 1000 operations; ( reads:497 writes:503 total:1000 found:497)",
+		"ycsbb : 1000 operations; ( reads:945 writes:55 total:1000 found:945)",
+		"ycsbc : 1000 operations; ( reads:1000 writes:0 total:1000 found:1000)",
+		"ycsbd : 1000 operations; ( reads:962 writes:38 total:1000 found:962)",
+		"ycsbe : 1000 operations; ( reads:947 writes:53 total:1000 found:947)",
+		"ycsbf : 1000 operations; ( reads:495 writes:505 total:1000 found:1000)",
+		"mixgraph : 1000 operations; ( reads:853 writes:147 total:1000 found:853)",
+		"flush : 1 operations;",
+		"compact : 1 operations;",
+		"verifychecksum : 1 operations;",
+		"deleteseq : 1000 operations;",
+		"xxhash : 1000 operations;",
+		"crc32c : 1000 operations;",
+		"fillrandom : 1000 operations;",
+		"overwrite : 1000 operations;",
 		"waitforcompaction : 1 operations;",
-		"readrandom : 2000 operations; (1742 of 2000 found)", // about 1 - 1/e²
-		"deleterandom : 2000 operations;",
+		"readrandom : 1000 operations; (846 of 1000 found)", // about 1 - 1/e²
+		"deleterandom : 1000 operations;",
 	}
+	names := []string{"stats", "levelstats", "sstables"}
+	for _, line := range want {
+		names = append(names, strings.Fields(line)[0])
+	}
+	for _, b := range allBenchmarks() {
+		if !slices.Contains(names, b.name) {
+			t.Errorf("%s is not run", b.name)
+		}
+	}
+	stdout, stderr := bench(t, exitDone, "-num=1000", "-machine=false", "-histogram", "-benchmarks="+strings.Join(names[3:], ",")+
+		","+strings.Join(names[:3], ","))
 	if got := resultLines(stdout); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	for _, part := range []string{
-		"Keys:       16 bytes each\n", "RawSize:    0.2 MB (estimated)\n", "compression none", rule,
-		"level  tables", "process: Go runtime", "p99.9", "Microseconds per op:",
+		"Keys:       16 bytes each\n", "RawSize:    0.1 MB (estimated)\n", "compression none", rule,
+		"level  tables", "process: heap", "p99.9", "Microseconds per op:", "Microseconds per write:",
+		"Level Files Size(MB)", " files, ", "beside: ", "write stalls: 0",
 	} {
 		if !strings.Contains(stdout, part) {
 			t.Errorf("no %q in\n%s", part, stdout)
@@ -179,9 +210,14 @@ func TestSession_InterruptedBenchmarkEndsEarly(t *testing.T) {
 	}
 }
 
-func TestResidentText(t *testing.T) {
-	const status = "Name:\tbench\nVmRSS:\t    2048 kB\nRssAnon:\t    1024 kB\nRssFile:\tgarbage\n"
-	if got, want := residentText([]byte(status)), ", VmRSS 2.0 MB, RssAnon 1.0 MB"; got != want {
+func TestProcessMemory(t *testing.T) {
+	const status = "Name:\tbench\nVmHWM:\t    2048 kB\nRssAnon:\t    1024 kB\nRssFile:\tgarbage\n"
+	m := processMemory{Heap: 1 << 20, Runtime: 3 << 20}
+	if got, want := m.String(), "heap 1.0 MB of 3.0 MB"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	m.setResident([]byte(status))
+	if got, want := m.String(), "heap 1.0 MB of 3.0 MB, RssAnon 1.0 MB, RssFile 0.0 MB, peak RSS 2.0 MB"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -196,18 +232,18 @@ func TestCPUModel(t *testing.T) {
 	}
 }
 
-func TestWriteMachine_MeasuresAndLeavesNoFiles(t *testing.T) {
+func TestMeasureMachine_LeavesNoFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second or two")
 	}
 	dir := t.TempDir()
-	var out bytes.Buffer
-	if err := writeMachine(t.Context(), &out, dir); err != nil {
+	found := map[string]string{}
+	if err := measureMachine(t.Context(), dir, func(name, text string) { found[name] = text }); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range probes() {
-		if !strings.Contains(out.String(), fmt.Sprintf("Limit:      %s: ", p.name)) {
-			t.Errorf("no %s in\n%s", p.name, &out)
+		if found[p.name] == "" {
+			t.Errorf("no %s in %v", p.name, found)
 		}
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {

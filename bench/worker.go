@@ -15,35 +15,43 @@ import (
 // that nothing in the loop allocates but what the engine itself does.
 type worker struct {
 	*meter
-	ctx context.Context
-	db  *tinykv.DB
+	ctx    context.Context
+	config *config
+	db     *tinykv.DB
 
-	rng  *rand.Rand
-	num  uint64 // keys are those of the numbers below
-	turn uint64 // number of the next key where they go in order
+	rng     *rand.Rand
+	numbers numbers  // of keys
+	inserts *inserts // numbers above those that were there
+	turn    uint64   // number of the next key where they go in order
 
-	key           []byte
-	value         []byte // room for a value that is read
-	values        values // to write
-	opts          []tinykv.WriteOption
-	batch         *tinykv.Batch // nil: every operation is a call of its own
-	batchSize     int
-	reuseIterator bool
+	key       []byte
+	value     []byte // room for a value that is read
+	values    values // to write
+	opts      []tinykv.WriteOption
+	batch     *tinykv.Batch // nil: every operation is a call of its own
+	batchSize int
 }
 
 func (s *session) newWorker(ctx context.Context, b *benchmark, stop *atomic.Bool) *worker {
 	s.streams++ // no two threads of any benchmark draw the same numbers
 	w := &worker{
-		meter:         newMeter(b.ops(s.config), b.every, stop),
-		ctx:           ctx,
-		db:            s.db,
-		rng:           rand.New(rand.NewPCG(s.config.seed, s.streams)),
-		num:           uint64(s.config.num),
-		key:           newKey(s.config.keySize),
-		value:         make([]byte, 0, s.config.valueSize),
-		values:        values{pool: s.pool, size: s.config.valueSize},
-		batchSize:     b.batchSize(s.config),
-		reuseIterator: s.config.reuseIterator,
+		meter:     newMeter(b.ops(s.config), b.every, stop),
+		ctx:       ctx,
+		config:    s.config,
+		db:        s.db,
+		rng:       rand.New(rand.NewPCG(s.config.seed, s.streams)),
+		numbers:   b.numbers(s),
+		inserts:   s.inserts,
+		key:       newKey(s.config.keySize),
+		value:     make([]byte, 0, s.config.valueSize),
+		values:    s.newValues(b),
+		batchSize: b.batchSize(s.config),
+	}
+	if w.limit = b.limit(s.config); w.limit > 0 {
+		w.total = unlimited
+	}
+	if b.mixed {
+		w.writes = newLatencies()
 	}
 	if b.sync {
 		w.opts = []tinykv.WriteOption{tinykv.Sync}
@@ -55,8 +63,11 @@ func (s *session) newWorker(ctx context.Context, b *benchmark, stop *atomic.Bool
 	return w
 }
 
+// unlimited is a number of operations that no benchmark comes to.
+const unlimited = 1 << 62
+
 // random returns the number of a random key.
-func (w *worker) random() uint64 { return w.rng.Uint64N(w.num) }
+func (w *worker) random() uint64 { return w.numbers.draw(w.rng) }
 
 // inOrder returns the number of the key after the last one.
 func (w *worker) inOrder() uint64 {
@@ -64,31 +75,99 @@ func (w *worker) inOrder() uint64 {
 	return w.turn - 1
 }
 
-// measure runs the threads of a benchmark and returns what they measured, also after a failure. The
-// first of them to fail stops the others; so does ctx, which is no failure.
-func (s *session) measure(ctx context.Context, b *benchmark) (*result, error) {
-	var stop atomic.Bool
-	defer context.AfterFunc(ctx, func() { stop.Store(true) })()
-	workers := make([]*worker, b.threads(s.config))
-	meters := make([]*meter, len(workers))
-	for i := range workers {
-		workers[i] = s.newWorker(ctx, b, &stop)
-		meters[i] = workers[i].meter
-	}
-	defer s.progress.watch(b.name, b.status(s.db, meters))()
-	runtime.GC() // what was allocated before is not for this benchmark to pay
+// crew is the threads of a benchmark.
+type crew struct {
+	workers []*worker
+	beside  *worker // or nil
 
+	stop       atomic.Bool // set to stop workers
+	stopBeside atomic.Bool // set when they are done
+	wakeBeside func()      // ends a pause of it
+}
+
+func (s *session) newCrew(ctx context.Context, b *benchmark) *crew {
+	c := &crew{workers: make([]*worker, b.threads(s.config))}
+	for i := range c.workers {
+		c.workers[i] = s.newWorker(ctx, b, &c.stop)
+	}
+	if b.beside != nil {
+		ctx, c.wakeBeside = context.WithCancel(ctx)
+		c.beside = s.newWorker(ctx, b, &c.stopBeside)
+		c.beside.total, c.beside.limit = unlimited, 0
+	}
+	return c
+}
+
+func (c *crew) meters() []*meter {
+	meters := make([]*meter, len(c.workers))
+	for i, w := range c.workers {
+		meters[i] = w.meter
+	}
+	return meters
+}
+
+// run runs the threads. The first of them to fail stops the others.
+func (c *crew) run(b *benchmark) error {
+	endBeside := c.runBeside(b)
 	var running sync.WaitGroup
-	errs := make([]error, len(workers))
-	for i, w := range workers {
-		running.Go(func() {
-			w.begin()
-			if errs[i] = b.loop(w); errs[i] != nil {
-				stop.Store(true)
-			}
-			w.finish()
-		})
+	errs := make([]error, len(c.workers))
+	for i, w := range c.workers {
+		running.Go(func() { errs[i] = c.drive(w, b.loop) })
 	}
 	running.Wait()
-	return sum(meters), errors.Join(errs...)
+	return errors.Join(append(errs, endBeside())...)
+}
+
+// runBeside starts the thread beside the others, waits until it is at work, and returns what ends it.
+func (c *crew) runBeside(b *benchmark) (end func() error) {
+	if c.beside == nil {
+		return func() error { return nil }
+	}
+	begun, ended := make(chan struct{}), make(chan error, 1)
+	begin := sync.OnceFunc(func() { close(begun) })
+	go func() {
+		defer begin()
+		ended <- c.drive(c.beside, func(w *worker) error { return b.beside(w, begin) })
+	}()
+	<-begun
+	return func() error {
+		c.stopBeside.Store(true)
+		c.wakeBeside()
+		return <-ended
+	}
+}
+
+// drive runs one thread.
+func (c *crew) drive(w *worker, loop func(*worker) error) error {
+	w.begin()
+	err := loop(w)
+	w.finish()
+	if err != nil {
+		c.stop.Store(true)
+	}
+	return err
+}
+
+// result returns what the threads measured.
+func (c *crew) result() *result {
+	r := sum(c.meters())
+	if c.beside != nil {
+		r.beside = sum([]*meter{c.beside.meter})
+	}
+	return r
+}
+
+// measure runs the threads of a benchmark and returns what they measured, also after a failure. ctx
+// stops them, which is no failure.
+func (s *session) measure(ctx context.Context, b *benchmark) (*result, error) {
+	c := s.newCrew(ctx, b)
+	defer context.AfterFunc(ctx, func() { c.stop.Store(true) })()
+	defer s.progress.watch(b.name, b.status(s.db, c.meters()))()
+	runtime.GC() // what was allocated before is not for this benchmark to pay
+
+	before := s.db.Metrics()
+	err := c.run(b)
+	r := c.result()
+	r.stalls = stallsSince(before, s.db.Metrics())
+	return r, err
 }

@@ -47,7 +47,7 @@ compaction          vfs internal/key internal/iterator manifest sstable
 .                   vfs internal/key internal/batchrepr internal/iterator internal/corrupt memtable wal sstable manifest compaction
 
 # 7. Programs on top of it.
-bench               . vfs github.com/HdrHistogram/hdrhistogram-go
+bench               . vfs github.com/HdrHistogram/hdrhistogram-go github.com/cespare/xxhash/v2
 examples/...        . vfs
 
 # Tests only: a file system that crashes, and what the tests of several packages share.

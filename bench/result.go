@@ -1,0 +1,92 @@
+package main
+
+import "time"
+
+// result is what a benchmark measured, over all threads.
+type result struct {
+	ops, written, bytes, found uint64
+
+	wanted        uint64        // operations asked for; 0: as many as the time allows
+	threads       int           // without the one beside
+	elapsed       time.Duration // from the first start to the last end
+	busy          time.Duration // sum over the threads
+	every         uint64
+	calls, writes latencies
+	stalls        stalls
+	beside        *result // of the thread beside, if there was one
+}
+
+// sum adds up what threads measured.
+func sum(meters []*meter) *result {
+	r := &result{calls: newLatencies(), every: meters[0].every, threads: len(meters)}
+	if meters[0].writes.timed != nil {
+		r.writes = newLatencies()
+	}
+	first, last := meters[0].start, meters[0].start
+	for _, m := range meters {
+		r.ops += m.ops
+		r.written += m.written
+		r.bytes += m.bytes
+		r.found += m.found
+		if m.total != unlimited {
+			r.wanted += m.total
+		}
+		r.busy += m.elapsed
+		r.calls.add(m.calls)
+		if r.writes.timed != nil {
+			r.writes.add(m.writes)
+		}
+		if m.start.Before(first) {
+			first = m.start
+		}
+		if end := m.start.Add(m.elapsed); end.After(last) {
+			last = end
+		}
+	}
+	r.elapsed = last.Sub(first)
+	return r
+}
+
+func (r *result) seconds() float64 { return max(r.elapsed.Seconds(), 1e-9) }
+
+// microsPerOp is the time of one thread.
+func (r *result) microsPerOp() float64 { return r.busy.Seconds() * 1e6 / float64(max(r.ops, 1)) }
+
+// opsPerSecond is of all threads, by the clock on the wall.
+func (r *result) opsPerSecond() float64 { return float64(r.ops) / r.seconds() }
+
+func (r *result) megabytesPerSecond() float64 { return float64(r.bytes) / bytesPerMB / r.seconds() }
+
+// writesAmongOthers tells whether there were writes that are told apart from reads.
+func (r *result) writesAmongOthers() bool { return r.writes.timed != nil || r.beside != nil }
+
+// kindOfCall is calls of which latencies are told apart from others.
+type kindOfCall struct {
+	name string // empty: all are alike
+	latencies
+	every uint64 // one in so many is timed
+}
+
+func (k *kindOfCall) quantile(percent float64) time.Duration {
+	return time.Duration(k.timed.ValueAtPercentile(percent))
+}
+
+// kinds returns the kinds of calls that there were, unless a single call tells it all.
+func (r *result) kinds() []kindOfCall {
+	var kinds []kindOfCall
+	add := func(name string, l latencies, every uint64) {
+		if l.timed != nil && (l.timed.TotalCount() > 1 || name == "write" && l.timed.TotalCount() > 0) {
+			kinds = append(kinds, kindOfCall{name, l, every})
+		}
+	}
+	if !r.writesAmongOthers() {
+		add("", r.calls, r.every)
+		return kinds
+	}
+	add("read", r.calls, r.every)
+	add("write", r.writes, r.every)
+	if r.beside != nil {
+		add("write", r.beside.calls, r.beside.every)
+	}
+	return kinds
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/tinykv/tinykv"
+)
+
+// scans go over keys in order.
+func scans() []benchmark {
+	return []benchmark{
+		{
+			name: "readseq", about: "go over the store with Next, -reads keys far",
+			every: timeFew, loop: readForward, size: readOps, inOrder: true,
+		},
+		{
+			name: "readreverse", about: "go over the store with Prev, -reads keys far",
+			every: timeFew, loop: readBackward, size: readOps, inOrder: true,
+		},
+		{
+			name: "seekrandom", about: "seek random keys, and -seek_nexts on; see -reuse_iterator",
+			every: timeSome, loop: seekRandom, size: readOps, looksFor: true,
+		},
+	}
+}
+
+func readForward(w *worker) error {
+	return w.scan((*tinykv.Iterator).First, (*tinykv.Iterator).Next)
+}
+
+func readBackward(w *worker) error {
+	return w.scan((*tinykv.Iterator).Last, (*tinykv.Iterator).Prev)
+}
+
+// scan goes over the store from one end, to the other if there are enough operations.
+func (w *worker) scan(start, move func(*tinykv.Iterator) bool) error {
+	i, err := w.db.NewIter(tinykv.All())
+	if err != nil {
+		return err
+	}
+	step := start
+	for w.next() && step(i) {
+		w.did(1, len(i.Key())+len(i.Value()))
+		step = move
+	}
+	return errors.Join(i.Err(), i.Close())
+}
+
+// seekRandom seeks random keys, each with a new iterator, or all with one.
+func seekRandom(w *worker) error {
+	if w.config.reuseIterator {
+		return w.seekWithOne()
+	}
+	for w.next() {
+		setKey(w.key, w.random())
+		bytes, err := w.seekOnce(w.config.seekNexts)
+		if err != nil {
+			return err
+		}
+		w.did(1, bytes)
+	}
+	return nil
+}
+
+func (w *worker) seekWithOne() error {
+	i, err := w.db.NewIter(tinykv.All())
+	if err != nil {
+		return err
+	}
+	for w.next() && i.Err() == nil {
+		setKey(w.key, w.random())
+		w.did(1, w.seek(i, w.config.seekNexts))
+	}
+	return errors.Join(i.Err(), i.Close())
+}
+
+// seekOnce seeks with an iterator of its own.
+func (w *worker) seekOnce(moves int) (bytes int, err error) {
+	i, err := w.db.NewIter(tinykv.All())
+	if err != nil {
+		return 0, err
+	}
+	bytes = w.seek(i, moves)
+	return bytes, errors.Join(i.Err(), i.Close())
+}
+
+// seek goes to w.key or the one behind it, then on by so many moves, and returns the bytes of what it
+// came by on these, as db_bench counts. Only the key itself counts as found.
+func (w *worker) seek(i *tinykv.Iterator, moves int) (total int) {
+	if i.SeekGE(w.key) && bytes.Equal(i.Key(), w.key) {
+		w.found++
+	}
+	for range moves {
+		if !i.Valid() {
+			break
+		}
+		total += len(i.Key()) + len(i.Value())
+		if w.config.reverseIterator {
+			i.Prev()
+		} else {
+			i.Next()
+		}
+	}
+	return total
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tinykv/tinykv"
+)
+
+// upkeep is what a store does to stay in shape, and to prove that it is.
+func upkeep() []benchmark {
+	all := []benchmark{
+		{name: "flush", about: "write the memtable to a table", loop: flush},
+		{name: "compact", about: "merge everything down to the deepest level", loop: compact, state: compactionState},
+		{
+			name: "waitforcompaction", about: "wait until no flush and no compaction is due",
+			loop: waitForCompaction, state: compactionState,
+		},
+		{
+			name: "verifychecksum", about: "open the store anew and read it all, which verifies each block",
+			loop: verifyChecksum, reopen: true,
+		},
+	}
+	for i := range all {
+		all[i].every, all[i].size, all[i].alone = timeEvery, oneOp, true
+	}
+	return all
+}
+
+func flush(w *worker) error {
+	return w.once(func() (int, error) { return 0, w.db.Flush(w.ctx) })
+}
+
+func compact(w *worker) error {
+	return w.once(func() (int, error) { return 0, w.db.Compact(w.ctx, tinykv.All()) })
+}
+
+// verifyChecksum goes over the whole store. A block is verified when it is touched for the first time,
+// and the store was just opened, so all are.
+func verifyChecksum(w *worker) error {
+	return w.once(func() (int, error) {
+		i, err := w.db.NewIter(tinykv.All())
+		if err != nil {
+			return 0, err
+		}
+		bytes := 0
+		for ok := i.First(); ok && w.ctx.Err() == nil; ok = i.Next() {
+			bytes += len(i.Key()) + len(i.Value())
+		}
+		return bytes, errors.Join(i.Err(), i.Close(), w.ctx.Err())
+	})
+}
+
+// once makes a single call, which fails as w.ctx does when that ends. This is no failure of the
+// benchmark: it has then not been done.
+func (w *worker) once(call func() (bytes int, err error)) error {
+	w.next()
+	bytes, err := call()
+	if errors.Is(err, context.Canceled) && w.ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.did(1, bytes)
+	return nil
+}
+
+const (
+	pollInterval = 5 * time.Millisecond
+
+	// maxIdle is how long nothing may come of a flush or compaction that is due. A single one takes
+	// seconds.
+	maxIdle = 5 * time.Minute
+)
+
+func waitForCompaction(w *worker) error {
+	return w.once(func() (int, error) { return 0, waitUntilIdle(w.ctx, w.db) })
+}
+
+// waitUntilIdle returns once no flush and no compaction is due.
+func waitUntilIdle(ctx context.Context, db *tinykv.DB) error {
+	poll := time.NewTicker(pollInterval)
+	defer poll.Stop()
+	var last uint64
+	idle := time.Now()
+	for m := db.Metrics(); isDue(m); m = db.Metrics() {
+		if n := m.Flushes + m.Compactions + m.Moves; n != last {
+			last, idle = n, time.Now()
+		}
+		if time.Since(idle) > maxIdle {
+			return fmt.Errorf("nothing came of background work in %v: %s", maxIdle, compactionState(db))
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// isDue tells whether a flush or a compaction is due.
+func isDue(m *tinykv.Metrics) bool { return m.SealedMemTables > 0 || worstScore(m) >= 1 }
+
+func worstScore(m *tinykv.Metrics) float64 {
+	worst := 0.0
+	for _, l := range m.Levels {
+		worst = max(worst, l.Score)
+	}
+	return worst
+}
+
+// compactionState tells what is left to do.
+func compactionState(db *tinykv.DB) string {
+	m := db.Metrics()
+	return fmt.Sprintf("%d memtables to flush, %d tables in level 0, worst score %.2f",
+		m.SealedMemTables, m.Levels[0].Tables, worstScore(m))
+}
