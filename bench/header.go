@@ -85,7 +85,7 @@ func readsText(c *config) string {
 	if c.reuseIterator {
 		seeks = "seekrandom uses a single iterator"
 	}
-	return "GetTo into a buffer that is used again; " + seeks
+	return "GetTo into a buffer that is used again; multireadrandom has new memory from GetMulti; " + seeks
 }
 
 func latenciesText() string {

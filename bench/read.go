@@ -69,21 +69,33 @@ func (w *worker) get(key []byte) (bytes int, err error) {
 	return len(key) + len(value), nil
 }
 
-// multiReadRandom reads several keys in a call. The engine has none for that yet, so it is a loop, and
-// each group of keys is timed as one call.
+// multiReadRandom reads several keys in a call. A key is an operation.
 func multiReadRandom(w *worker) error {
+	keys := make([][]byte, w.batchSize)
+	for i := range keys {
+		keys[i] = newKey(len(w.key))
+	}
 	for w.next() {
-		total := 0
-		n := min(w.batchSize, int(w.total-w.ops))
-		for range n {
-			setKey(w.key, w.random())
-			bytes, err := w.get(w.key)
-			if err != nil {
-				return err
-			}
-			total += bytes
+		n := min(len(keys), int(w.total-w.ops))
+		for _, key := range keys[:n] {
+			setKey(key, w.random())
 		}
-		w.did(n, total)
+		values, err := w.db.GetMulti(keys[:n]...)
+		if err != nil {
+			return err
+		}
+		w.did(n, w.count(values))
 	}
 	return nil
+}
+
+// count counts the values that were found and returns the bytes of them and their keys.
+func (w *worker) count(values [][]byte) (bytes int) {
+	for _, v := range values {
+		if v != nil {
+			w.found++
+			bytes += len(w.key) + len(v)
+		}
+	}
+	return bytes
 }
