@@ -203,10 +203,27 @@ func checkBlock(data []byte, id uint64, off int64) error {
 	if len(data) < blockHeaderLen {
 		return damage("has %d bytes", len(data))
 	}
-	if got, want := binary.LittleEndian.Uint64(data), xxhash.Sum64(data[8:])^salt(id, off); got != want {
-		return damage("checksum is %016x, want %016x", got, want)
+	if err := checkSum(data, id, off); err != nil {
+		return err
 	}
-	if data[blockCompression] != compressionNone || data[blockLayout]&^layoutAll != 0 {
+	return checkStructure(data, off)
+}
+
+// checkSum verifies the checksum of a block as it is stored.
+func checkSum(data []byte, id uint64, off int64) error {
+	if got, want := binary.LittleEndian.Uint64(data), xxhash.Sum64(data[8:])^salt(id, off); got != want {
+		return corrupt.Errorf("data block", "checksum is %016x, want %016x", got, want).At(off)
+	}
+	return nil
+}
+
+// checkStructure is what checkBlock does beside the checksum, for a block that is not compressed or
+// not any more.
+func checkStructure(data []byte, off int64) error {
+	damage := func(format string, args ...any) error {
+		return corrupt.Errorf("data block", format, args...).At(off)
+	}
+	if Compression(data[blockCompression]) != NoCompression || data[blockLayout]&^layoutAll != 0 {
 		return damage("compression %d, layout %#x: not known", data[blockCompression], data[blockLayout])
 	}
 	const minEntryLen = 1 + headLen + 2 + 2 // fingerprint, head, offset, key length and keyspace

@@ -100,7 +100,7 @@ func (w *blockWriter) appendTo(dst []byte, id uint64, off int64) []byte {
 	entriesStart := fixed + offsetWidth*len(w.offsets)
 
 	start := len(dst)
-	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, compressionNone, layout, byte(w.trailers[0].Kind()), byte(len(prefix)))
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, byte(NoCompression), layout, byte(w.trailers[0].Kind()), byte(len(prefix)))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(w.offsets)))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(base))
 	dst = append(dst, w.fingerprints...)

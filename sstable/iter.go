@@ -7,7 +7,7 @@ import (
 
 // blockSource hands out the data blocks of a table.
 type blockSource interface {
-	block(i int) (block, error)
+	block(i int, why access) (block, error)
 	Close() error
 }
 
@@ -52,7 +52,7 @@ func (it *Iter) Last() *iterator.KV { return it.enter(it.index.count-1, true) }
 // enter moves to the first or last entry of data block n, or off the end when there is none.
 func (it *Iter) enter(n int, last bool) *iterator.KV {
 	it.err = nil
-	if !it.load(n) {
+	if !it.load(n, passing) {
 		return nil
 	}
 	it.i = 0
@@ -64,7 +64,7 @@ func (it *Iter) enter(n int, last bool) *iterator.KV {
 }
 
 // load makes data block n the current one and reports whether there is one.
-func (it *Iter) load(n int) bool {
+func (it *Iter) load(n int, why access) bool {
 	if n < 0 || n >= it.index.count {
 		it.at = n
 		return false
@@ -72,7 +72,7 @@ func (it *Iter) load(n int) bool {
 	if n == it.at {
 		return true
 	}
-	it.b, it.err = it.from.block(n)
+	it.b, it.err = it.from.block(n, why)
 	if it.err != nil {
 		it.at = -1
 		return false
@@ -84,7 +84,7 @@ func (it *Iter) load(n int) bool {
 // SeekGE implements iterator.Iterator.
 func (it *Iter) SeekGE(stored []byte, trailer key.Trailer) *iterator.KV {
 	it.err = nil
-	if !it.load(it.seekBlock(stored, trailer)) {
+	if !it.load(it.seekBlock(stored, trailer), sought) {
 		return nil
 	}
 	it.i = it.b.seekGE(stored, trailer)
@@ -106,7 +106,7 @@ func (it *Iter) SeekLT(stored []byte, trailer key.Trailer) *iterator.KV {
 	if n == it.index.count {
 		return it.Last()
 	}
-	if !it.load(n) {
+	if !it.load(n, sought) {
 		return nil
 	}
 	it.i = it.b.seekGE(stored, trailer) - 1

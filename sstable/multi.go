@@ -39,10 +39,12 @@ func GetAll(lookups []*Lookup, trailer key.Trailer) (touched byte, err error) {
 	for _, l := range lookups {
 		touched += l.touchEntry()
 	}
+	var last *Lookup
 	for _, l := range lookups {
-		if err := l.get(trailer); err != nil {
+		if err := l.get(trailer, last); err != nil {
 			return touched, err
 		}
+		last = l
 	}
 	return touched, nil
 }
@@ -62,7 +64,8 @@ func (l *Lookup) announce() {
 	}
 }
 
-// ready tells whether the data block lies in the view and passed checkBlock.
+// ready tells whether the data block lies in the view and passed checkBlock. One that is stored
+// compressed never does.
 func (l *Lookup) ready() bool {
 	r := l.Reader
 	return l.at < r.index.count && r.view != nil && r.verified[l.at/64].Load()&(1<<(l.at%64)) != 0
@@ -84,9 +87,6 @@ func (l *Lookup) touchOffset() byte {
 	}
 	h := l.Reader.index.block(l.at)
 	data := l.Reader.view[h.off : h.off+h.length]
-	if data[blockCompression] != compressionNone {
-		return 0
-	}
 	l.b = makeBlock(data, l.Reader.opts.SeqBase)
 	l.i = l.b.likely(l.Hash)
 	if l.i < 0 {
@@ -103,13 +103,19 @@ func (l *Lookup) touchEntry() byte {
 	return l.b.data[l.b.offset(l.i)]
 }
 
-func (l *Lookup) get(trailer key.Trailer) error {
-	if l.at == l.Reader.index.count {
+// get looks the key up. The lookup before it may have got the same block: decompressing it once is
+// enough.
+func (l *Lookup) get(trailer key.Trailer, last *Lookup) (err error) {
+	switch {
+	case l.at == l.Reader.index.count:
 		return nil
+	case last != nil && last.Reader == l.Reader && last.at == l.at:
+		l.b = last.b
+	default:
+		if l.b, err = l.Reader.block(l.at, sought); err != nil {
+			return err
+		}
 	}
-	b, err := l.Reader.block(l.at)
-	if err == nil {
-		l.Value, l.Found, l.OK = b.get(l.Stored, l.Hash, trailer)
-	}
-	return err
+	l.Value, l.Found, l.OK = l.b.get(l.Stored, l.Hash, trailer)
+	return nil
 }

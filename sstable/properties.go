@@ -21,6 +21,7 @@ type Properties struct {
 	Smallest    key.Internal // tag 9: trailer (uvarint) and stored key
 	Largest     key.Internal // tag 10: the same
 	Shadowed    uint64       // tag 11; of the entries, those behind a newer one of the same key
+	Compressed  uint64       // tag 12; of the data blocks, those that are stored compressed
 }
 
 const (
@@ -35,6 +36,7 @@ const (
 	tagSmallest
 	tagLargest
 	tagShadowed
+	tagCompressed
 )
 
 func (p *Properties) encode() []byte {
@@ -53,6 +55,9 @@ func (p *Properties) encode() []byte {
 	number(tagLargestSeq, uint64(p.LargestSeq))
 	number(tagBitsPerKey, p.BitsPerKey)
 	number(tagShadowed, p.Shadowed)
+	if p.Compressed > 0 {
+		number(tagCompressed, p.Compressed)
+	}
 	out = appendProperty(out, tagSmallest, encodeInternal(p.Smallest))
 	return appendProperty(out, tagLargest, encodeInternal(p.Largest))
 }
@@ -106,6 +111,8 @@ func (p *Properties) set(tag uint64, contents []byte) bool {
 		p.BitsPerKey = v
 	case tagShadowed:
 		p.Shadowed = v
+	case tagCompressed:
+		p.Compressed = v
 	case tagSmallest:
 		p.Smallest = internal.Clone()
 		return n > 0

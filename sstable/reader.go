@@ -9,6 +9,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/tinykv/tinykv/internal/blockcache"
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/vfs"
@@ -24,10 +25,15 @@ type ReaderOptions struct {
 
 	// Residency is shared by all tables of a store; nil stands for memory that is never short.
 	Residency *Residency
+
+	// Cache keeps decompressed blocks; nil keeps none. Whoever reads sees to it that the cache is not
+	// closed meanwhile.
+	Cache *blockcache.Cache
 }
 
 // Reader reads a table. All its methods but Close may be called concurrently. Slices that it lends
-// lie in the mapping: they hold until Close.
+// lie in the mapping and hold until Close, or in a decompressed block, whose memory is never used
+// for anything else: they hold as well.
 type Reader struct {
 	// Fixed after open.
 	opts    ReaderOptions
@@ -39,6 +45,7 @@ type Reader struct {
 
 	// Atomic.
 	verified []atomic.Uint64 // one bit per data block: passed checkBlock
+	packed   []atomic.Uint64 // one bit per verified data block: is stored compressed; nil when none is
 	touched  []atomic.Uint32 // one epoch per region, see Residency
 }
 
@@ -93,6 +100,9 @@ func (r *Reader) openSections(f *footer) error {
 		return r.locate(err, f.sections[sectionProperties].off)
 	}
 	r.verified = make([]atomic.Uint64, (r.index.count+63)/64)
+	if r.props.Compressed > 0 {
+		r.packed = make([]atomic.Uint64, len(r.verified))
+	}
 	return nil
 }
 
@@ -160,12 +170,30 @@ func (r *Reader) locate(err error, base int64) error {
 	return corrupt.Locate(err, r.opts.Name, base)
 }
 
+// access says why a block is wanted.
+type access int
+
+const (
+	// passing: a cursor went on to it from the block beside it. It is looked for in the cache but does
+	// not get in, so that going over a table does not drive out what is asked for again and again.
+	passing access = iota
+
+	// sought: a key was looked up.
+	sought
+)
+
 // block returns data block i, verified.
-func (r *Reader) block(i int) (block, error) {
+func (r *Reader) block(i int, why access) (block, error) {
 	h := r.index.block(i)
+	if raw := r.cached(i, h); raw != nil {
+		return makeBlock(raw, r.opts.SeqBase), nil
+	}
 	data, err := r.read(h.off, h.length)
 	if err != nil {
 		return block{}, r.locate(err, 0)
+	}
+	if r.packed != nil && isPacked(data) {
+		return r.unpack(i, h, data, why)
 	}
 	word, bit := &r.verified[i/64], uint64(1)<<(i%64)
 	if r.view == nil || word.Load()&bit == 0 {
@@ -175,6 +203,35 @@ func (r *Reader) block(i int) (block, error) {
 		word.Or(bit)
 	}
 	return makeBlock(data, r.opts.SeqBase), nil
+}
+
+// cached returns data block i decompressed, if it is one of those that are stored compressed and in
+// the cache. The file is not touched.
+func (r *Reader) cached(i int, h handle) []byte {
+	if r.packed == nil || r.packed[i/64].Load()&(1<<(i%64)) == 0 {
+		return nil
+	}
+	return r.opts.Cache.Get(r.opts.ID, h.off)
+}
+
+// unpack returns data block i, which is stored compressed in data. Its checksum is verified each
+// time, its structure, which follows from the same bytes, the first time.
+func (r *Reader) unpack(i int, h handle, data []byte, why access) (block, error) {
+	raw, err := unpack(nil, data, r.opts.ID, h.off)
+	if err != nil {
+		return block{}, r.locate(err, 0)
+	}
+	word, bit := &r.packed[i/64], uint64(1)<<(i%64)
+	if word.Load()&bit == 0 {
+		if err := checkStructure(raw, h.off); err != nil {
+			return block{}, r.locate(err, 0)
+		}
+		word.Or(bit)
+	}
+	if why == sought {
+		r.opts.Cache.Put(r.opts.ID, h.off, raw)
+	}
+	return makeBlock(raw, r.opts.SeqBase), nil
 }
 
 // MayContain reports whether the filter lets a key with this hash pass; false is certain.
@@ -187,7 +244,7 @@ func (r *Reader) Get(stored []byte, hash uint64, trailer key.Trailer) (value []b
 	if i == r.index.count {
 		return nil, 0, false, nil
 	}
-	b, err := r.block(i)
+	b, err := r.block(i, sought)
 	if err != nil {
 		return nil, 0, false, err
 	}

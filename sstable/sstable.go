@@ -13,7 +13,7 @@
 //
 //	data block
 //	    0  checksum     8   xxhash64 of the rest of the block, XOR the salt of table id and offset
-//	    8  compression  1   0 none, 1 S2, 2 zstd (1 and 2 are not written yet)
+//	    8  compression  1   0 none
 //	    9  layout       1   bit 0: offsets have 4 bytes instead of 2
 //	                        bits 1-2: width of a sequence number: 0, 2, 4 or 8 bytes
 //	                        bit 3: kinds differ, one byte each follows
@@ -33,6 +33,15 @@
 // Entries stand in the order of internal keys. A point read finds its entry by the fingerprints,
 // which share the block's first cache line with its header; a seek searches the heads, and keys only
 // where heads tie.
+//
+//	data block, compressed
+//	    0  checksum     8   xxhash64 of the rest of the block, XOR the salt of table id and offset
+//	    8  compression  1   1 S2, 2 zstd
+//	    9  (zero)       3
+//	   12  length       4   of the data block within, up to 16 MiB
+//	   16  bytes 8 and on of the data block within, as one S2 block or one zstd frame
+//
+// A block is stored compressed where that saves an eighth. It is read by decompressing it to memory.
 //
 //	index    count n 4 | shared 4 | (zero) 8
 //	         n times: head 8 | block offset / 64 4 | block length 4
@@ -86,8 +95,6 @@ const (
 	sectionIndex      = 1
 	sectionProperties = 2
 	sectionRangeDels  = 3
-
-	compressionNone = 0
 )
 
 // Hash returns the hash of a stored key that filters, fingerprints and memtables share. A point

@@ -19,7 +19,8 @@ type stream struct {
 	r    *Reader
 	file vfs.File
 	buf  []byte
-	off  int64 // of buf in the file
+	off  int64  // of buf in the file
+	raw  []byte // the block, where it was compressed
 }
 
 // NewStreamIter returns an iterator that reads the table's file by system calls and is quick in
@@ -28,7 +29,7 @@ func (r *Reader) NewStreamIter(file vfs.File) *Iter {
 	return &Iter{index: &r.index, from: &stream{r: r, file: file}, base: r.opts.SeqBase, at: -1}
 }
 
-func (s *stream) block(i int) (block, error) {
+func (s *stream) block(i int, _ access) (block, error) {
 	h := s.r.index.block(i)
 	if h.off < s.off || h.off+h.length > s.off+int64(len(s.buf)) {
 		if err := s.fill(h); err != nil {
@@ -36,10 +37,26 @@ func (s *stream) block(i int) (block, error) {
 		}
 	}
 	data := s.buf[h.off-s.off:][:h.length]
+	if s.r.packed != nil && isPacked(data) {
+		return s.unpack(h, data)
+	}
 	if err := checkBlock(data, s.r.opts.ID, h.off); err != nil {
 		return block{}, s.r.locate(err, 0)
 	}
 	return makeBlock(data, s.r.opts.SeqBase), nil
+}
+
+// unpack decompresses a block into memory that the next one takes.
+func (s *stream) unpack(h handle, data []byte) (block, error) {
+	raw, err := unpack(s.raw, data, s.r.opts.ID, h.off)
+	if err == nil {
+		s.raw = raw
+		err = checkStructure(raw, h.off)
+	}
+	if err != nil {
+		return block{}, s.r.locate(err, 0)
+	}
+	return makeBlock(raw, s.r.opts.SeqBase), nil
 }
 
 // fill reads from the block on, as much as is likely to be wanted next.

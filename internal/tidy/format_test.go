@@ -32,8 +32,8 @@ func TestFormat_ShowsTheGoldenFiles(t *testing.T) {
 		}
 		return "<!-- golden " + name + " -->\n\n```text\n" + strings.TrimRight(string(golden), "\n") + "\n```\n"
 	})
-	if shown != 4 {
-		t.Errorf("%d golden files, want those of CURRENT, segment, edit and table", shown)
+	if shown != 6 {
+		t.Errorf("%d golden files, want those of CURRENT, segment, edit, table and two compressed blocks", shown)
 	}
 	if want == string(text) {
 		return
