@@ -17,6 +17,8 @@ func (db *DB) shape() compaction.Options {
 		BaseBytes:  l0CompactTables * db.opts.MemTableSize,
 		Multiplier: 10,
 		TableBytes: db.opts.TableSize,
+
+		Compression: db.opts.Compression.levels(),
 	}
 }
 
@@ -57,7 +59,7 @@ func (db *DB) compact(ctx context.Context, p *compaction.Plan) error {
 		return err
 	}
 	defer s.unref()
-	outputs := db.newOutputs()
+	outputs := db.newOutputs(p.Output)
 	tables, stats, err := compaction.Run(ctx, &compaction.Job{
 		Plan:      p,
 		Version:   s.tree.version,
@@ -105,7 +107,8 @@ func inputBytes(tables []*manifest.Table) (total int64) {
 }
 
 // Compact merges everything in a range down to the deepest level that holds any of it, and drops
-// what no reader can see any more: overwritten and deleted entries. It returns when that is done.
+// what no reader can see any more: overwritten and deleted entries. Tables there that were written
+// under another Options.Compression are written anew. It returns when that is done.
 // Compactions run by themselves; calling this is a matter of taste, as before a backup.
 // Errors: ErrInvalidRange, ErrClosed, ErrFailed, those of ctx, and what made the merging fail.
 func (db *DB) Compact(ctx context.Context, r Range) error {

@@ -326,19 +326,22 @@ func mappings(t *testing.T, dir string) string {
 	return found.String()
 }
 
+// waitForGoroutines waits until there are no more goroutines than wanted.
+func waitForGoroutines(t *testing.T, what string, want int) {
+	t.Helper()
+	for i := 0; runtime.NumGoroutine() > want; i++ {
+		runtime.Gosched()
+		if i == 50_000_000 {
+			buf := make([]byte, 1<<16)
+			t.Fatalf("%s: %d goroutines, want %d:\n%s", what, runtime.NumGoroutine(), want, buf[:runtime.Stack(buf, true)])
+		}
+	}
+}
+
 // Promise 5: a store that nobody uses has no goroutines, and a closed one leaves nothing.
 func TestConcurrent_IdleStoreHasNoGoroutines(t *testing.T) {
 	dir := t.TempDir()
-	settled := func(what string, want int) {
-		t.Helper()
-		for i := 0; runtime.NumGoroutine() > want; i++ {
-			runtime.Gosched()
-			if i == 50_000_000 {
-				buf := make([]byte, 1<<16)
-				t.Fatalf("%s: %d goroutines, want %d:\n%s", what, runtime.NumGoroutine(), want, buf[:runtime.Stack(buf, true)])
-			}
-		}
-	}
+	settled := func(what string, want int) { waitForGoroutines(t, what, want) }
 	before := runtime.NumGoroutine()
 	db := mustOpen(t, dir, &tiny)
 	settled("opened", before)

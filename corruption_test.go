@@ -28,13 +28,22 @@ type keptStore struct {
 func (s *keptStore) last() int { return len(s.states) - 1 }
 
 // keepStore runs a small life of a store: tables in two levels, a log with synced and unsynced
-// records. end says how it ends: nil closes it.
+// records. end says how it ends. Level 0 is raw, and level 6 compressed.
 func keepStore(t *testing.T, end func(r *crashRun)) *keptStore {
 	t.Helper()
+	return keepCompressed(t, tinykv.CompressionDefault, end)
+}
+
+func keepCompressed(t *testing.T, c tinykv.Compression, end func(r *crashRun)) *keptStore {
+	t.Helper()
 	r := newCrashRun(t, 1)
+	r.options.Compression = c
 	r.open()
 	r.puts(12, 100)
 	r.compact()
+	if l := r.db.Metrics().Levels[6]; (l.Bytes < l.DataBytes) != (c != tinykv.CompressionNone) {
+		t.Fatalf("%d bytes of data are stored in %d", l.DataBytes, l.Bytes)
+	}
 	r.puts(6, 100)
 	r.flush()
 	r.puts(3, 60)
@@ -167,17 +176,21 @@ var keptStores = []struct {
 	// looks like the end of the log: the last record after the death of the process, and after a
 	// power cut all that follow the last sync.
 	mayLose int
+
+	compression tinykv.Compression
 }{
-	{"closed in order", closeInOrder, 0},
-	{"process killed", killed, 1},
-	{"power cut", powerCut, 4},
+	{"closed in order", closeInOrder, 0, tinykv.CompressionDefault},
+	{"process killed", killed, 1, tinykv.CompressionDefault},
+	{"power cut", powerCut, 4, tinykv.CompressionDefault},
+	{"zstd", closeInOrder, 0, tinykv.CompressionZstd},
+	{"nothing compressed", closeInOrder, 0, tinykv.CompressionNone},
 }
 
 func TestDamage_AnyFlippedBitIsReportedOrHarmless(t *testing.T) {
 	for _, kept := range keptStores {
 		t.Run(kept.name, func(t *testing.T) {
 			t.Parallel()
-			s := keepStore(t, kept.end)
+			s := keepCompressed(t, kept.compression, kept.end)
 			reported, harmless, lost := 0, 0, 0
 			for name, data := range s.files(t) {
 				for _, off := range interesting(data) {
@@ -223,7 +236,7 @@ func TestDamage_AnyTruncationIsReportedOrHarmless(t *testing.T) {
 	for _, kept := range keptStores {
 		t.Run(kept.name, func(t *testing.T) {
 			t.Parallel()
-			s := keepStore(t, kept.end)
+			s := keepCompressed(t, kept.compression, kept.end)
 			for name, data := range s.files(t) {
 				for _, size := range interesting(data) {
 					n, err := s.damaged(t, name, data[:size])
@@ -244,7 +257,7 @@ func TestDamage_AnyTruncationIsReportedOrHarmless(t *testing.T) {
 func TestDamage_AMissingFileIsReported(t *testing.T) {
 	for _, kept := range keptStores {
 		t.Run(kept.name, func(t *testing.T) {
-			s := keepStore(t, kept.end)
+			s := keepCompressed(t, kept.compression, kept.end)
 			for name := range s.files(t) {
 				image := s.fs.Image(simfs.KillProcess, 1)
 				if err := image.Remove(filepath.Join(crashDir, name)); err != nil {

@@ -61,7 +61,7 @@ func crashOptions(fsys *simfs.FS, opening int) tinykv.Options {
 	var last atomic.Uint64
 	last.Store(uint64(opening) << 32)
 	rng := enginetest.NewRandom(1)
-	o := tinykv.Options{FS: fsys, MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10}
+	o := tinykv.Options{FS: fsys, MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10, CacheSize: 64 << 10}
 	return *o.With(tinykv.Internal{
 		Inline: func() bool { return rng.OneIn(4) }, ManifestGrowth: 512,
 		Random: func() uint64 { return last.Add(1) * 0x9e3779b97f4a7c15 },
@@ -332,6 +332,24 @@ var crashWorkloads = []struct {
 		}
 		r.compact()
 		r.puts(3, 100)
+		r.compact()
+		r.close()
+	}},
+	{"compaction, by zstd", func(r *crashRun) {
+		r.options.Compression = tinykv.CompressionZstd
+		r.open()
+		for range 3 {
+			r.puts(6, 2000)
+			r.flush()
+		}
+		r.compact()
+		if l := r.db.Metrics().Levels[6]; l.Bytes >= l.DataBytes {
+			r.Fatalf("%d bytes of data are stored in %d", l.DataBytes, l.Bytes)
+		}
+		r.puts(3, 100)
+		r.close()
+		r.options.Compression = tinykv.CompressionNone
+		r.open()
 		r.compact()
 		r.close()
 	}},

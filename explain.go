@@ -40,10 +40,13 @@ type Place struct {
 	Filter        string `json:"filter,omitempty"`
 	FalsePositive bool   `json:"false_positive,omitempty"`
 
-	// The data block that was looked into, if any; Verified tells whether it had been before.
+	// The data block that was looked into, if any, with its length in the file; Verified tells whether
+	// it had been before, Compressed, whether it is, and Cached, whether it was in the cache then.
 	BlockOffset int64 `json:"block_offset,omitempty"`
 	BlockBytes  int64 `json:"block_bytes,omitempty"`
 	Verified    bool  `json:"verified,omitempty"`
+	Compressed  bool  `json:"compressed,omitempty"`
+	Cached      bool  `json:"cached,omitempty"`
 
 	Hit          bool  `json:"hit"` // the entry that decided the read was here
 	TouchedBytes int64 `json:"touched_bytes,omitempty"`
@@ -154,6 +157,7 @@ func (p *Place) fill(t *sstable.Trace) {
 		p.Filter = filterNo
 	}
 	p.BlockOffset, p.BlockBytes, p.Verified = t.Offset, t.Length, t.Verified
+	p.Compressed, p.Cached = t.Compressed, t.Cached
 	p.Hit, p.TouchedBytes = t.OK, t.Touched
 }
 
@@ -229,8 +233,13 @@ func (p *Place) verdict() string {
 	}
 	if p.BlockBytes > 0 {
 		text += fmt.Sprintf(", %d B at %d", p.BlockBytes, p.BlockOffset)
-		if !p.Verified {
+		switch {
+		case p.Cached:
+			text += " (cached)"
+		case !p.Verified:
 			text += " (new)"
+		case p.Compressed:
+			text += " (packed)"
 		}
 	}
 	return text + ": " + p.outcome()

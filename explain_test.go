@@ -93,20 +93,20 @@ func TestExplain_ReadsLikeThis(t *testing.T) {
 	}
 	const want = `key "fig", as of #4
   memtable               nothing
-  L0 table 000006        out of bounds
-  L6 table 000004        filter: maybe, 58 B at 0 (new): found
+  L0 table 000007        out of bounds
+  L6 table 000005        filter: maybe, 58 B at 0 (new): found
 found #2,SET with a value of 4 bytes; touched about 378 B of tables
 key "fig", as of #4
   memtable               nothing
-  L0 table 000006        out of bounds
-  L6 table 000004        filter: maybe, 58 B at 0: found
+  L0 table 000007        out of bounds
+  L6 table 000005        filter: maybe, 58 B at 0: found
 found #2,SET with a value of 4 bytes; touched about 350 B of tables
 key "kiwi", as of #4
   memtable               found
 absent: deleted by #4,DEL
 key "lime", as of #4
   memtable               nothing
-  L0 table 000006        out of bounds
+  L0 table 000007        out of bounds
   L6                     no table covers the key
 absent: no entry
 `

@@ -25,7 +25,7 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 	}
 	defer db.step("flush")()
 	start := time.Now()
-	outputs := db.newOutputs()
+	outputs := db.newOutputs(0)
 	tables, err := compaction.Flush(ctx, oldest.table.NewIter(), db.snapshotSeqs(), outputs)
 	if err != nil {
 		return false, err

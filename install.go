@@ -32,7 +32,7 @@ func (db *DB) install(e *manifest.Edit, change func(sealed []*mem) []*mem) error
 
 	db.mu.Lock()
 	now := db.state.Load()
-	tr := newTree(db.manifest.State().Version, now.tree, db.handleLocked)
+	tr := newTree(db.manifest.State().Version, now.tree, db.handleLocked, db.files.cache)
 	for _, d := range e.Deleted {
 		db.forgetLocked(d.Num, tr.version)
 	}
@@ -124,10 +124,12 @@ func (m tableMaker) Create() (manifest.FileNum, uint64, string, vfs.File, error)
 
 func (m tableMaker) Remove(path string) error { return m.db.fs.Remove(path) }
 
-func (db *DB) newOutputs() *compaction.Outputs {
+// newOutputs returns what writes tables of a level.
+func (db *DB) newOutputs(level manifest.Level) *compaction.Outputs {
 	return compaction.NewOutputs(tableMaker{db}, compaction.TableOptions{
-		BlockSize:  int(db.opts.BlockSize),
-		BitsPerKey: db.opts.BloomBitsPerKey,
+		BlockSize:   int(db.opts.BlockSize),
+		BitsPerKey:  db.opts.BloomBitsPerKey,
+		Compression: db.opts.Compression.levels()[level],
 	})
 }
 

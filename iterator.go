@@ -26,8 +26,9 @@ type Iterator struct {
 	pos    position
 	err    error
 
-	// The entry it stands at, while valid. The slices lie in a memtable or a table and stay as they
-	// are for as long as state is held, wherever in goes.
+	// The entry it stands at, while valid. The slices lie in a memtable, in a table, or in a
+	// decompressed block, whose memory is never used for another: they stay as they are for as long as
+	// state is held, wherever in goes. Next, Prev, forward and backward rely on that.
 	key, value []byte
 	found      key.Trailer
 }
@@ -229,7 +230,7 @@ const spaceLen = 1
 // Value returns the value of the key, or nil when the iterator stands nowhere. It must not be changed
 // and may be used until the next move or Close.
 //
-// It lies in a mapped file: an I/O error of the disk when it is touched is a memory fault in the
+// It may lie in a mapped file: an I/O error of the disk when it is touched is a memory fault in the
 // caller, which DB.Get and DB.Scan turn into an error.
 func (i *Iterator) Value() []byte { return i.value }
 

@@ -59,7 +59,7 @@ func (db *DB) prepareLarge(b *Batch) (*largeWrite, error) {
 	slices.SortFunc(ops, func(a, b numbered) int {
 		return cmp.Or(bytes.Compare(a.Stored, b.Stored), cmp.Compare(b.seq, a.seq))
 	})
-	l := &largeWrite{db: db, outputs: db.newOutputs(), ops: len(ops)}
+	l := &largeWrite{db: db, outputs: db.newOutputs(0), ops: len(ops)}
 	for i, op := range ops {
 		if i > 0 && bytes.Equal(op.Stored, ops[i-1].Stored) {
 			continue // a later operation wins

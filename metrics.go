@@ -53,6 +53,9 @@ type Metrics struct {
 	// ManifestRenewals counts manifests that were replaced by shorter ones.
 	ManifestRenewals uint64 `json:"manifest_renewals"`
 
+	// Cache is about the blocks that were decompressed.
+	Cache CacheMetrics `json:"cache"`
+
 	// Snapshots is the number of open snapshots.
 	Snapshots int `json:"snapshots"`
 
@@ -68,10 +71,28 @@ type Metrics struct {
 // minStall is how long a writer must wait for it to count as a stall.
 const minStall = time.Millisecond
 
+// CacheMetrics describe the cache of decompressed blocks. Only reads of compressed blocks look
+// there.
+type CacheMetrics struct {
+	Size int64 `json:"size"` // 0: there is no cache
+	Held int64 `json:"held"` // about
+
+	Hits   uint64 `json:"hits"`
+	Misses uint64 `json:"misses"` // among them those of cursors that pass by, which put nothing in
+
+	// Of the blocks that were offered: Dropped were not considered, because too many came at once;
+	// Rejected are asked for less often than what would have had to make room, or were there already;
+	// Evicted did make room.
+	Dropped  uint64 `json:"dropped"`
+	Rejected uint64 `json:"rejected"`
+	Evicted  uint64 `json:"evicted"`
+}
+
 // LevelMetrics describe one level.
 type LevelMetrics struct {
 	Tables      int     `json:"tables"`
 	Bytes       int64   `json:"bytes"`
+	DataBytes   int64   `json:"data_bytes"`   // of keys and values, before compression
 	TargetBytes int64   `json:"target_bytes"` // 0 where level 0 is merged past it
 	Score       float64 `json:"score"`        // 1 and above: a compaction is due
 	Entries     uint64  `json:"entries"`
@@ -92,6 +113,7 @@ func (db *DB) Metrics() *Metrics {
 	db.stats.fill(m)
 	m.DelayTime = time.Duration(db.throttle.pausedNanos.Load())
 	m.LogBytes, m.LogSpareBytes = db.log.Bytes()
+	m.Cache = CacheMetrics(db.files.cache.Stats())
 	s, err := db.acquire()
 	if err != nil {
 		return m
@@ -121,6 +143,7 @@ func (m *Metrics) fillLevels(v *manifest.Version, opts compaction.Options) {
 		l.Tables = len(v.Levels[i])
 		for _, t := range v.Levels[i] {
 			l.Bytes += t.Size
+			l.DataBytes += int64(t.DataBytes)
 			l.Entries += t.Entries
 			l.Deletes += t.Deletes
 		}
@@ -133,7 +156,7 @@ func (m *Metrics) fillLevels(v *manifest.Version, opts compaction.Options) {
 // String returns the numbers as a table of the levels and a few lines below it.
 func (m *Metrics) String() string {
 	var b strings.Builder
-	b.WriteString("level  tables      size    target  score     entries   deletes      read   written  w-amp  compactions  seconds\n")
+	b.WriteString("level  tables      size      data    target  score     entries   deletes      read   written  w-amp  compactions  seconds\n")
 	var total LevelMetrics
 	for i, l := range m.Levels {
 		if l.Tables > 0 || l.Compactions > 0 {
@@ -141,6 +164,7 @@ func (m *Metrics) String() string {
 		}
 		total.Tables += l.Tables
 		total.Bytes += l.Bytes
+		total.DataBytes += l.DataBytes
 		total.Entries += l.Entries
 		total.Deletes += l.Deletes
 		total.Compactions += l.Compactions
@@ -156,6 +180,10 @@ func (m *Metrics) String() string {
 		m.Flushes, sizeText(m.FlushedBytes), m.Compactions, m.Moves, m.LargeWrites, m.ManifestRenewals)
 	fmt.Fprintf(&b, "stalls: %d, %.3f s, longest %.3f s; delays: %.3f s\n",
 		m.Stalls, m.StallTime.Seconds(), m.LongestStall.Seconds(), m.DelayTime.Seconds())
+	if c := &m.Cache; c.Hits+c.Misses > 0 {
+		fmt.Fprintf(&b, "cache: %s of %s; hits: %d of %d, %.1f %%; blocks dropped: %d, rejected: %d, evicted: %d\n",
+			sizeText(c.Held), sizeText(c.Size), c.Hits, c.Hits+c.Misses, 100*float64(c.Hits)/float64(c.Hits+c.Misses), c.Dropped, c.Rejected, c.Evicted)
+	}
 	fmt.Fprintf(&b, "last sequence: %d, durable: %d; open snapshots: %d\n", m.LastSeq, m.DurableSeq, m.Snapshots)
 	return b.String()
 }
@@ -171,8 +199,8 @@ func writeLevel(b *strings.Builder, name string, l *LevelMetrics) {
 	if l.InBytes > 0 {
 		amplification = fmt.Sprintf("%.1f", float64(l.WrittenBytes)/float64(l.InBytes))
 	}
-	fmt.Fprintf(b, "%-5s %7d %9s %9s %6s %11d %9d %9s %9s %6s %12d %8.1f\n",
-		name, l.Tables, sizeText(l.Bytes), target, score, l.Entries, l.Deletes,
+	fmt.Fprintf(b, "%-5s %7d %9s %9s %9s %6s %11d %9d %9s %9s %6s %12d %8.1f\n",
+		name, l.Tables, sizeText(l.Bytes), sizeText(l.DataBytes), target, score, l.Entries, l.Deletes,
 		sizeText(l.ReadBytes), sizeText(l.WrittenBytes), amplification, l.Compactions, l.CompactionTime.Seconds())
 }
 

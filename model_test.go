@@ -42,6 +42,19 @@ var storeConfigs = []storeConfig{
 	{name: "mappings off", options: tinykv.Options{
 		MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 256, Mapping: tinykv.MapOff,
 	}},
+	{name: "S2, tiny cache", options: tinykv.Options{
+		MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 512, Compression: tinykv.CompressionS2, CacheSize: 64 << 10,
+	}},
+	{name: "zstd", options: tinykv.Options{
+		MemTableSize: 64 << 10, TableSize: 64 << 10, BlockSize: 1 << 10, Compression: tinykv.CompressionZstd,
+	}, fs: vfs.NewMem},
+	{name: "S2, no cache, mappings off", options: tinykv.Options{
+		MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10, Compression: tinykv.CompressionS2, CacheSize: -1,
+		Mapping: tinykv.MapOff,
+	}},
+	{name: "nothing compressed, tiny", options: tinykv.Options{
+		MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 256, Compression: tinykv.CompressionNone,
+	}, fs: vfs.NewMem},
 }
 
 func always() bool { return true }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tinykv/tinykv/internal/blockcache"
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/memtable"
@@ -63,6 +64,7 @@ func open(dir string, o *Options) (_ *DB, err error) {
 	defer func() {
 		if err != nil {
 			db.cancel()
+			db.files.cache.Unref()
 			err = errors.Join(err, lock.Close())
 		}
 	}()
@@ -93,6 +95,7 @@ func newDB(dir string, o *Options) *DB {
 		fs: o.FS, dir: dir,
 		residency: sstable.NewResidency(pageCacheBytes),
 		mapping:   o.Mapping,
+		cache:     blockcache.New(o.CacheSize, o.BlockSize),
 		drop:      db.scheduleRemoval,
 		report:    db.report,
 	}
@@ -200,6 +203,7 @@ func (db *DB) shutDown() error {
 	}
 	err = errors.Join(err, db.manifest.Close())
 	db.mems.close()
+	db.files.cache.Unref() // iterators that are still open hold it too
 	for _, path := range garbage {
 		db.removeFile(path)
 	}

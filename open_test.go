@@ -96,6 +96,8 @@ func TestOpen_OptionsOutOfRangeAreRefusedByName(t *testing.T) {
 		"ErrorIfExists":   {ErrorIfExists: true, ErrorIfMissing: true},
 		"LockTimeout":     {LockTimeout: -1},
 		"MemTableSize":    {MemTableSize: 1 << 10},
+		"Compression":     {Compression: 4},
+		"CacheSize":       {CacheSize: 1},
 		"TableSize":       {TableSize: 2 << 30},
 		"BlockSize":       {BlockSize: -1},
 		"BloomBitsPerKey": {BloomBitsPerKey: 65},

@@ -272,7 +272,7 @@ func (r *replayer) flush() error {
 	if r.mem == nil || r.mem.Totals().Entries == 0 {
 		return nil
 	}
-	tables, err := compaction.Flush(r.db.background, r.mem.NewIter(), nil, r.db.newOutputs())
+	tables, err := compaction.Flush(r.db.background, r.mem.NewIter(), nil, r.db.newOutputs(0))
 	if err != nil {
 		return err
 	}
@@ -299,7 +299,7 @@ func (db *DB) serve(state manifest.State) error {
 	db.manifest = m
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	db.publishLocked(newReadState(db.active, nil, newTree(state.Version, nil, db.handleLocked)))
+	db.publishLocked(newReadState(db.active, nil, newTree(state.Version, nil, db.handleLocked, db.files.cache)))
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tinykv/tinykv/internal/blockcache"
 	"github.com/tinykv/tinykv/internal/iterator"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/sstable"
@@ -81,6 +82,7 @@ type tableFiles struct {
 	dir       string
 	residency *sstable.Residency
 	mapping   Mapping
+	cache     *blockcache.Cache // nil for none
 
 	drop   func(path string)            // deletes a file in the background
 	report func(what string, err error) // tells of a failure that harms nothing
@@ -135,6 +137,6 @@ func (f *tableFiles) read(meta *manifest.Table) (*sstable.Reader, error) {
 		return nil, errors.Join(err, mapping.Close())
 	}
 	return sstable.NewReader(mapping, sstable.ReaderOptions{
-		Name: path, ID: meta.ID, SeqBase: meta.SeqBase, Residency: f.residency,
+		Name: path, ID: meta.ID, SeqBase: meta.SeqBase, Residency: f.residency, Cache: f.cache,
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"sort"
 	"sync/atomic"
 
+	"github.com/tinykv/tinykv/internal/blockcache"
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/manifest"
 )
@@ -14,12 +15,16 @@ type tree struct {
 	refs    atomic.Int64
 	version *manifest.Version
 	levels  [manifest.NumLevels]*level
+
+	// cache is held open for whoever reads the tables.
+	cache *blockcache.Cache
 }
 
 // newTree returns the tree for a version, without references yet. It shares with old, which may be
 // nil, the levels that did not change. handle returns the table for its description.
-func newTree(v *manifest.Version, old *tree, handle func(*manifest.Table) *table) *tree {
-	tr := &tree{version: v}
+func newTree(v *manifest.Version, old *tree, handle func(*manifest.Table) *table, cache *blockcache.Cache) *tree {
+	cache.Ref()
+	tr := &tree{version: v, cache: cache}
 	for i, metas := range v.Levels {
 		if old != nil && sameTables(metas, old.version.Levels[i]) {
 			tr.levels[i] = old.levels[i]
@@ -42,6 +47,7 @@ func (tr *tree) unref() {
 	for _, l := range tr.levels {
 		l.unref()
 	}
+	tr.cache.Unref()
 }
 
 // level is one level of a tree. Level 0 is ordered newest first and looked through; in the others

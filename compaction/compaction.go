@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/sstable"
 )
 
 // Options shape the tree.
@@ -29,6 +30,20 @@ type Options struct {
 
 	// TableBytes is the size at which an output table ends.
 	TableBytes int64
+
+	// Compression is what the tables of each level should have, see misfit.
+	Compression [manifest.NumLevels]sstable.Compression
+}
+
+// misfit tells whether a table was written for another compression than the tables of a level should
+// have. Such a table is merged into the level, by itself if need be, where it could be moved
+// otherwise: it costs one more rewriting in the life of an entry, and without it a store that is
+// written in ascending order, where every step down is a move, would never be compressed.
+//
+// What counts is what was asked for when the table was written, not what came of it: data that does
+// not shrink is tried once for each compression, not again at every level.
+func (o *Options) misfit(t *manifest.Table, level manifest.Level) bool {
+	return o.Compression[level] != sstable.Compression(t.Compression)
 }
 
 // maxGrandparentTables bounds how many tables two levels down an output may overlap, in sizes of a

@@ -23,6 +23,9 @@ type Files interface {
 type TableOptions struct {
 	BlockSize  int // bytes
 	BitsPerKey int // of the filter; not positive for none
+
+	// Compression of data blocks, where it pays.
+	Compression sstable.Compression
 }
 
 // Outputs makes tables out of entries that come in order: a flush or a compaction writes through it.
@@ -62,10 +65,12 @@ func (o *Outputs) begin() error {
 		return fmt.Errorf("new table: %w", err)
 	}
 	o.current = &output{
-		table:  &manifest.Table{Num: num, ID: id},
-		path:   path,
-		file:   file,
-		writer: sstable.NewWriter(file, sstable.WriterOptions{ID: id, BlockSize: o.opts.BlockSize, BitsPerKey: o.opts.BitsPerKey}),
+		table: &manifest.Table{Num: num, ID: id, Compression: uint8(o.opts.Compression)},
+		path:  path,
+		file:  file,
+		writer: sstable.NewWriter(file, sstable.WriterOptions{
+			ID: id, BlockSize: o.opts.BlockSize, BitsPerKey: o.opts.BitsPerKey, Compression: o.opts.Compression,
+		}),
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func Pick(v *manifest.Version, opts Options, busy func(*manifest.Table) bool) *P
 	for _, c := range scores(v, &shape, opts) {
 		var p *Plan
 		if c.level == 0 {
-			p = pickLevel0(v, shape.Base)
+			p = pickLevel0(v, shape.Base, opts)
 		} else {
 			p = pickTable(v, c.level, opts)
 		}
@@ -59,14 +59,14 @@ func Score(v *manifest.Version, level manifest.Level, shape *Shape, opts Options
 
 // pickLevel0 merges all of level 0 into the base, or moves its oldest table when nothing is in the
 // way, as with keys that are written in ascending order.
-func pickLevel0(v *manifest.Version, base manifest.Level) *Plan {
+func pickLevel0(v *manifest.Version, base manifest.Level, opts Options) *Plan {
 	tables := v.Levels[0]
 	oldest := tables[len(tables)-1]
 	alone := len(v.Overlaps(0, oldest.Smallest.Stored, oldest.Largest.Stored)) == 1
 	if alone && len(v.Overlaps(base, oldest.Smallest.Stored, oldest.Largest.Stored)) == 0 {
-		return newPlan(v, 0, base, []*manifest.Table{oldest})
+		return newPlan(v, 0, base, []*manifest.Table{oldest}, opts)
 	}
-	return newPlan(v, 0, base, tables)
+	return newPlan(v, 0, base, tables, opts)
 }
 
 // pickTable picks the table of a level whose merge into the next level rewrites the least for what
@@ -78,7 +78,7 @@ func pickTable(v *manifest.Version, level manifest.Level, opts Options) *Plan {
 		lower := v.Overlaps(level+1, t.Smallest.Stored, t.Largest.Stored)
 		ratio := float64(totalBytes(lower)) / float64(t.Size)
 		if best == nil || ratio < bestRatio {
-			best, bestRatio = newPlan(v, level, level+1, []*manifest.Table{t}), ratio
+			best, bestRatio = newPlan(v, level, level+1, []*manifest.Table{t}, opts), ratio
 		}
 	}
 	if best.Move && totalBytes(best.Grandparents) > maxGrandparentTables*opts.TableBytes {
@@ -90,7 +90,8 @@ func pickTable(v *manifest.Version, level manifest.Level, opts Options) *Plan {
 // PickRange returns a compaction of one level's tables that meet the stored keys from lower to upper,
 // both inclusive (nil is unbounded), into the next level that can take them, or nil when there are
 // none. Going from level 0 down with it brings the range to the deepest level that holds any of it.
-// There, at the level called deepest, it picks the tables that still hold something to drop.
+// There, at the level called deepest, it picks the tables that still hold something to drop, or were
+// written for another compression.
 func PickRange(v *manifest.Version, level, deepest manifest.Level, lower, upper []byte, opts Options) *Plan {
 	tables := v.Overlaps(level, lower, upper)
 	switch {
@@ -98,15 +99,15 @@ func PickRange(v *manifest.Version, level, deepest manifest.Level, lower, upper 
 		if len(tables) == 0 {
 			return nil
 		}
-		return newPlan(v, 0, ShapeOf(v, opts).Base, closeOver(v.Levels[0], tables))
+		return newPlan(v, 0, ShapeOf(v, opts).Base, closeOver(v.Levels[0], tables), opts)
 	case level < deepest:
 		if len(tables) == 0 {
 			return nil
 		}
-		return newPlan(v, level, level+1, tables)
+		return newPlan(v, level, level+1, tables, opts)
 	}
 	for _, t := range tables {
-		if t.Deletes+t.Shadowed > 0 {
+		if t.Deletes+t.Shadowed > 0 || opts.misfit(t, level) {
 			return &Plan{Start: level, Output: level, Upper: []*manifest.Table{t}}
 		}
 	}
@@ -136,7 +137,7 @@ func closeOver(level0, tables []*manifest.Table) []*manifest.Table {
 	}
 }
 
-func newPlan(v *manifest.Version, start, output manifest.Level, upper []*manifest.Table) *Plan {
+func newPlan(v *manifest.Version, start, output manifest.Level, upper []*manifest.Table, opts Options) *Plan {
 	p := &Plan{Start: start, Output: output, Upper: upper}
 	lower, higher := bounds(upper)
 	p.Lower = v.Overlaps(output, lower, higher)
@@ -144,7 +145,7 @@ func newPlan(v *manifest.Version, start, output manifest.Level, upper []*manifes
 	if output < bottom {
 		p.Grandparents = v.Overlaps(output+1, lower, higher)
 	}
-	p.Move = len(upper) == 1 && len(p.Lower) == 0
+	p.Move = len(upper) == 1 && len(p.Lower) == 0 && !opts.misfit(upper[0], output)
 	return p
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/sstable"
 )
 
 func none(*manifest.Table) bool { return false }
@@ -46,6 +47,9 @@ func TestPick_OfAnyTreeSettlesAndBreaksNoInvariant(t *testing.T) {
 	for seed := range uint64(150) {
 		rng := rand.New(rand.NewPCG(seed, 0))
 		opts := Options{L0Tables: 1 + rng.IntN(5), BaseBytes: 50 + rng.Int64N(2000), Multiplier: 2 + rng.IntN(9), TableBytes: 20 + rng.Int64N(300)}
+		for level := 1 + rng.IntN(7); level < len(opts.Compression); level++ {
+			opts.Compression[level] = sstable.S2
+		}
 		v := &manifest.Version{}
 		num := manifest.FileNum(1)
 		for range 60 {
@@ -66,7 +70,14 @@ func TestPick_OfAnyTreeSettlesAndBreaksNoInvariant(t *testing.T) {
 					t.Fatalf("seed %d: does not settle:\n%v", seed, v)
 				}
 				checkPlan(t, v, p, seed)
-				v = carryOut(t, v, p, 1000+num*1000+manifest.FileNum(steps))
+				v = carryOut(t, v, p, 1000+num*1000+manifest.FileNum(steps), opts)
+			}
+			for level, tables := range v.Levels {
+				for _, table := range tables {
+					if opts.misfit(table, manifest.Level(level)) {
+						t.Fatalf("seed %d: table %d got to level %d with compression %d", seed, table.Num, level, table.Compression)
+					}
+				}
 			}
 			if len(v.Levels[0]) >= opts.L0Tables {
 				t.Fatalf("seed %d: settled with %d tables in level 0", seed, len(v.Levels[0]))
@@ -156,7 +167,7 @@ func TestPickRange_BringsEveryRangeDownToItsDeepestLevel(t *testing.T) {
 					t.Fatalf("seed %d: level %d is never done", seed, level)
 				}
 				checkPlan(t, v, p, seed)
-				v = carryOut(t, v, p, num)
+				v = carryOut(t, v, p, num, opts)
 				num++
 			}
 		}
@@ -197,7 +208,7 @@ func TestCloseOver_TakesWhatOverlapsWhatItTakes(t *testing.T) {
 
 func TestPlan_EditReplacesInputsByOutputs(t *testing.T) {
 	v := parseTree(t, "L0 9[a-c]1 8[b-d]1\nL6 1[a-z]1")
-	p := newPlan(v, 0, 6, v.Levels[0])
+	p := newPlan(v, 0, 6, v.Levels[0], Options{})
 	next, err := v.Apply(p.Edit([]*manifest.Table{parseTable(t, "10[a-k]1"), parseTable(t, "11[l-z]1")}))
 	if err != nil || next.String() != "L6: 10[a#109,SET-k#100,SET] 11[l#119,SET-z#110,SET]\n" {
 		t.Errorf("%v, %v", next, err)
@@ -206,7 +217,7 @@ func TestPlan_EditReplacesInputsByOutputs(t *testing.T) {
 
 func TestPlan_EditOfAMoveTakesTheTableAlong(t *testing.T) {
 	v := parseTree(t, "L0 9[a-c]1\nL6 1[d-z]1")
-	p := newPlan(v, 0, 6, v.Levels[0])
+	p := newPlan(v, 0, 6, v.Levels[0], Options{})
 	next, err := v.Apply(p.Edit(nil))
 	if err != nil || next.String() != "L6: 9[a#99,SET-c#90,SET] 1[d#19,SET-z#10,SET]\n" {
 		t.Errorf("%v, %v", next, err)
@@ -215,7 +226,7 @@ func TestPlan_EditOfAMoveTakesTheTableAlong(t *testing.T) {
 
 func TestPlan_InputsShareNothingWithTheVersion(t *testing.T) {
 	v := parseTree(t, "L5 1[a-b]1 2[c-d]1\nL6 3[a-b]1 4[c-d]1")
-	p := newPlan(v, 5, 6, v.Levels[5][:1])
+	p := newPlan(v, 5, 6, v.Levels[5][:1], Options{})
 	_ = append(p.Inputs(), nil, nil)
 	if v.Levels[5][1].Num != 2 || v.Levels[6][1].Num != 4 {
 		t.Error("appending to the inputs changed the version")

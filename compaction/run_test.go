@@ -152,7 +152,7 @@ func (l *lab) job(upper, lower []*manifest.Table) *Job {
 	v := &manifest.Version{}
 	v.Levels[0], v.Levels[5] = upper, lower
 	return &Job{
-		Plan: newPlan(v, 0, 5, upper), Version: v, Options: Options{TableBytes: 1 << 20},
+		Plan: newPlan(v, 0, 5, upper, Options{}), Version: v, Options: Options{TableBytes: 1 << 20},
 		Open: l.input, Outputs: NewOutputs(l, l.opts),
 	}
 }
@@ -353,7 +353,7 @@ func TestRun_OfOneSortedLevelReadsItsTablesInTurn(t *testing.T) {
 	v := &manifest.Version{}
 	v.Levels[4] = l.tables("a#5,SET:x b#6,SET:x", "d#7,SET:x e#8,DEL")
 	v.Levels[5] = l.tables("b#1,SET:y c#2,SET:y", "e#3,SET:y")
-	job := &Job{Plan: newPlan(v, 4, 5, v.Levels[4]), Version: v, Options: Options{TableBytes: 1 << 20}, Open: l.input, Outputs: NewOutputs(l, l.opts)}
+	job := &Job{Plan: newPlan(v, 4, 5, v.Levels[4], Options{}), Version: v, Options: Options{TableBytes: 1 << 20}, Open: l.input, Outputs: NewOutputs(l, l.opts)}
 	tables, _, err := Run(t.Context(), job)
 	must(t, err)
 	same(t, l.contents(tables...), "a#5,SET:x b#6,SET:x c#2,SET:y d#7,SET:x")

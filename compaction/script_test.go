@@ -12,6 +12,7 @@ import (
 
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/sstable"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected output in testdata")
@@ -19,7 +20,8 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 // A script is cases apart by blank lines: a command, its input, four dashes, its output. Lines that
 // begin with # are comments. With -update the outputs are written anew.
 //
-//	options l0=4 base=1000 multiplier=10 table=100     in force from here on
+//	options l0=4 base=1000 multiplier=10 table=100     in force from here on; s2=N: compressed from
+//	                                                   level N on
 //	tree                                               the input is a tree, see below
 //	shape                                              base, target and score of each level
 //	pick [busy=N,N]                                    what is to be done; tables N are busy
@@ -28,7 +30,7 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 //	settle                                             picks until nothing is due, on paper
 //
 // A tree is a line for each level: tables as NUM[SMALLEST-LARGEST]SIZE, with d behind it when they hold
-// tombstones and s when they hold what is shadowed. Table N has the sequence numbers 10N to 10N+9.
+// tombstones, s when they hold what is shadowed, c when they were to be compressed. Table N has the sequence numbers 10N to 10N+9.
 type script struct {
 	t       *testing.T
 	opts    Options
@@ -97,6 +99,11 @@ func (s *script) run(command string, input []string) string {
 		s.opts = Options{
 			L0Tables: s.number(args["l0"]), BaseBytes: int64(s.number(args["base"])),
 			Multiplier: s.number(args["multiplier"]), TableBytes: int64(s.number(args["table"])),
+		}
+		if args["s2"] != "" {
+			for level := s.number(args["s2"]); level < len(s.opts.Compression); level++ {
+				s.opts.Compression[level] = sstable.S2
+			}
 		}
 		return "ok"
 	case "tree":
@@ -174,16 +181,16 @@ func (s *script) settle() string {
 			return b.String() + "settled\n" + s.version.String()
 		}
 		fmt.Fprintln(&b, p)
-		s.version = carryOut(s.t, s.version, p, next)
+		s.version = carryOut(s.t, s.version, p, next, s.opts)
 		next++
 	}
 	return b.String() + "does not settle"
 }
 
 // carryOut returns the version after a plan whose merge makes one table.
-func carryOut(t *testing.T, v *manifest.Version, p *Plan, num manifest.FileNum) *manifest.Version {
+func carryOut(t *testing.T, v *manifest.Version, p *Plan, num manifest.FileNum, opts Options) *manifest.Version {
 	t.Helper()
-	out := &manifest.Table{Num: num, Smallest: p.Upper[0].Smallest, SmallestSeq: key.MaxSeqNum}
+	out := &manifest.Table{Num: num, Smallest: p.Upper[0].Smallest, SmallestSeq: key.MaxSeqNum, Compression: uint8(opts.Compression[p.Output])}
 	for _, in := range p.Inputs() {
 		if key.Compare(in.Smallest, out.Smallest) < 0 {
 			out.Smallest = in.Smallest
@@ -228,7 +235,7 @@ func parseTable(t *testing.T, text string) *manifest.Table {
 	bounds, rest, ok2 := strings.Cut(rest, "]")
 	lower, upper, ok3 := strings.Cut(bounds, "-")
 	n, err := strconv.ParseUint(num, 10, 32)
-	digits := strings.TrimRight(rest, "ds")
+	digits := strings.TrimRight(rest, "dsc")
 	size, err2 := strconv.ParseInt(digits, 10, 64)
 	if !ok || !ok2 || !ok3 || err != nil || err2 != nil {
 		t.Fatalf("table %q: want NUM[SMALLEST-LARGEST]SIZE", text)
@@ -240,10 +247,13 @@ func parseTable(t *testing.T, text string) *manifest.Table {
 		SmallestSeq: key.SeqNum(10 * n), LargestSeq: key.SeqNum(10*n + 9), Entries: 10,
 	}
 	for _, flag := range rest[len(digits):] {
-		if flag == 'd' {
+		switch flag {
+		case 'd':
 			out.Deletes = 1
-		} else {
+		case 's':
 			out.Shadowed = 1
+		case 'c':
+			out.Compression = uint8(sstable.S2)
 		}
 	}
 	return out

@@ -3,6 +3,7 @@ package manifest
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/internal/key"
@@ -19,7 +20,8 @@ import (
 //	tag 3  log                 first segment (uvarint) | 1 if it exists for certain, 0 if not
 //	tag 4  deleted table       level | number
 //	tag 5  added table         level | number | id | size | smallest | largest | smallest sequence |
-//	                           largest sequence | sequence base | entries | deletes | shadowed | data bytes
+//	                           largest sequence | sequence base | entries | deletes | shadowed | data bytes |
+//	                           compression
 //
 // Numbers in tags 4 and 5 are uvarints; smallest and largest are trailer (uvarint), length
 // (uvarint) and stored key. A tag that is not known makes the manifest unreadable: a newer version
@@ -105,7 +107,7 @@ func encodeTable(a AddedTable) []byte {
 	}
 	for _, v := range []uint64{
 		uint64(t.SmallestSeq), uint64(t.LargestSeq), uint64(t.SeqBase),
-		t.Entries, t.Deletes, t.Shadowed, t.DataBytes,
+		t.Entries, t.Deletes, t.Shadowed, t.DataBytes, uint64(t.Compression),
 	} {
 		b = binary.AppendUvarint(b, v)
 	}
@@ -207,6 +209,8 @@ func (d *decoder) table() AddedTable {
 	t.SmallestSeq, t.LargestSeq = key.SeqNum(d.uvarint()), key.SeqNum(d.uvarint())
 	t.SeqBase = key.SeqNum(d.uvarint())
 	t.Entries, t.Deletes, t.Shadowed, t.DataBytes = d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint()
-	d.failed = d.failed || t.Size < 0
+	compression := d.uvarint()
+	t.Compression = uint8(compression)
+	d.failed = d.failed || t.Size < 0 || compression > math.MaxUint8
 	return a
 }

@@ -20,6 +20,7 @@ func full(t *testing.T) *Edit {
 	e := edit(t, "-L0:3 -L1:4 +L1:7[fig#12,SET-kiwi#13,DEL] +L6:8[#1,SET-\xff#9,SET]")
 	e.NextFile, e.LastSeq, e.Log = 300, 1<<40, &LogState{First: 5, Exists: true}
 	e.Added[0].Table.SeqBase = 1000
+	e.Added[1].Table.Compression = 2
 	return e
 }
 
@@ -44,7 +45,7 @@ func (Edit) Generate(r *rand.Rand, size int) reflect.Value {
 		e.Added = append(e.Added, AddedTable{Level(r.Intn(NumLevels)), &Table{
 			Num: FileNum(number()), ID: number(), Size: int64(number() >> 1), Smallest: internal(), Largest: internal(),
 			SmallestSeq: key.SeqNum(number()), LargestSeq: key.SeqNum(number()), SeqBase: key.SeqNum(number()),
-			Entries: number(), Deletes: number(), Shadowed: number(), DataBytes: number(),
+			Entries: number(), Deletes: number(), Shadowed: number(), DataBytes: number(), Compression: uint8(number()),
 		}})
 	}
 	return reflect.ValueOf(e)
@@ -162,6 +163,7 @@ func TestDecodeEdit_RefusesMalformedFields(t *testing.T) {
 		"an added table whose key is empty":    {tagAddedTable, table(func(a *Table) { a.Smallest.Stored = nil })},
 		"an added table whose key is no key":   {tagAddedTable, table(func(a *Table) { a.Largest.Stored = []byte{0x80} })},
 		"an added table cut short":             {tagAddedTable, table(func(*Table) {})[:20]},
+		"an added table of compression 256":    {tagAddedTable, append(table(func(*Table) {})[:len(table(func(*Table) {}))-1], 0x80, 2)},
 		"an added table with a byte too many":  {tagAddedTable, append(table(func(*Table) {}), 0)},
 		"an added table with a key of 2^63":    {tagAddedTable, append([]byte{1, 7, 1, 1, 1}, long...)},
 		"an added table with nothing in it":    {tagAddedTable, nil},

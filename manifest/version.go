@@ -35,6 +35,10 @@ type Table struct {
 	Deletes   uint64 // of the entries, tombstones
 	Shadowed  uint64 // of the entries, those behind a newer one of the same key
 	DataBytes uint64 // of stored keys and values
+
+	// Compression is the one that its data blocks were to have, which is not what they got where it
+	// did not pay; a number of package sstable.
+	Compression uint8
 }
 
 // Overlaps tells whether the table's bounds meet the stored keys from lower to upper, both

@@ -208,21 +208,32 @@ func (r *Reader) block(i int, why access) (block, error) {
 // cached returns data block i decompressed, if it is one of those that are stored compressed and in
 // the cache. The file is not touched.
 func (r *Reader) cached(i int, h handle) []byte {
-	if r.packed == nil || r.packed[i/64].Load()&(1<<(i%64)) == 0 {
+	if !r.isPacked(i) {
 		return nil
 	}
 	return r.opts.Cache.Get(r.opts.ID, h.off)
 }
 
+// isPacked tells whether data block i was verified and is stored compressed.
+func (r *Reader) isPacked(i int) bool {
+	return r.packed != nil && r.packed[i/64].Load()&(1<<(i%64)) != 0
+}
+
 // unpack returns data block i, which is stored compressed in data. Its checksum is verified each
 // time, its structure, which follows from the same bytes, the first time.
 func (r *Reader) unpack(i int, h handle, data []byte, why access) (block, error) {
+	word, bit := &r.packed[i/64], uint64(1)<<(i%64)
+	first := word.Load()&bit == 0
+	if first { // that it is compressed was not known, so it was not looked for yet
+		if raw := r.opts.Cache.Get(r.opts.ID, h.off); raw != nil {
+			return makeBlock(raw, r.opts.SeqBase), nil
+		}
+	}
 	raw, err := unpack(nil, data, r.opts.ID, h.off)
 	if err != nil {
 		return block{}, r.locate(err, 0)
 	}
-	word, bit := &r.packed[i/64], uint64(1)<<(i%64)
-	if word.Load()&bit == 0 {
+	if first {
 		if err := checkStructure(raw, h.off); err != nil {
 			return block{}, r.locate(err, 0)
 		}

@@ -8,9 +8,12 @@ type Trace struct {
 	Passed    bool // the filter, or there is none
 
 	// The data block that may hold the key; Length is 0 when there is none. Verified tells whether it
-	// had been verified before.
+	// had been verified before; Compressed, whether it is stored compressed; Cached, whether it was then
+	// found in the cache.
 	Offset, Length int64
 	Verified       bool
+	Compressed     bool
+	Cached         bool
 
 	// What was found there.
 	OK    bool
@@ -38,17 +41,29 @@ func (r *Reader) Trace(stored []byte, hash uint64, trailer key.Trailer) (t Trace
 	}
 	h := r.index.block(i)
 	t.Offset, t.Length = h.off, h.length
-	t.Verified = r.view != nil && r.verified[i/64].Load()&(1<<(i%64)) != 0
-	b, err := r.block(i)
+	t.Verified = r.view != nil && r.verified[i/64].Load()&(1<<(i%64)) != 0 || r.isPacked(i)
+	b, err := r.traceBlock(i, &t)
 	if err != nil {
 		t.Touched += h.length
 		return t, err
 	}
 	t.Value, t.Found, t.OK = b.get(stored, hash, trailer)
-	if t.Verified {
+	t.Compressed = r.isPacked(i)
+	switch {
+	case t.Cached:
+	case t.Verified && !t.Compressed:
 		t.Touched += int64(blockFingerprints + b.count + len(t.Value))
-	} else {
+	default:
 		t.Touched += h.length
 	}
 	return t, nil
+}
+
+// traceBlock is block for a key that was sought. It notes whether the block was in the cache.
+func (r *Reader) traceBlock(i int, t *Trace) (block, error) {
+	if raw := r.cached(i, r.index.block(i)); raw != nil {
+		t.Cached = true
+		return makeBlock(raw, r.opts.SeqBase), nil
+	}
+	return r.block(i, sought)
 }

@@ -20,6 +20,9 @@ const (
 	// countersPerBlock is of how many keys the frequency is remembered for each block that has room.
 	countersPerBlock = 10
 
+	// minBlock bounds the number of counters where blocks are small.
+	minBlock = 1 << 10
+
 	// getBuffer is how many look-ups ristretto counts together.
 	getBuffer = 64
 
@@ -67,11 +70,13 @@ func (e entry) cost() int64 { return int64(len(e.data)) + overhead }
 
 // Stats count since the cache was made.
 type Stats struct {
-	Size, Held   int64  // bytes: room, and about how much of it is in use
+	Size, Held int64 // bytes: room, and about how much of it is in use
+
 	Hits, Misses uint64 // look-ups
-	Dropped      uint64 // blocks that were not even considered, because too many were offered at once
-	Rejected     uint64 // blocks that are wanted less often than those that would have to make room
-	Evicted      uint64 // blocks that made room
+
+	Dropped  uint64 // blocks that were not even considered, because too many were offered at once
+	Rejected uint64 // blocks that are wanted less often than those that would have to make room, or were there
+	Evicted  uint64 // blocks that made room
 }
 
 // New returns a cache for size bytes of blocks that have about blockSize bytes each, with one
@@ -135,7 +140,7 @@ func (c *Cache) make() *ristretto.Cache[uint64, entry] {
 		return r
 	}
 	r, err := ristretto.NewCache(&ristretto.Config[uint64, entry]{
-		NumCounters:            max(c.size/max(c.blockSize, 1), 1) * countersPerBlock,
+		NumCounters:            (c.size/max(c.blockSize, minBlock) + 1) * countersPerBlock,
 		MaxCost:                c.size,
 		BufferItems:            getBuffer,
 		KeyToHash:              func(k uint64) (hash, conflict uint64) { return k, 0 },

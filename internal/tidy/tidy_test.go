@@ -45,7 +45,7 @@ manifest            vfs internal/key internal/corrupt wal github.com/cespare/xxh
 compaction          vfs internal/key internal/iterator manifest sstable
 
 # 6. The engine, which alone knows them all.
-.                   vfs internal/key internal/batchrepr internal/iterator internal/corrupt memtable wal sstable manifest compaction
+.                   vfs internal/key internal/batchrepr internal/iterator internal/corrupt internal/blockcache memtable wal sstable manifest compaction
 
 # 7. Programs on top of it.
 bench               . vfs github.com/HdrHistogram/hdrhistogram-go github.com/cespare/xxhash/v2
