@@ -23,7 +23,7 @@ func benchKey(buf []byte, n uint64) []byte {
 // settledStore returns a raw store of benchEntries entries with 100-byte values, fully compacted.
 func settledStore(b *testing.B) *DB {
 	b.Helper()
-	db, err := Open(b.TempDir(), nil)
+	db, err := Open(b.TempDir(), &Options{Compression: CompressionNone})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func benchMulti(b *testing.B, db *DB) {
 
 // BenchmarkLayered reads a store as writing leaves it: a memtable in use, and several levels.
 func BenchmarkLayered(b *testing.B) {
-	db, err := Open(b.TempDir(), nil)
+	db, err := Open(b.TempDir(), &Options{Compression: CompressionNone})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func BenchmarkLayered(b *testing.B) {
 func BenchmarkPut(b *testing.B) {
 	for _, order := range []string{"random", "ascending"} {
 		b.Run(order, func(b *testing.B) {
-			db, err := Open(b.TempDir(), nil)
+			db, err := Open(b.TempDir(), &Options{Compression: CompressionNone})
 			if err != nil {
 				b.Fatal(err)
 			}
