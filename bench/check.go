@@ -36,6 +36,7 @@ func (c *config) validate() error {
 		return usagef("-%s is %v, want %s", name, value, want)
 	}
 	isRatio := c.compressionRatio > 0 && c.compressionRatio <= 1
+	_, isCompression := c.compressionOption()
 	return firstOf(
 		check(c.num >= 1, "num", c.num, "1 or more"),
 		check(c.reads >= 1, "reads", c.reads, "1 or more, or -1 for as many as -num"),
@@ -58,6 +59,8 @@ func (c *config) validate() error {
 		check(c.tableSize >= 1, "target_file_size_base", c.tableSize, "1 or more, or 0 for half of -write_buffer_size"),
 		check(c.blockSize >= 1, "block_size", c.blockSize, "1 or more"),
 		check(c.bloomBits >= -1, "bloom_bits", c.bloomBits, "0 or more"),
+		check(isCompression, "compression", c.compression, strings.Join(compressions, ", ")),
+		check(c.cacheSize >= 0, "cache_size", c.cacheSize, "0 or more"),
 		check(!c.useExistingDB || c.db != "", "use_existing_db", c.useExistingDB, "-db too, to know which"),
 	)
 }

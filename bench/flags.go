@@ -41,6 +41,8 @@ type config struct {
 	tableSize     int64
 	blockSize     int64
 	bloomBits     int
+	compression   string
+	cacheSize     int64
 
 	// Output.
 	json          bool
@@ -130,6 +132,7 @@ func addStoreFlags(fs *flag.FlagSet, c *config) {
 	fs.Int64Var(&c.tableSize, "target_file_size_base", 0, "`bytes` of a table (Options.TableSize); 0: half of -write_buffer_size")
 	fs.Int64Var(&c.blockSize, "block_size", defaultBlockSize, "`bytes` of a block (Options.BlockSize)")
 	fs.IntVar(&c.bloomBits, "bloom_bits", defaultBloomBits, "`bits` of filter for a key (Options.BloomBitsPerKey); 0: no filters")
+	addCompressionFlags(fs, c)
 }
 
 func addOutputFlags(fs *flag.FlagSet, c *config) {

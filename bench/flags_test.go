@@ -31,6 +31,8 @@ func TestRun_BadCommandLineExitsWithUsage(t *testing.T) {
 		{[]string{"-key_size=1", "-num=257"}, []string{"-num is 257", "keys of 1 bytes"}},
 		{[]string{"-value_size=-1"}, []string{"-value_size is -1"}},
 		{[]string{"-compression_ratio=0"}, []string{"-compression_ratio is 0"}},
+		{[]string{"-compression=lz4"}, []string{"-compression is lz4, want default, none, s2, zstd"}},
+		{[]string{"-cache_size=1000"}, []string{"-cache_size is 1000, want 64 KiB to 1 TiB"}},
 		{[]string{"-compression_ratio=NaN"}, []string{"-compression_ratio is NaN"}},
 		{[]string{"-batch_size=0"}, []string{"-batch_size is 0"}},
 		{[]string{"-duration=-1s"}, []string{"-duration is -1s"}},
@@ -143,13 +145,14 @@ func TestDefaults_AreThoseOfTheEngine(t *testing.T) {
 		"TableSize":       "half of MemTableSize",
 		"BlockSize":       "4 KiB",
 		"BloomBitsPerKey": "10",
+		"CacheSize":       "32 MiB",
 	} {
 		comment := regexp.MustCompile(`// ` + option + ` is (?:[^\n]*\n\s*//)*?[^\n]*Default: ([^;]*);`).FindSubmatch(source)
 		if comment == nil || string(comment[1]) != want {
 			t.Errorf("%s: options.go has the default %q, the flag %q", option, comment, want)
 		}
 	}
-	if defaultMemTableSize != 16<<20 || defaultBlockSize != 4<<10 || defaultBloomBits != 10 {
+	if defaultMemTableSize != 16<<20 || defaultBlockSize != 4<<10 || defaultBloomBits != 10 || defaultCacheSize != 32<<20 {
 		t.Error("the constants differ from the list above")
 	}
 }

@@ -27,7 +27,7 @@ func header(c *config, dir string) []field {
 			c.valueSize, int(float64(c.valueSize)*c.compressionRatio+0.5))},
 		{"Entries", fmt.Sprint(c.num)},
 		{"RawSize", fmt.Sprintf("%s (estimated)", megabytes(entry*float64(c.num)))},
-		{"FileSize", fmt.Sprintf("%s (estimated with compression: none)", megabytes(entry*float64(c.num)))},
+		{"FileSize", fmt.Sprintf("%s (estimated with compression: %s)", megabytes(c.fileSize()*float64(c.num)), c.compression)},
 		{"Threads", fmt.Sprintf("%d, each of which does all operations", c.threads)},
 		{"Seed", fmt.Sprint(c.seed)},
 		{"Numbers", numbersText(c)},
@@ -76,8 +76,8 @@ func storeText(c *config) string {
 	if c.bloomBits > 0 {
 		bloom = fmt.Sprintf("%d bits a key", c.bloomBits)
 	}
-	return fmt.Sprintf("memtable %s, table %s, block %d bytes, Bloom filter %s, compression none",
-		megabytes(float64(c.memTableSize)), megabytes(float64(c.tableSize)), c.blockSize, bloom)
+	return fmt.Sprintf("memtable %s, table %s, block %d bytes, Bloom filter %s, compression %s",
+		megabytes(float64(c.memTableSize)), megabytes(float64(c.tableSize)), c.blockSize, bloom, compressionText(c))
 }
 
 func readsText(c *config) string {

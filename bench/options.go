@@ -22,6 +22,7 @@ func (c *config) options() *tinykv.Options {
 		BloomBitsPerKey: c.bloomBits,
 		ErrorIfMissing:  c.useExistingDB,
 	}
+	c.setCompression(o)
 	if c.bloomBits == 0 {
 		o.BloomBitsPerKey = -1 // where 0 is the default
 	}
@@ -38,5 +39,6 @@ func inFlags(message string) string {
 		"TableSize", "-target_file_size_base",
 		"BlockSize", "-block_size",
 		"BloomBitsPerKey", "-bloom_bits",
+		"CacheSize", "-cache_size",
 	).Replace(message)
 }

@@ -102,7 +102,7 @@ func TestRun_AllBenchmarks(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	for _, part := range []string{
-		"Keys:       16 bytes each\n", "RawSize:    0.1 MB (estimated)\n", "compression none", rule,
+		"Keys:       16 bytes each\n", "RawSize:    0.1 MB (estimated)\n", "compression default", rule,
 		"level  tables", "process: heap", "p99.9", "Microseconds per op:", "Microseconds per write:",
 		"Level Files Size(MB)", " files, ", "beside: ", "write stalls: 0",
 	} {
