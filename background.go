@@ -17,20 +17,34 @@ import (
 //	removals     files that nobody needs any more
 //	prepare      the next memtable, and the next log segment filled with zeros
 //
-// The first three are workers. A worker that fails is started again after a pause that grows; meanwhile its failure is what a
-// writer gets that would have to wait for it.
+// The first three are workers. A worker that fails is started again after a pause that grows, or sooner when somebody has to
+// wait for it, who then gets the outcome of that attempt. A writer does not wait for an attempt when the last one failed a moment
+// ago: it gets that failure at once.
 
 const (
 	minRetryPause = 100 * time.Millisecond
 	maxRetryPause = 5 * time.Second
+
+	// maxHurriedPause is how long the pause may get for somebody who waits.
+	maxHurriedPause = time.Second
 )
 
 // worker is one kind of background work. All fields are guarded by DB.mu.
 type worker struct {
-	running bool
-	err     error // of the last run, until one succeeds
-	pause   time.Duration
-	retry   *time.Timer
+	running  bool
+	err      error // of the last run, until one succeeds or there is nothing to do
+	failures int   // runs that failed
+	failedAt time.Time
+	pause    time.Duration
+	retry    *time.Timer // until it fires
+}
+
+// settled forgets past failures: the work is done, by whomever.
+func (w *worker) settled() { w.err, w.pause = nil, 0 }
+
+// rest returns how long even somebody who waits leaves the worker alone after its last failure.
+func (w *worker) rest() time.Duration {
+	return min(w.pause, maxHurriedPause) - time.Since(w.failedAt)
 }
 
 // spawnLocked starts fn in a goroutine that Close waits for.
@@ -89,14 +103,17 @@ func (db *DB) waitLocked() {
 	}
 }
 
-// runWorker starts a worker unless it runs already, waits for its retry, or the store is closing.
+// startLocked starts a worker unless it runs already, waits for its retry, or the store is closing.
 // work is called again and again until it reports that nothing is left to do.
 func (db *DB) startLocked(w *worker, work func() (more bool, err error), hasWork func() bool) {
-	if w.running || w.retry != nil || db.closing || !hasWork() {
-		return
+	switch {
+	case w.running || db.closing:
+	case !hasWork():
+		w.settled()
+	case w.retry == nil:
+		w.running = true
+		db.spawnLocked(func() { db.runWorker(w, work, hasWork) })
 	}
-	w.running = true
-	db.spawnLocked(func() { db.runWorker(w, work, hasWork) })
 }
 
 func (db *DB) runWorker(w *worker, work func() (more bool, err error), hasWork func() bool) {
@@ -105,17 +122,21 @@ func (db *DB) runWorker(w *worker, work func() (more bool, err error), hasWork f
 		more, err = work()
 		if err == nil {
 			db.mu.Lock()
-			w.err, w.pause = nil, 0
+			w.settled()
 			more = more && !db.closing
 			db.mu.Unlock()
 		}
+	}
+	failed := err != nil && !errors.Is(err, context.Canceled)
+	if failed {
+		db.logWorkerFailure(err)
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	w.running = false
 	defer db.changed.Broadcast()
-	if err != nil && !errors.Is(err, context.Canceled) {
-		db.failedLocked(w, err, func() { db.startLocked(w, work, hasWork) })
+	if failed {
+		db.retryLocked(w, err, func() { db.startLocked(w, work, hasWork) })
 		return
 	}
 	if db.opts.internal.inline == nil { // work that came up since the last look
@@ -123,10 +144,15 @@ func (db *DB) runWorker(w *worker, work func() (more bool, err error), hasWork f
 	}
 }
 
-// failedLocked notes that a worker failed and has it started again after a pause.
-func (db *DB) failedLocked(w *worker, err error, again func()) {
-	w.err = err
+// logWorkerFailure tells the logger, which may use the store: so no lock is held.
+func (db *DB) logWorkerFailure(err error) {
 	db.opts.Logger.Error("tinykv: background work failed", "dir", db.dir, "error", err)
+}
+
+// retryLocked notes that a worker failed and has it started again after a pause.
+func (db *DB) retryLocked(w *worker, err error, again func()) {
+	w.err, w.failedAt = err, time.Now()
+	w.failures++
 	if db.closing || db.failure.Load() != nil || db.opts.internal.inline != nil {
 		return
 	}
@@ -137,6 +163,55 @@ func (db *DB) failedLocked(w *worker, err error, again func()) {
 		w.retry = nil
 		again()
 	})
+}
+
+// hurryLocked starts a worker that waits for its retry, or as soon as it has had its rest.
+func (db *DB) hurryLocked(w *worker, start func()) {
+	if w.retry != nil {
+		if !w.retry.Stop() {
+			return // it fires at this moment
+		}
+		if rest := w.rest(); rest > 0 {
+			w.retry.Reset(rest)
+			return
+		}
+		w.retry = nil
+	}
+	start()
+}
+
+// patience is what somebody goes by who has to wait for a worker.
+type patience struct {
+	worker *worker
+	start  func() // starts the worker; db.mu is held
+
+	begun bool
+	seen  int // failures before the wait
+}
+
+// outcomeLocked returns the failure of a run that ended during the wait, and sees to it that another
+// run comes if an earlier one failed. It is for the condition of waitUntil.
+func (db *DB) outcomeLocked(p *patience) error {
+	if !p.begun {
+		p.begun, p.seen = true, p.worker.failures
+	}
+	if p.worker.err == nil {
+		return nil
+	}
+	if p.worker.failures != p.seen {
+		return p.worker.err
+	}
+	db.hurryLocked(p.worker, p.start)
+	return nil
+}
+
+// promptOutcomeLocked is outcomeLocked for a writer: it returns a failure of a moment ago too, so that
+// writers are answered at once.
+func (db *DB) promptOutcomeLocked(p *patience) error {
+	if w := p.worker; w.err != nil && w.retry != nil && w.rest() > 0 {
+		return w.err
+	}
+	return db.outcomeLocked(p)
 }
 
 // stopLocked keeps a worker from being started again.
@@ -161,7 +236,8 @@ func (db *DB) prepareAhead() {
 	}
 }
 
-// prepare does what prepareAhead wants. When it fails, the committer tries again by itself.
+// prepare does what prepareAhead wants. When it fails, the committer tries again by itself; the log
+// sees to it that it does so not too often.
 func (db *DB) prepare() {
 	defer db.preparing.Store(false)
 	if err := errors.Join(db.log.Prepare(), db.mems.prepare()); err != nil {
@@ -172,11 +248,12 @@ func (db *DB) prepare() {
 // scheduleRemoval has a file removed that nobody needs any more.
 func (db *DB) scheduleRemoval(path string) {
 	db.mu.Lock()
-	defer db.mu.Unlock()
 	if db.closed {
+		db.mu.Unlock()
 		db.removeFile(path) // an iterator outlived the store
 		return
 	}
+	defer db.mu.Unlock()
 	db.garbage = append(db.garbage, path)
 	db.startLocked(&db.removals, db.removeNext, func() bool { return len(db.garbage) > 0 })
 }

@@ -1,6 +1,7 @@
 package tinykv
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -94,6 +95,25 @@ func (db *DB) commit(w *write) error {
 // exclusively runs fn while no commit is under way, after all that came before.
 func (db *DB) exclusively(fn func() error) error { return db.commit(&write{exclusive: fn}) }
 
+// exclusivelyWithin is exclusively for a caller that gives up when ctx ends. fn has to look at ctx too.
+func (db *DB) exclusivelyWithin(ctx context.Context, fn func() error) error {
+	if db.queue.tryLead() {
+		return db.lead(&write{exclusive: fn})
+	}
+	r := &request{write: write{exclusive: fn}, wake: make(chan struct{}, 1)}
+	if !db.queue.enqueue(r) {
+		select {
+		case <-r.wake: // to lead, as whoever must run alone is not taken along
+		case <-ctx.Done():
+			if db.queue.withdraw(r) {
+				return context.Cause(ctx)
+			}
+			<-r.wake
+		}
+	}
+	return db.lead(&r.write)
+}
+
 // lead commits a write and those that wait, and hands the lead on.
 func (db *DB) lead(own *write) error {
 	var err error
@@ -130,7 +150,7 @@ func (db *DB) commitGroup(own *write, group *request) error {
 	}
 	db.throttle.pace(payload)
 	if !db.active.table.Fits(need) {
-		if err := db.rotate(own.firstKey()); err != nil {
+		if err := db.rotate(context.Background(), own.firstKey()); err != nil {
 			return err
 		}
 	}
@@ -227,10 +247,19 @@ func (q *commitQueue) tryLead() bool { return q.state.CompareAndSwap(queueIdle, 
 
 // join waits until the request is committed, or until it is its turn to lead, which it reports.
 func (q *commitQueue) join(r *request) (lead bool) {
+	if q.enqueue(r) {
+		return true
+	}
+	<-r.wake
+	return r.lead
+}
+
+// enqueue puts a request into the queue, or makes it lead if nobody does any more, which it reports.
+func (q *commitQueue) enqueue(r *request) (lead bool) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	for q.state.Load() != queueWaited {
 		if q.tryLead() {
-			q.mu.Unlock()
 			return true
 		}
 		q.state.CompareAndSwap(queueLed, queueWaited)
@@ -241,9 +270,29 @@ func (q *commitQueue) join(r *request) (lead bool) {
 		q.last.next = r
 	}
 	q.last = r
-	q.mu.Unlock()
-	<-r.wake
-	return r.lead
+	return false
+}
+
+// withdraw takes a request out of the queue again, and reports false when it has left already.
+func (q *commitQueue) withdraw(r *request) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var before *request
+	for at := q.first; at != nil; before, at = at, at.next {
+		if at != r {
+			continue
+		}
+		if before == nil {
+			q.first = r.next
+		} else {
+			before.next = r.next
+		}
+		if q.last == r {
+			q.last = before
+		}
+		return true
+	}
+	return false
 }
 
 // take gives the leader those who wait, as a chain in order, as long as they have room and none of

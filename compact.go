@@ -110,8 +110,12 @@ func inputBytes(tables []*manifest.Table) (total int64) {
 // what no reader can see any more: overwritten and deleted entries. Tables there that were written
 // under another Options.Compression are written anew. It returns when that is done.
 // Compactions run by themselves; calling this is a matter of taste, as before a backup.
-// Errors: ErrInvalidRange, ErrClosed, ErrFailed, those of ctx, and what made the merging fail.
+// Errors: ErrInvalidRange, ErrClosed, ErrFailed, ErrInvalidOption for a nil ctx, those of ctx, and what
+// made the merging fail.
 func (db *DB) Compact(ctx context.Context, r Range) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	if err := r.check(); err != nil {
 		return err
 	}

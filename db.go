@@ -56,6 +56,7 @@ type DB struct {
 	stored   []byte // scratch: a stored key
 	throttle throttle
 
+	logFiles  backoff // between attempts to make a log segment
 	syncer    syncer
 	preparing atomic.Bool // prepare is running, or about to
 	nextFile  atomic.Uint64
@@ -85,6 +86,9 @@ type DB struct {
 	background context.Context
 	cancel     context.CancelFunc
 	running    sync.WaitGroup
+
+	closeDone chan struct{} // closed when Close has done its work
+	closeErr  error         // set before that
 }
 
 // writable returns why the store takes no writes, or nil.

@@ -56,6 +56,9 @@ var (
 	ErrFailed = errors.New("tinykv: store has failed")
 )
 
+// errNilContext is what a nil context.Context gives.
+var errNilContext = fmt.Errorf("%w: the context is nil; pass context.Background()", ErrInvalidOption)
+
 // ErrClosed reports the use of something after its Close, or after that of the DB it came from.
 var ErrClosed = errors.New("tinykv: closed")
 

@@ -45,3 +45,10 @@ func (db *DB) HalfOpenedRead(between func()) (goesOn bool) {
 	_, goesOn = db.seqFor(s)
 	return goesOn
 }
+
+// CompactionFailure returns what made compactions fail, until one succeeds or none is due.
+func (db *DB) CompactionFailure() error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.compactions.err
+}

@@ -70,15 +70,22 @@ func (s *readState) oldestSealed() (oldest, next *mem) {
 }
 
 // Flush writes everything in memory to tables and returns once they are on stable storage.
-// Errors: ErrClosed, ErrFailed, those of ctx, and what made the writing fail.
+// Errors: ErrClosed, ErrFailed, ErrInvalidOption for a nil ctx, those of ctx, and what made the
+// writing fail.
 func (db *DB) Flush(ctx context.Context) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	var last *mem
-	err := db.exclusively(func() error {
+	err := db.exclusivelyWithin(ctx, func() error {
 		if err := db.writable(); err != nil {
 			return err
 		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if db.active.table.Totals().Entries > 0 {
-			if err := db.rotate(nil); err != nil {
+			if err := db.rotate(ctx, nil); err != nil {
 				return err
 			}
 		}
@@ -90,12 +97,16 @@ func (db *DB) Flush(ctx context.Context) error {
 	if err != nil || last == nil {
 		return err
 	}
+	attempt := patience{worker: &db.flushes, start: db.scheduleFlushLocked}
 	return db.waitUntil(ctx, func() (bool, error) {
 		s := db.state.Load()
 		if s == nil {
 			return false, ErrClosed
 		}
-		return !slices.Contains(s.sealed, last), db.flushes.err
+		if !slices.Contains(s.sealed, last) {
+			return true, nil
+		}
+		return false, db.outcomeLocked(&attempt)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/sstable"
 	"github.com/tinykv/tinykv/vfs"
 )
 
@@ -158,16 +159,20 @@ func (db *DB) disown(outputs *compaction.Outputs, tables []*manifest.Table) {
 	if db.failure.Load() != nil {
 		return
 	}
+	var unmap []*sstable.Reader
 	db.mu.Lock()
 	for _, m := range tables {
 		if t := db.tables[m.Num]; t != nil && t.refs.Load() == 0 {
 			delete(db.tables, m.Num)
 			if r := t.reader.Swap(nil); r != nil {
-				_ = r.Close()
+				unmap = append(unmap, r)
 			}
 		}
 	}
 	db.mu.Unlock()
+	for _, r := range unmap {
+		_ = r.Close()
+	}
 	_ = outputs.Abort() // what is left over is removed at the next opening
 }
 

@@ -3,6 +3,7 @@ package tinykv
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -110,29 +111,28 @@ func (db *DB) installLarge(l *largeWrite) error {
 
 // drainMemtables has everything in memory flushed and waits for it.
 func (db *DB) drainMemtables() error {
-	if err := db.waitForFlushes(); err != nil {
+	ctx := context.Background()
+	if err := db.waitForRoom(ctx); err != nil {
 		return err
 	}
 	if db.active.table.Totals().Entries > 0 {
-		if err := db.rotate(nil); err != nil {
+		if err := db.rotate(ctx, nil); err != nil {
 			return err
 		}
 	}
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	for len(db.state.Load().sealed) > 0 {
+	attempt := patience{worker: &db.flushes, start: db.scheduleFlushLocked}
+	return db.waitUntil(ctx, func() (bool, error) {
 		if err := db.writable(); err != nil {
-			return err
+			return false, err
 		}
-		if db.closing {
-			return ErrClosed // no flush begins any more
+		if len(db.state.Load().sealed) == 0 {
+			return true, nil
 		}
-		if err := db.flushes.err; err != nil {
-			return fmt.Errorf("a large batch waits for a flush that fails: %w", err)
+		if err := db.promptOutcomeLocked(&attempt); err != nil {
+			return false, fmt.Errorf("a large batch waits for a flush that fails: %w", err)
 		}
-		db.waitLocked()
-	}
-	return nil
+		return false, nil
+	})
 }
 
 // abandon removes the table of a write that did not take effect. When the store has failed it stays,

@@ -88,6 +88,7 @@ func takeLock(dir string, o *Options) (lock interface{ Close() error }, err erro
 func newDB(dir string, o *Options) *DB {
 	db := &DB{opts: o, dir: dir, fs: o.FS, tables: map[manifest.FileNum]*table{}}
 	db.changed = sync.NewCond(&db.mu)
+	db.closeDone = make(chan struct{})
 	db.background, db.cancel = context.WithCancel(context.Background())
 	db.cacheID = o.FS.CacheID(dir)
 	db.mems = &memPool{sizeBytes: o.MemTableSize}
@@ -131,6 +132,7 @@ func (db *DB) begin(state *manifest.State, firstSegment wal.SegmentNum) error {
 		First: firstSegment, Mark: uint64(state.LastSeq),
 		NewName:           func() string { return manifest.Name(manifest.FileLog, db.newFileNum()) },
 		NewEpoch:          db.opts.internal.random,
+		MakeFile:          db.logFiles.try,
 		FirstSegmentBytes: min(firstLogSegment, maxSegment),
 		MaxSegmentBytes:   maxSegment,
 		Spares:            int(min(db.opts.MemTableSize/maxSegment, maxLogSpares)),
@@ -146,17 +148,26 @@ func (db *DB) begin(state *manifest.State, firstSegment wal.SegmentNum) error {
 
 // Close ends the store: it writes what is in memory to a table, waits for background work, and gives
 // up the lock. It does not wait for iterators and snapshots; they return ErrClosed from now on, and
-// an iterator that is never closed keeps its memory. A second call does nothing.
+// an iterator that is never closed keeps its memory. Every call returns when that is done, with the
+// same result.
 //
 // When Close returns nil, everything acknowledged is on stable storage. Otherwise it returns the
 // first failure; what was acknowledged is in the log and is recovered by the next Open.
 func (db *DB) Close() error {
 	db.mu.Lock()
-	if db.closing {
-		db.mu.Unlock()
-		return nil
-	}
+	first := !db.closing
 	db.closing = true
+	db.mu.Unlock()
+	if first {
+		db.closeErr = db.close()
+		close(db.closeDone)
+	}
+	<-db.closeDone
+	return db.closeErr
+}
+
+func (db *DB) close() error {
+	db.mu.Lock()
 	for _, w := range []*worker{&db.flushes, &db.compactions, &db.removals} {
 		w.stopLocked()
 	}

@@ -114,7 +114,9 @@ type Options struct {
 	// in memory.
 	FS vfs.FS
 
-	// Logger is told of background failures and recoveries. Default: nobody.
+	// Logger is told of background failures and recoveries. It may read from the store and ask for
+	// Metrics, but must not write to it or wait for it: writers may be waiting for the logger.
+	// Default: nobody.
 	Logger *slog.Logger
 
 	// Performance.

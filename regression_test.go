@@ -2,11 +2,14 @@ package tinykv_test
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tinykv/tinykv"
@@ -90,6 +93,195 @@ func TestFailed_WhatWasAcknowledgedIsSyncedUnlessTheLogFailed(t *testing.T) {
 			if _, err := after.Get([]byte("b")); err != nil {
 				t.Errorf("after a power cut: %v", err)
 			}
+		})
+	}
+}
+
+func isNewTable(op simfs.Op) bool { return op.Kind == simfs.OpCreate && isTable(op) }
+
+func openingTables(op simfs.Op) bool { return op.Kind == simfs.OpOpen && isTable(op) }
+
+// putUntil puts values of 1 KB until it fails or stop, which may be nil, returns true.
+func putUntil(db *tinykv.DB, stop func() bool) error {
+	for i := 0; stop == nil || !stop(); i++ {
+		if err := db.Put(fmt.Appendf(nil, "%08d", i*7919%100003), make([]byte, 1000)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestFailed_CompactionsFailWritesOnlyWhenLevel0IsFull(t *testing.T) {
+	fsys := simfs.New()
+	db := smallStore(t, fsys, tinykv.Internal{})
+	fsys.FailCall(simfs.Fault{Match: openingTables, Always: true})
+	wantError(t, putUntil(db, nil), simfs.IOError)
+	if n := db.Metrics().Levels[0].Tables; n < 24 {
+		t.Errorf("a write failed for a compaction with %d tables in level 0", n)
+	}
+}
+
+func TestFailed_CompactionsFailureIsForgottenWhenSomebodyElseDidTheWork(t *testing.T) {
+	fsys := simfs.New()
+	db := smallStore(t, fsys, tinykv.Internal{})
+	fsys.FailCall(simfs.Fault{Match: openingTables, Always: true})
+	must(t, putUntil(db, func() bool { return db.CompactionFailure() != nil }))
+	fsys.Clear()
+	must(t, db.Compact(context.Background(), tinykv.All()))
+	for db.CompactionFailure() != nil {
+		runtime.Gosched() // a worker that found nothing to do is about to say so
+	}
+}
+
+func TestFailed_WhoWaitsForAFlushGetsTheOutcomeOfAnAttemptOfNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := simfs.New()
+		db := smallStore(t, fsys, tinykv.Internal{})
+		defer db.Close()
+		must(t, db.Put([]byte("a"), nil))
+		fault := fsys.FailCall(simfs.Fault{Match: isNewTable, Always: true, Err: simfs.NoSpace})
+		for range 10 {
+			wantError(t, db.Flush(t.Context()), simfs.NoSpace)
+		}
+		if n := fault.Fired(); n < 10 {
+			t.Errorf("10 calls of Flush got the outcome of %d attempts", n)
+		}
+		fsys.Clear()
+		start := time.Now()
+		must(t, db.Flush(t.Context()))
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("Flush succeeds %v after the disk has room again", took)
+		}
+	})
+}
+
+func TestFailed_AFullDiskIsTriedAtABoundedRate(t *testing.T) {
+	for name, match := range map[string]func(op simfs.Op) bool{
+		"no room for a log segment": func(op simfs.Op) bool { return op.Kind == simfs.OpExtend },
+		"no room for a table":       func(op simfs.Op) bool { return isTable(op) && op.Kind == simfs.OpWrite },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fsys := simfs.New()
+				db := smallStore(t, fsys, tinykv.Internal{})
+				defer db.Close()
+				fault := fsys.FailCall(simfs.Fault{Match: match, Always: true, Err: simfs.NoSpace})
+				wantError(t, putUntil(db, nil), simfs.NoSpace)
+				start, before := time.Now(), fault.Fired()
+				for range 1000 {
+					wantError(t, putUntil(db, nil), simfs.NoSpace)
+				}
+				if n, took := fault.Fired()-before, time.Since(start); n > 10 || took > time.Second {
+					t.Errorf("1000 writes took %v and made %d attempts", took, n)
+				}
+				fsys.Clear()
+				<-time.After(time.Second) // of the bubble
+				n := 0
+				must(t, putUntil(db, func() bool { n++; return n > 200 }))
+			})
+		})
+	}
+}
+
+// loggerFunc calls itself for every message.
+type loggerFunc func(message string)
+
+func (f loggerFunc) Enabled(context.Context, slog.Level) bool { return true }
+
+func (f loggerFunc) Handle(_ context.Context, r slog.Record) error {
+	f(r.Message)
+	return nil
+}
+
+func (f loggerFunc) WithAttrs([]slog.Attr) slog.Handler { return f }
+
+func (f loggerFunc) WithGroup(string) slog.Handler { return f }
+
+func TestLogger_MayAskTheStoreForItsNumbers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := simfs.New()
+		var db *tinykv.DB
+		told := 0
+		logger := slog.New(loggerFunc(func(string) { told += len(db.Metrics().String()) }))
+		db = mustOpen(t, "/s", &tinykv.Options{FS: fsys, Logger: logger})
+		defer db.Close()
+		fsys.FailCall(simfs.Fault{Match: isNewTable})
+		must(t, db.Put([]byte("a"), nil))
+		wantError(t, db.Flush(t.Context()), simfs.IOError)
+		if told == 0 {
+			t.Error("the logger was not told")
+		}
+	})
+}
+
+// heldStep returns a hook that holds steps of a name up until release is called. reached is closed
+// when the first begins.
+func heldStep(name string) (hook func(step string, begins bool), reached chan struct{}, release func()) {
+	reached = make(chan struct{})
+	free := make(chan struct{})
+	var once sync.Once
+	return func(step string, begins bool) {
+		if step == name && begins {
+			once.Do(func() { close(reached) })
+			<-free
+		}
+	}, reached, sync.OnceFunc(func() { close(free) })
+}
+
+func TestClose_ASecondCallWaitsForTheFirstAndReturnsTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fsys := simfs.New()
+		hook, reached, release := heldStep("flush")
+		db := smallStore(t, fsys, tinykv.Internal{Hook: hook})
+		must(t, db.Put([]byte("a"), nil))
+		fsys.FailCall(simfs.Fault{Match: isNewTable, Always: true})
+		results := make(chan error, 2)
+		go func() { results <- db.Close() }()
+		<-reached
+		go func() { results <- db.Close() }()
+		synctest.Wait()
+		if len(results) > 0 {
+			t.Error("a call of Close returned before the store was closed")
+		}
+		release()
+		wantError(t, <-results, simfs.IOError)
+		wantError(t, <-results, simfs.IOError)
+		wantError(t, db.Close(), simfs.IOError)
+	})
+}
+
+func TestFlush_GivesUpWhenItsContextEnds(t *testing.T) {
+	for name, fill := range map[string]func(t *testing.T, db *tinykv.DB){
+		"waiting for its flush": func(t *testing.T, db *tinykv.DB) { must(t, db.Put([]byte("a"), nil)) },
+		"waiting for room": func(t *testing.T, db *tinykv.DB) {
+			must(t, putUntil(db, func() bool { return db.Metrics().SealedMemTables == 2 }))
+		},
+		"waiting for the lead": func(t *testing.T, db *tinykv.DB) {
+			go func() { _ = putUntil(db, nil) }()
+			synctest.Wait()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hook, _, release := heldStep("flush")
+				db := smallStore(t, nil, tinykv.Internal{Hook: hook})
+				fill(t, db)
+				ctx, cancel := context.WithCancel(t.Context())
+				result := make(chan error, 1)
+				go func() { result <- db.Flush(ctx) }()
+				synctest.Wait()
+				cancel()
+				synctest.Wait()
+				select {
+				case err := <-result:
+					wantError(t, err, context.Canceled)
+				default:
+					t.Error("Flush goes on")
+				}
+				release()
+				must(t, db.Close())
+				synctest.Wait()
+			})
 		})
 	}
 }

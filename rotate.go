@@ -1,6 +1,7 @@
 package tinykv
 
 import (
+	"context"
 	"time"
 
 	"github.com/tinykv/tinykv/internal/key"
@@ -9,9 +10,9 @@ import (
 // rotate seals the active memtable and puts an empty one, with a log segment of its own, in its
 // place. It waits while flushes or compactions are too far behind. Only the committer calls it.
 // When it fails, nothing has changed. nextKey is the first stored key that will be written.
-func (db *DB) rotate(nextKey []byte) error {
+func (db *DB) rotate(ctx context.Context, nextKey []byte) error {
 	start := time.Now()
-	if err := db.waitForFlushes(); err != nil {
+	if err := db.waitForRoom(ctx); err != nil {
 		return err
 	}
 	defer func() { db.stats.rotated(time.Since(start)) }()
@@ -41,28 +42,25 @@ func (db *DB) replaceActive(fresh *mem) {
 	old.unref()
 }
 
-// waitForFlushes waits until another memtable may be sealed. It gives up when the store closes or
-// fails, or when flushes fail.
-func (db *DB) waitForFlushes() error {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	for {
-		if err := db.writable(); err != nil {
-			return err
-		}
+// waitForRoom waits until another memtable may be sealed: for a flush when too many are sealed, for a
+// compaction when level 0 is too large. It gives up when ctx ends, when the store closes or fails, or
+// when what it waits for fails.
+func (db *DB) waitForRoom(ctx context.Context) error {
+	flush := patience{worker: &db.flushes, start: db.scheduleFlushLocked}
+	compaction := patience{worker: &db.compactions, start: db.scheduleCompactionLocked}
+	return db.waitUntil(ctx, func() (bool, error) {
 		if db.closing {
-			return ErrClosed // no flush begins any more
+			return false, ErrClosed // no flush begins any more
 		}
-		s := db.state.Load()
-		if len(s.sealed) < maxSealed && len(s.tree.levels[0].tables) < l0StopTables {
-			return nil
+		if err := db.writable(); err != nil {
+			return false, err
 		}
-		if err := db.flushes.err; err != nil {
-			return err
+		switch s := db.state.Load(); {
+		case len(s.sealed) >= maxSealed:
+			return false, db.promptOutcomeLocked(&flush)
+		case len(s.tree.levels[0].tables) >= l0StopTables:
+			return false, db.promptOutcomeLocked(&compaction)
 		}
-		if err := db.compactions.err; err != nil {
-			return err
-		}
-		db.waitLocked()
-	}
+		return true, nil
+	})
 }

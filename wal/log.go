@@ -10,7 +10,7 @@ import (
 	"github.com/tinykv/tinykv/vfs"
 )
 
-// Options describe a log to be created. All fields must be set.
+// Options describe a log to be created. All fields but MakeFile must be set.
 type Options struct {
 	FS  vfs.FS
 	Dir string
@@ -22,6 +22,11 @@ type Options struct {
 
 	NewName  func() string // base name for a new file, never returned before
 	NewEpoch func() uint64 // random number
+
+	// MakeFile is given a function that makes a file, in which a full disk shows. It runs that, or
+	// returns the error of a former call if that was a moment ago: so a full disk is not filled and
+	// emptied all the time. It may be called concurrently. Nil runs the function.
+	MakeFile func(make func() error) error
 
 	FirstSegmentBytes int64 // size of the first segment; each new one is twice as large ...
 	MaxSegmentBytes   int64 // ... up to this, unless a record needs more
@@ -163,7 +168,19 @@ func (l *Log) takeSpare(need int64) (spare, error) {
 		}
 	}
 	l.mu.Unlock()
-	return l.newSpare(need)
+	return l.makeSpare(need)
+}
+
+// makeSpare is newSpare as often as Options.MakeFile lets it.
+func (l *Log) makeSpare(need int64) (s spare, err error) {
+	if l.opts.MakeFile == nil {
+		return l.newSpare(need)
+	}
+	err = l.opts.MakeFile(func() (err error) {
+		s, err = l.newSpare(need)
+		return err
+	})
+	return s, err
 }
 
 // newSpare makes a durable file full of zeros, of at least need bytes. The one after it will have
@@ -213,7 +230,7 @@ func (l *Log) Prepare() error {
 		return nil
 	}
 	l.mu.Unlock()
-	s, err := l.newSpare(0)
+	s, err := l.makeSpare(0)
 	if err != nil {
 		return err
 	}
