@@ -1,6 +1,7 @@
 package tinykv
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -13,8 +14,9 @@ import (
 // operations on one key the last wins. The zero value is an empty batch. A Batch belongs to one
 // goroutine at a time and may be used again after Apply, which leaves it as it is, and after Reset.
 type Batch struct {
-	repr  []byte // as internal/batchrepr describes; empty or with a header
-	count uint32
+	repr   []byte // as internal/batchrepr describes; empty or with a header
+	count  uint32
+	ranges uint32 // of the operations, range deletions
 }
 
 // NewBatch returns an empty batch.
@@ -30,6 +32,21 @@ func (b *Batch) Put(k, value []byte, opts ...WriteOption) error {
 // It fails with ErrKeyTooLarge or ErrBatchTooLarge and then adds nothing.
 func (b *Batch) Delete(k []byte, opts ...WriteOption) error {
 	return b.add(key.KindDelete, k, nil, opts)
+}
+
+// DeleteRange removes every key from lower up to, but without, upper, also those that earlier
+// operations of the batch set. Nil is unbounded. No WriteOption applies to an operation of a batch. It
+// fails with ErrInvalidRange, ErrKeyTooLarge or ErrBatchTooLarge and then adds nothing.
+func (b *Batch) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
+	first, end, ok, err := deleteRange(lower, upper, 0)
+	if err != nil || !ok && len(opts) == 0 {
+		return err
+	}
+	if err := b.add(key.KindRangeDelete, first, end, opts); err != nil {
+		return err
+	}
+	b.ranges++
+	return nil
 }
 
 func (b *Batch) add(kind key.Kind, k, value []byte, opts []WriteOption) error {
@@ -68,12 +85,16 @@ func (b *Batch) Len() int { return int(b.count) }
 func (b *Batch) Size() int { return max(len(b.repr), batchrepr.HeaderLen) }
 
 // Reset empties the batch and keeps its memory for new operations.
-func (b *Batch) Reset() { b.repr, b.count = b.repr[:0], 0 }
+func (b *Batch) Reset() { b.repr, b.count, b.ranges = b.repr[:0], 0, 0 }
 
-// Op is an operation of a batch.
+// Op is an operation of a batch. Its slices are parts of the batch: not to be changed, and gone with
+// its next change.
 type Op struct {
-	Delete     bool   // Key is removed; otherwise it is set to Value
-	Key, Value []byte // parts of the batch: not to be changed, and gone with its next change
+	Delete bool // Key is removed; otherwise it is set to Value
+	Range  bool // with Delete: every key from Key up to, but without, Upper is removed
+
+	Key, Value []byte
+	Upper      []byte // nil: every key from Key on
 }
 
 // Ops yields the operations in the order in which they were added.
@@ -81,11 +102,24 @@ func (b *Batch) Ops() iter.Seq[Op] {
 	return func(yield func(Op) bool) {
 		for op := range b.ops() {
 			_, user, _ := key.SplitStored(op.Stored)
-			if !yield(Op{Delete: op.Kind == key.KindDelete, Key: user, Value: op.Value}) {
+			o := Op{Delete: op.Kind != key.KindSet, Key: user, Value: op.Value}
+			if op.Kind == key.KindRangeDelete {
+				o.Range, o.Value = true, nil
+				o.Upper = rangeEnd(op.Value)
+			}
+			if !yield(o) {
 				return
 			}
 		}
 	}
+}
+
+// rangeEnd returns the user key at which a range deletion of keyspace 0 ends; nil for none.
+func rangeEnd(end []byte) []byte {
+	if space, user, ok := key.SplitStored(end); ok && space == 0 {
+		return user
+	}
+	return nil
 }
 
 // ops yields the operations with stored keys. Whatever is in a Batch was checked when it came in.
@@ -118,6 +152,7 @@ func (b *Batch) Append(other *Batch) error {
 	}
 	b.repr = append(b.repr, ops...)
 	b.count += other.count
+	b.ranges += other.ranges
 	return nil
 }
 
@@ -145,6 +180,7 @@ func (b *Batch) UnmarshalBinary(data []byte) error {
 	if err != nil {
 		return err
 	}
+	ranges := uint32(0)
 	for {
 		op, ok, err := r.Next()
 		if err != nil {
@@ -160,9 +196,14 @@ func (b *Batch) UnmarshalBinary(data []byte) error {
 		if err := checkSizes(user, op.Value); err != nil {
 			return err
 		}
+		if op.Kind == key.KindRangeDelete {
+			if ranges++; rangeEnd(op.Value) == nil && !bytes.Equal(op.Value, key.SpaceEnd(0)) {
+				return fmt.Errorf("%w: a range that ends at % x", ErrFormatTooNew, op.Value)
+			}
+		}
 	}
 	_, count := batchrepr.Header(data)
-	b.repr, b.count = append(b.repr[:0], data...), count
+	b.repr, b.count, b.ranges = append(b.repr[:0], data...), count, ranges
 	return nil
 }
 

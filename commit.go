@@ -53,6 +53,11 @@ func (w *write) ops() int {
 	return 1
 }
 
+// hasRanges tells whether a range deletion is among the operations.
+func (w *write) hasRanges() bool {
+	return w.kind == key.KindRangeDelete || w.batch != nil && w.batch.ranges > 0
+}
+
 // payloadLen returns an upper bound of the bytes of the log record.
 func (w *write) payloadLen() int {
 	if w.batch != nil {
@@ -142,8 +147,10 @@ func (db *DB) commitGroup(own *write, group *request) error {
 		return err
 	}
 	records, payload, need, waitSync := 1, int64(own.payloadLen()), own.need(), own.waitSync
+	ranges := own.hasRanges()
 	for r := group; r != nil; r = r.next {
 		records++
+		ranges = ranges || r.hasRanges()
 		payload += int64(r.payloadLen())
 		need += r.need()
 		waitSync = waitSync || r.waitSync
@@ -170,6 +177,9 @@ func (db *DB) commitGroup(own *write, group *request) error {
 		seq = db.apply(&r.write, seq)
 	}
 	db.visible.Store(uint64(seq - 1))
+	if ranges {
+		db.sealForClear(own, group)
+	}
 	db.prepareAhead()
 	if !waitSync {
 		db.syncer.arm()
@@ -211,6 +221,10 @@ func (db *DB) apply(w *write, seq key.SeqNum) key.SeqNum {
 }
 
 func insert(t *memtable.Table, op batchrepr.Op, seq key.SeqNum) {
+	if op.Kind == key.KindRangeDelete {
+		t.InsertRange(op.Stored, op.Value, seq)
+		return
+	}
 	t.Insert(op.Stored, sstable.Hash(op.Stored), key.MakeTrailer(seq, op.Kind), op.Value)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/iterator"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
 )
 
@@ -24,7 +25,7 @@ func (db *DB) shape() compaction.Options {
 
 // scheduleCompactionLocked starts compactions if one is due.
 func (db *DB) scheduleCompactionLocked() {
-	db.startLocked(&db.compactions, db.compactNext, func() bool { return db.pickNext() != nil })
+	db.startLocked(&db.compactions, db.compactNext, func() bool { return db.mayCover.Load() || db.pickNext() != nil })
 }
 
 func (db *DB) pickNext() *compaction.Plan {
@@ -39,6 +40,9 @@ func (db *DB) pickNext() *compaction.Plan {
 func (db *DB) compactNext() (more bool, err error) {
 	db.compactMu.Lock()
 	defer db.compactMu.Unlock()
+	if dropped, err := db.dropCovered(); dropped || err != nil {
+		return true, err
+	}
 	p := db.pickNext()
 	if p == nil {
 		return false, nil
@@ -66,6 +70,7 @@ func (db *DB) compact(ctx context.Context, p *compaction.Plan) error {
 		Options:   db.shape(),
 		Snapshots: db.snapshotSeqs(),
 		Open:      db.openInput,
+		Ranges:    db.rangeDeletes,
 		Outputs:   outputs,
 	})
 	if err != nil {
@@ -88,6 +93,14 @@ func (db *DB) openInput(m *manifest.Table) (iterator.Iterator, error) {
 	t := db.handleLocked(m)
 	db.mu.Unlock()
 	return t.stream()
+}
+
+// rangeDeletes returns the range tombstones of a table of the present version.
+func (db *DB) rangeDeletes(m *manifest.Table) (rangedel.List, error) {
+	db.mu.Lock()
+	t := db.handleLocked(m)
+	db.mu.Unlock()
+	return t.rangeDeletes()
 }
 
 func (db *DB) installCompaction(p *compaction.Plan, tables []*manifest.Table) error {
@@ -186,5 +199,5 @@ func (db *DB) compactFrom(ctx context.Context, level, deepest manifest.Level, lo
 	if level == 0 {
 		return nil, nil
 	}
-	return append(bytes.Clone(p.Upper[len(p.Upper)-1].Largest.Stored), 0), nil
+	return p.Upper[len(p.Upper)-1].End(), nil
 }

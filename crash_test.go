@@ -265,6 +265,15 @@ func (r *crashRun) swaps(n int) {
 	}
 }
 
+// deleteRange commits a batch that deletes a range, and what else it holds.
+func (r *crashRun) deleteRange(lower, upper []byte, opts ...tinykv.WriteOption) {
+	b := r.db.NewBatch()
+	r.must(b.Put([]byte("010"), []byte("before")))
+	r.must(b.DeleteRange(lower, upper))
+	r.must(b.Put([]byte("020"), []byte("behind")))
+	r.commit(b, opts...)
+}
+
 func (r *crashRun) sync() {
 	r.must(r.db.Sync())
 	r.synced = r.acked
@@ -321,6 +330,27 @@ var crashWorkloads = []struct {
 		for range 4 {
 			r.puts(4, 300)
 			r.flush()
+		}
+		r.close()
+	}},
+	{"range deletions", func(r *crashRun) {
+		r.open()
+		for range 3 {
+			r.puts(4, 2000)
+			r.deleteRange([]byte("005"), []byte("040"))
+			r.puts(2, 2000)
+			r.flush()
+		}
+		r.deleteRange([]byte("030"), nil, tinykv.Sync)
+		r.compact()
+		r.close()
+	}},
+	{"clearing", func(r *crashRun) {
+		r.open()
+		for range 3 {
+			r.puts(8, 5000)
+			r.deleteRange(nil, nil)
+			r.puts(2, 50)
 		}
 		r.close()
 	}},

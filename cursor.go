@@ -18,8 +18,9 @@ type cursor struct {
 
 	sources []iterator.Iterator
 	merging iterator.Merging
-	mems    [maxSealed + 1]memtable.Iter
-	runs    []*tableRun // those in use come first
+	mems    [maxSealed + 2]memtable.Iter // one more is sealed by a range deletion that clears tables
+	runs    []*tableRun                  // those in use come first
+	ranges  []rangeCursor
 	used    int
 	seek    []byte // scratch: the stored key sought
 }
@@ -29,21 +30,25 @@ var cursors = sync.Pool{New: func() any { return &cursor{} }}
 // init makes sources for a range of a state, newest first.
 func (c *cursor) init(s *readState, r Range) {
 	c.lower, c.upper = r.appendStored(c.lower[:0], c.upper[:0], 0)
-	c.sources = c.sources[:0]
+	c.sources, c.ranges = c.sources[:0], c.ranges[:0]
 	if s.active.table.Entries() > 0 { // what comes in later is not to be seen anyway
 		c.addMem(s.active)
 	}
+	c.addMemRanges(s.active)
 	for _, m := range s.sealed {
 		c.addMem(m)
+		c.addMemRanges(m)
 	}
 	for i, t := range s.tree.levels[0].tables {
-		if bytes.Compare(t.meta.Largest.Stored, c.lower) >= 0 && bytes.Compare(t.meta.Smallest.Stored, c.upper) < 0 {
+		if !t.meta.EndsBefore(c.lower) && bytes.Compare(t.meta.Smallest.Stored, c.upper) < 0 {
 			c.addTables(s.tree.levels[0].tables[i : i+1])
+			c.addLevelRanges(s.tree.levels[0], s.tree.levels[0].tables[i:i+1])
 		}
 	}
 	for _, l := range s.tree.levels[1:] {
 		if tables := l.overlapping(c.lower, c.upper); len(tables) > 0 {
 			c.addTables(tables)
+			c.addLevelRanges(l, tables)
 		}
 	}
 	if len(c.sources) != 1 {
@@ -55,6 +60,12 @@ func (c *cursor) addMem(m *mem) {
 	it := &c.mems[len(c.sources)] // memtables come first
 	m.table.InitIter(it)
 	c.sources = append(c.sources, it)
+}
+
+func (c *cursor) addMemRanges(m *mem) {
+	for _, l := range m.table.Ranges() {
+		c.addRanges(l)
+	}
 }
 
 func (c *cursor) addTables(tables []*table) {
@@ -76,6 +87,22 @@ func (c *cursor) in() iterator.Iterator {
 	return &c.merging
 }
 
+// seekOlderGE moves the sources from one on, as far as they stand before a stored key, to it.
+func (c *cursor) seekOlderGE(from int, stored []byte) *iterator.KV {
+	if len(c.sources) == 1 {
+		return c.sources[0].SeekGE(stored, key.MaxTrailer)
+	}
+	return c.merging.AdvanceFrom(from, stored)
+}
+
+// seekOlderLT moves the sources from one on, as far as they do not stand before a stored key, before it.
+func (c *cursor) seekOlderLT(from int, stored []byte) *iterator.KV {
+	if len(c.sources) == 1 {
+		return c.sources[0].SeekLT(stored, key.MaxTrailer)
+	}
+	return c.merging.RetreatFrom(from, stored)
+}
+
 // target returns the stored form of a key to seek, which holds until the next call.
 func (c *cursor) target(k []byte) []byte {
 	c.seek = key.AppendStored(c.seek[:0], 0, k)
@@ -90,6 +117,7 @@ func (c *cursor) release() error {
 		err = errors.Join(err, s.Close())
 	}
 	clear(c.sources)
+	clear(c.ranges)
 	c.merging.Init(nil)
 	clear(c.mems[:])
 	for _, r := range c.runs[:c.used] {

@@ -18,6 +18,7 @@ import (
 //	open.go        opening and closing          recover.go     what a crash left
 //	write.go       Put, Delete, Apply, ...      commit.go      how writers form groups
 //	rotate.go      sealing a memtable           large.go       batches of any size
+//	clear.go       dropping whole tables        rangecursor.go what range tombstones hide
 //	get.go         reading a key                readstate.go   what a reader holds on to
 //	multi.go       reading many keys at once    iterator.go    going over keys
 //	scan.go        the same as a loop           snapshot.go    reading the past
@@ -59,6 +60,7 @@ type DB struct {
 	logFiles  backoff // between attempts to make a log segment
 	syncer    syncer
 	preparing atomic.Bool // prepare is running, or about to
+	mayCover  atomic.Bool // range tombstones may have come to lie on whole tables, see dropCovered
 	nextFile  atomic.Uint64
 	failure   atomic.Pointer[failedError]
 	stats     stats

@@ -18,7 +18,7 @@ type Explanation struct {
 	// What decided the read: the newest entry of the key, which may be a tombstone. Kind is empty
 	// when there is no entry at all; Found tells whether the key has a value.
 	Found      bool   `json:"found"`
-	Kind       string `json:"kind,omitempty"` // SET or DEL
+	Kind       string `json:"kind,omitempty"` // SET, DEL or RANGEDEL
 	EntrySeq   uint64 `json:"entry_seq,omitempty"`
 	ValueBytes int    `json:"value_bytes"`
 
@@ -116,7 +116,7 @@ func (e *explainer) run(s *readState) error {
 }
 
 func (e *explainer) mem(m *mem, kind string) (done bool) {
-	v, found, ok := m.table.Get(e.stored, e.hash, e.at)
+	v, found, ok := m.get(e.stored, e.hash, e.at)
 	e.result.Places = append(e.result.Places, Place{Kind: kind, Covers: true, Hit: ok})
 	if ok {
 		e.decide(v, found)
@@ -141,10 +141,11 @@ func (e *explainer) table(t *table, level int) (done bool, err error) {
 		return false, err
 	}
 	p.FalsePositive = trace.HasFilter && trace.Passed && !trace.OK
-	if trace.OK {
-		e.decide(trace.Value, trace.Found)
+	v, found, ok := newer(trace.Value, trace.Found, trace.OK, r.RangeDeletes().Newest(e.stored, e.at.Seq()))
+	if p.Hit = ok; ok {
+		e.decide(v, found)
 	}
-	return trace.OK, nil
+	return ok, nil
 }
 
 func (p *Place) fill(t *sstable.Trace) {
@@ -224,6 +225,8 @@ func (p *Place) verdict() string {
 		return p.outcome()
 	case !p.Covers:
 		return "out of bounds"
+	case p.Filter == filterNo && p.Hit:
+		return "filter: no: a range tombstone"
 	case p.Filter == filterNo:
 		return "filter: no"
 	}

@@ -26,7 +26,7 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 	defer db.step("flush")()
 	start := time.Now()
 	outputs := db.newOutputs(0)
-	tables, err := compaction.Flush(ctx, oldest.table.NewIter(), db.snapshotSeqs(), outputs)
+	tables, err := compaction.Flush(ctx, oldest.table.NewIter(), oldest.table.Ranges(), db.snapshotSeqs(), outputs)
 	if err != nil {
 		return false, err
 	}
@@ -84,7 +84,7 @@ func (db *DB) Flush(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if db.active.table.Totals().Entries > 0 {
+		if !db.active.table.Empty() {
 			if err := db.rotate(ctx, nil); err != nil {
 				return err
 			}

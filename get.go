@@ -154,15 +154,15 @@ func (b *keyBuffer) release() {
 // get returns the value of a stored key as seen at a sequence number, or ErrNotFound. The value lies
 // in a memtable or a mapping: it holds until the state is given up.
 //
-// It looks from new to old and takes what it finds first: no part holds a newer entry of a key than
-// a part above it.
+// It looks from new to old and takes what it finds first, an entry or a range tombstone: no part
+// holds anything on a key that is newer than what a part above it holds.
 func (s *readState) get(stored []byte, seq key.SeqNum) ([]byte, error) {
 	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
-	if v, found, ok := s.active.table.Get(stored, hash, at); ok {
+	if v, found, ok := s.active.get(stored, hash, at); ok {
 		return present(v, found)
 	}
 	for _, m := range s.sealed {
-		if v, found, ok := m.table.Get(stored, hash, at); ok {
+		if v, found, ok := m.get(stored, hash, at); ok {
 			return present(v, found)
 		}
 	}
@@ -190,7 +190,7 @@ func (s *readState) get(stored []byte, seq key.SeqNum) ([]byte, error) {
 }
 
 func present(v []byte, found key.Trailer) ([]byte, error) {
-	if found.Kind() == key.KindDelete {
+	if found.Kind() != key.KindSet {
 		return nil, ErrNotFound
 	}
 	return v, nil
@@ -203,14 +203,35 @@ func presentOr(v []byte, found key.Trailer, err error) ([]byte, error) {
 	return present(v, found)
 }
 
-// get looks a stored key up in a table, filter first.
+// get looks a stored key up in a memtable. What it finds is an entry or a range tombstone.
+func (m *mem) get(stored []byte, hash uint64, at key.Trailer) (v []byte, found key.Trailer, ok bool) {
+	v, found, ok = m.table.Get(stored, hash, at)
+	if m.table.Ranges() != nil {
+		return newer(v, found, ok, m.table.RangeDeleted(stored, at.Seq()))
+	}
+	return v, found, ok
+}
+
+// get looks a stored key up in a table, filter first. What it finds is an entry or a range tombstone.
 func (t *table) get(stored []byte, hash uint64, at key.Trailer) (v []byte, found key.Trailer, ok bool, err error) {
 	r, err := t.open()
 	if err != nil {
 		return nil, 0, false, err
 	}
-	if !r.MayContain(hash) {
-		return nil, 0, false, nil
+	if r.MayContain(hash) {
+		v, found, ok, err = r.Get(stored, hash, at)
 	}
-	return r.Get(stored, hash, at)
+	if ranges := r.RangeDeletes(); ranges != nil && err == nil {
+		v, found, ok = newer(v, found, ok, ranges.Newest(stored, at.Seq()))
+	}
+	return v, found, ok, err
+}
+
+// newer returns what an entry, if one was found, and the newest range tombstone on its key, if there
+// is one, amount to.
+func newer(v []byte, found key.Trailer, ok bool, deleted key.SeqNum) ([]byte, key.Trailer, bool) {
+	if deleted == 0 || ok && found.Seq() > deleted {
+		return v, found, ok
+	}
+	return nil, key.MakeTrailer(deleted, key.KindRangeDelete), true
 }

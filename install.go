@@ -42,6 +42,9 @@ func (db *DB) install(e *manifest.Edit, change func(sealed []*mem) []*mem) error
 		sealed = change(sealed)
 	}
 	old := db.publishLocked(newReadState(now.active, sealed, tr))
+	if tr.rangeDeletes {
+		db.mayCover.Store(true)
+	}
 	db.throttle.adjust(len(tr.levels[0].tables))
 	db.scheduleCompactionLocked()
 	db.changed.Broadcast()

@@ -152,10 +152,22 @@ func (i *Iterator) end(err error) bool {
 
 // forward settles at the first visible key at or behind the entry that in stands at.
 func (i *Iterator) forward(kv *iterator.KV) bool {
+	passed := 0 // keys under range tombstones
 	for kv != nil && bytes.Compare(kv.Stored, i.cursor.upper) < 0 {
 		if kv.Trailer.Seq() > i.seq {
 			kv = i.in.Next()
 			continue
+		}
+		if len(i.cursor.ranges) > 0 {
+			by, err := i.cursor.deleted(kv.Stored, i.seq)
+			if err != nil {
+				return i.end(err)
+			}
+			if by != nil && by.newest > kv.Trailer.Seq() {
+				passed++
+				kv = i.passForward(kv, by, passed)
+				continue
+			}
 		}
 		if kv.Trailer.Kind() == key.KindDelete {
 			deleted := kv.Stored // kv is about to change
@@ -176,6 +188,17 @@ func (i *Iterator) forward(kv *iterator.KV) bool {
 	return false
 }
 
+// passForward goes on from an entry that a range tombstone deletes.
+func (i *Iterator) passForward(kv *iterator.KV, by *rangeCursor, passed int) *iterator.KV {
+	if passed < jumpAfter || by.older == len(i.cursor.sources) {
+		deleted := kv.Stored // kv is about to change
+		return i.skip(i.in.Next(), deleted)
+	}
+	deleted := kv.Stored
+	kv = i.cursor.seekOlderGE(by.older, by.upper)
+	return i.skip(kv, deleted) // sources that are not older still stand at it
+}
+
 // skip passes over the entries of a stored key.
 func (i *Iterator) skip(kv *iterator.KV, stored []byte) *iterator.KV {
 	for kv != nil && bytes.Equal(kv.Stored, stored) {
@@ -187,6 +210,7 @@ func (i *Iterator) skip(kv *iterator.KV, stored []byte) *iterator.KV {
 // backward settles at the last visible key at or before the entry that in stands at. Going backward,
 // the entries of a key come oldest first; the last visible one counts.
 func (i *Iterator) backward(kv *iterator.KV) bool {
+	passed := 0 // keys under range tombstones
 	for kv != nil && bytes.Compare(kv.Stored, i.cursor.lower) >= 0 {
 		i.key, i.value, i.found = kv.Stored, nil, 0
 		for ; kv != nil && bytes.Equal(kv.Stored, i.key); kv = i.in.Prev() {
@@ -196,6 +220,18 @@ func (i *Iterator) backward(kv *iterator.KV) bool {
 		}
 		if kv == nil && i.in.Err() != nil {
 			return i.end(i.in.Err()) // a newer entry of the key may be what could not be read
+		}
+		if len(i.cursor.ranges) > 0 && i.found != 0 {
+			by, err := i.cursor.deleted(i.key, i.seq)
+			if err != nil {
+				return i.end(err)
+			}
+			if by != nil && by.newest > i.found.Seq() {
+				if passed++; passed >= jumpAfter && kv != nil && by.older < len(i.cursor.sources) {
+					kv = i.cursor.seekOlderLT(by.older, by.lower)
+				}
+				continue
+			}
 		}
 		if i.found.Kind() == key.KindSet {
 			i.pos, i.kv = atBackward, kv

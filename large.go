@@ -10,6 +10,7 @@ import (
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
 )
 
@@ -54,13 +55,21 @@ func (db *DB) prepareLarge(b *Batch) (*largeWrite, error) {
 		seq key.SeqNum
 	}
 	ops := make([]numbered, 0, b.Len())
+	var ranges []rangedel.List
+	seq := key.SeqNum(0)
 	for op := range b.ops() {
-		ops = append(ops, numbered{op, key.SeqNum(len(ops) + 1)})
+		seq++
+		if op.Kind == key.KindRangeDelete {
+			ranges = append(ranges, rangedel.List{{Lower: op.Stored, Upper: op.Value, Seqs: []key.SeqNum{seq}}})
+			continue
+		}
+		ops = append(ops, numbered{op, seq})
 	}
 	slices.SortFunc(ops, func(a, b numbered) int {
 		return cmp.Or(bytes.Compare(a.Stored, b.Stored), cmp.Compare(b.seq, a.seq))
 	})
-	l := &largeWrite{db: db, outputs: db.newOutputs(0), ops: len(ops)}
+	l := &largeWrite{db: db, outputs: db.newOutputs(0), ops: b.Len()}
+	l.outputs.DeleteRanges(rangedel.Merge(ranges...))
 	for i, op := range ops {
 		if i > 0 && bytes.Equal(op.Stored, ops[i-1].Stored) {
 			continue // a later operation wins
@@ -89,7 +98,9 @@ func (db *DB) installLarge(l *largeWrite) error {
 	l.table.SmallestSeq += base
 	l.table.LargestSeq += base
 	l.table.Smallest.Trailer += key.MakeTrailer(base, 0)
-	l.table.Largest.Trailer += key.MakeTrailer(base, 0)
+	if l.table.Largest.Trailer != key.MaxTrailer {
+		l.table.Largest.Trailer += key.MakeTrailer(base, 0)
+	}
 	if err := db.adopt(l.outputs, []*manifest.Table{l.table}); err != nil {
 		return err
 	}
@@ -115,7 +126,7 @@ func (db *DB) drainMemtables() error {
 	if err := db.waitForRoom(ctx); err != nil {
 		return err
 	}
-	if db.active.table.Totals().Entries > 0 {
+	if !db.active.table.Empty() {
 		if err := db.rotate(ctx, nil); err != nil {
 			return err
 		}

@@ -47,6 +47,9 @@ type Metrics struct {
 	Compactions uint64 `json:"compactions"`
 	Moves       uint64 `json:"moves"`
 
+	// DroppedTables is how many tables went at once because range tombstones lay on all of them.
+	DroppedTables uint64 `json:"dropped_tables"`
+
 	// LargeWrites are batches that were written to a table of their own.
 	LargeWrites uint64 `json:"large_writes"`
 
@@ -176,8 +179,8 @@ func (m *Metrics) String() string {
 	writeLevel(&b, "total", &total)
 	fmt.Fprintf(&b, "memtables: %s, %d sealed; log: %s, %s spare; keys: about %d\n",
 		sizeText(m.MemTableBytes), m.SealedMemTables, sizeText(m.LogBytes), sizeText(m.LogSpareBytes), m.Keys)
-	fmt.Fprintf(&b, "flushes: %d, %s; compactions: %d, moves: %d; large writes: %d; manifests renewed: %d\n",
-		m.Flushes, sizeText(m.FlushedBytes), m.Compactions, m.Moves, m.LargeWrites, m.ManifestRenewals)
+	fmt.Fprintf(&b, "flushes: %d, %s; compactions: %d, moves: %d; dropped: %d; large writes: %d; manifests renewed: %d\n",
+		m.Flushes, sizeText(m.FlushedBytes), m.Compactions, m.Moves, m.DroppedTables, m.LargeWrites, m.ManifestRenewals)
 	fmt.Fprintf(&b, "stalls: %d, %.3f s, longest %.3f s; delays: %.3f s\n",
 		m.Stalls, m.StallTime.Seconds(), m.LongestStall.Seconds(), m.DelayTime.Seconds())
 	if c := &m.Cache; c.Hits+c.Misses > 0 {
@@ -221,6 +224,7 @@ func sizeText(n int64) string {
 // stats are the counters behind Metrics.
 type stats struct {
 	largeWrites atomic.Uint64
+	dropped     atomic.Uint64
 	manifests   atomic.Uint64
 	flushedSeq  atomic.Uint64
 
@@ -232,6 +236,7 @@ func (s *stats) fill(m *Metrics) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*m = s.m
+	m.DroppedTables = s.dropped.Load()
 	m.LargeWrites = s.largeWrites.Load()
 	m.ManifestRenewals = s.manifests.Load()
 }

@@ -61,6 +61,8 @@ type lookup struct {
 	settled bool   // it is known what the key has
 	present bool   // a value
 	value   []byte // lies where it was found
+
+	deleted key.SeqNum // the newest range tombstone of the table at hand; 0 for none
 }
 
 // ordered is a lookup and eight bytes of its key, as a number.
@@ -126,7 +128,7 @@ func (m *multi) run(s *readState, at key.Trailer) error {
 		m.lookInMem(mem, at)
 	}
 	for _, t := range s.tree.levels[0].tables {
-		if err := m.pass(func(stored []byte) *table {
+		if err := m.pass(at, func(stored []byte) *table {
 			if t.meta.Covers(stored) {
 				return t
 			}
@@ -142,7 +144,7 @@ func (m *multi) run(s *readState, at key.Trailer) error {
 		if len(l.tables) == 0 {
 			continue
 		}
-		if err := m.pass(l.find); err != nil {
+		if err := m.pass(at, l.find); err != nil {
 			return err
 		}
 		if err := m.look(at); err != nil {
@@ -154,19 +156,20 @@ func (m *multi) run(s *readState, at key.Trailer) error {
 
 // lookInMem looks all pending lookups up in a memtable.
 func (m *multi) lookInMem(mem *mem, at key.Trailer) {
-	if mem.table.Entries() == 0 {
+	if mem.table.Entries() == 0 && mem.table.Ranges() == nil {
 		return
 	}
 	for _, l := range m.pending {
-		if v, found, ok := mem.table.Get(l.Stored, l.Hash, at); ok {
+		if v, found, ok := mem.get(l.Stored, l.Hash, at); ok {
 			l.settle(v, found)
 		}
 	}
 	m.dropSettled()
 }
 
-// pass notes which pending lookups the filters of their tables let pass.
-func (m *multi) pass(tableOf func(stored []byte) *table) error {
+// pass notes which pending lookups the filters of their tables let pass, and which range tombstones
+// the tables have on their keys.
+func (m *multi) pass(at key.Trailer, tableOf func(stored []byte) *table) error {
 	m.passed, m.inTables = m.passed[:0], m.inTables[:0]
 	for _, l := range m.pending {
 		t := tableOf(l.Stored)
@@ -177,10 +180,17 @@ func (m *multi) pass(tableOf func(stored []byte) *table) error {
 		if err != nil {
 			return err
 		}
-		if r.MayContain(l.Hash) {
+		l.deleted = 0
+		if ranges := r.RangeDeletes(); ranges != nil {
+			l.deleted = ranges.Newest(l.Stored, at.Seq())
+		}
+		switch {
+		case r.MayContain(l.Hash):
 			l.Reader = r
 			m.passed = append(m.passed, l)
 			m.inTables = append(m.inTables, &l.Lookup)
+		case l.deleted > 0:
+			l.settle(nil, key.MakeTrailer(l.deleted, key.KindRangeDelete))
 		}
 	}
 	return nil
@@ -194,8 +204,8 @@ func (m *multi) look(at key.Trailer) error {
 	}
 	m.touched += touched
 	for _, l := range m.passed {
-		if l.OK {
-			l.settle(l.Value, l.Found)
+		if v, found, ok := newer(l.Value, l.Found, l.OK, l.deleted); ok {
+			l.settle(v, found)
 		}
 	}
 	m.dropSettled()

@@ -238,7 +238,7 @@ func (db *DB) sealLast() error {
 // seal brings all that is in memory to tables, says in the manifest that there is no log, and in
 // CURRENT that the manifest is complete.
 func (db *DB) seal() error {
-	if db.active.table.Totals().Entries > 0 {
+	if !db.active.table.Empty() {
 		if err := db.sealLast(); err != nil {
 			return err
 		}

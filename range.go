@@ -2,6 +2,7 @@ package tinykv
 
 import (
 	"bytes"
+	"fmt"
 	"time"
 
 	"github.com/tinykv/tinykv/internal/key"
@@ -50,6 +51,22 @@ func (r Range) appendStored(lower, upper []byte, space key.Space) ([]byte, []byt
 		return lower, key.AppendSpaceEnd(upper, space)
 	}
 	return lower, key.AppendStored(upper, space, r.Upper)
+}
+
+// deleteRange returns the operands of a range deletion: the first key that goes, and the stored key
+// that ends it. ok is false when there is nothing between the bounds.
+func deleteRange(lower, upper []byte, space key.Space) (first, end []byte, ok bool, err error) {
+	r := Range{Lower: lower, Upper: upper}
+	if err := r.check(); err != nil {
+		return nil, nil, false, err
+	}
+	if len(lower) > maxKeyLen || len(upper) > maxKeyLen {
+		return nil, nil, false, fmt.Errorf("%w: a bound has %d bytes, at most %d", ErrKeyTooLarge, max(len(lower), len(upper)), maxKeyLen)
+	}
+	if upper == nil {
+		return lower, key.SpaceEnd(space), true, nil
+	}
+	return lower, key.AppendStored(nil, space, upper), bytes.Compare(lower, upper) < 0, nil
 }
 
 // Item is a key with its value, as [DB.Scan] yields it. Its slices belong to the caller.

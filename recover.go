@@ -269,10 +269,10 @@ func (r *replayer) makeRoom(need int64) (err error) {
 // flush writes the memtable to a table and adds that to the state. The names of the tables become
 // durable with the new manifest.
 func (r *replayer) flush() error {
-	if r.mem == nil || r.mem.Totals().Entries == 0 {
+	if r.mem == nil || r.mem.Empty() {
 		return nil
 	}
-	tables, err := compaction.Flush(r.db.background, r.mem.NewIter(), nil, r.db.newOutputs(0))
+	tables, err := compaction.Flush(r.db.background, r.mem.NewIter(), r.mem.Ranges(), nil, r.db.newOutputs(0))
 	if err != nil {
 		return err
 	}
@@ -299,7 +299,9 @@ func (db *DB) serve(state manifest.State) error {
 	db.manifest = m
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	db.publishLocked(newReadState(db.active, nil, newTree(state.Version, nil, db.handleLocked, db.files.cache)))
+	tr := newTree(state.Version, nil, db.handleLocked, db.files.cache)
+	db.mayCover.Store(tr.rangeDeletes)
+	db.publishLocked(newReadState(db.active, nil, tr))
 	return nil
 }
 

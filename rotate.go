@@ -16,6 +16,11 @@ func (db *DB) rotate(ctx context.Context, nextKey []byte) error {
 		return err
 	}
 	defer func() { db.stats.rotated(time.Since(start)) }()
+	return db.turn(nextKey)
+}
+
+// turn is rotate without the wait.
+func (db *DB) turn(nextKey []byte) error {
 	table, err := db.mems.take(db.active.table.LearnPrefix(nextKey))
 	if err != nil {
 		return err

@@ -41,6 +41,10 @@ func (s *Snapshot) Close() error {
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
 	s.db.snapshots.remove(s)
+	if now := s.db.state.Load(); now != nil && now.tree.rangeDeletes {
+		s.db.mayCover.Store(true)
+		s.db.scheduleCompactionLocked()
+	}
 	return nil
 }
 

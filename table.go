@@ -9,6 +9,7 @@ import (
 
 	"github.com/tinykv/tinykv/internal/blockcache"
 	"github.com/tinykv/tinykv/internal/iterator"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/sstable"
 	"github.com/tinykv/tinykv/vfs"
@@ -45,6 +46,19 @@ func (t *table) open() (*sstable.Reader, error) {
 	}
 	t.reader.Store(r)
 	return r, nil
+}
+
+// rangeDeletes returns the range tombstones of the table. Most tables have none, and are not opened to
+// find that out.
+func (t *table) rangeDeletes() (rangedel.List, error) {
+	if t.meta.RangeDeletes == 0 {
+		return nil, nil
+	}
+	r, err := t.open()
+	if err != nil {
+		return nil, err
+	}
+	return r.RangeDeletes(), nil
 }
 
 // stream returns an iterator that reads the table once, for a compaction.

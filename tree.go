@@ -17,7 +17,8 @@ type tree struct {
 	levels  [manifest.NumLevels]*level
 
 	// cache is held open for whoever reads the tables.
-	cache *blockcache.Cache
+	cache        *blockcache.Cache
+	rangeDeletes bool // some table has range tombstones
 }
 
 // newTree returns the tree for a version, without references yet. It shares with old, which may be
@@ -32,6 +33,7 @@ func newTree(v *manifest.Version, old *tree, handle func(*manifest.Table) *table
 			tr.levels[i] = newLevel(metas, handle)
 		}
 		tr.levels[i].refs.Add(1)
+		tr.rangeDeletes = tr.rangeDeletes || tr.levels[i].rangeDeletes
 	}
 	return tr
 }
@@ -56,6 +58,8 @@ type level struct {
 	refs   atomic.Int64
 	tables []*table
 
+	rangeDeletes bool // some table has range tombstones
+
 	// For searching: the least and greatest key share the prefix, and heads are those of the
 	// tables' largest keys behind it.
 	prefix []byte
@@ -68,6 +72,7 @@ func newLevel(metas []*manifest.Table, handle func(*manifest.Table) *table) *lev
 		t := handle(m)
 		t.refs.Add(1)
 		l.tables = append(l.tables, t)
+		l.rangeDeletes = l.rangeDeletes || m.RangeDeletes > 0
 	}
 	if n := len(metas); n > 0 {
 		least := metas[0].Smallest.Stored
@@ -102,7 +107,7 @@ func (l *level) find(stored []byte) *table {
 			hi = mid
 		}
 	}
-	for i < len(l.heads) && l.heads[i] == head && bytes.Compare(l.tables[i].meta.Largest.Stored, stored) < 0 {
+	for i < len(l.heads) && l.heads[i] == head && l.tables[i].meta.EndsBefore(stored) {
 		i++
 	}
 	if i == len(l.heads) || bytes.Compare(l.tables[i].meta.Smallest.Stored, stored) > 0 {
@@ -115,7 +120,7 @@ func (l *level) find(stored []byte) *table {
 // upper.
 func (l *level) overlapping(lower, upper []byte) []*table {
 	from := sort.Search(len(l.tables), func(i int) bool {
-		return bytes.Compare(l.tables[i].meta.Largest.Stored, lower) >= 0
+		return !l.tables[i].meta.EndsBefore(lower)
 	})
 	to := sort.Search(len(l.tables), func(i int) bool {
 		return bytes.Compare(l.tables[i].meta.Smallest.Stored, upper) >= 0

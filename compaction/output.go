@@ -1,10 +1,12 @@
 package compaction
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/sstable"
 	"github.com/tinykv/tinykv/vfs"
@@ -34,6 +36,9 @@ type Outputs struct {
 	files Files
 	opts  TableOptions
 
+	ranges rangedel.List
+	lower  []byte // the table in the making begins here; nil for the first
+
 	current *output
 	done    []*output
 }
@@ -59,6 +64,10 @@ func (o *Outputs) Add(stored []byte, trailer key.Trailer, value []byte) error {
 	return o.current.writer.Add(stored, trailer, value)
 }
 
+// DeleteRanges adds range tombstones. Each table gets those between where it is cut off the one
+// before and where the next is cut off it. It is called before the first cut.
+func (o *Outputs) DeleteRanges(l rangedel.List) { o.ranges = l }
+
 func (o *Outputs) begin() error {
 	num, id, path, file, err := o.files.Create()
 	if err != nil {
@@ -83,12 +92,23 @@ func (o *Outputs) Size() int64 {
 	return o.current.writer.SizeEstimate()
 }
 
-// Cut ends the table in the making, if there is one, and syncs it.
-func (o *Outputs) Cut() error {
+// Cut ends the table in the making, if there is one, before a stored key, and syncs it. Nil ends the
+// last one.
+func (o *Outputs) Cut(before []byte) error {
+	ranges := o.ranges.Truncate(o.lower, before)
+	o.lower = bytes.Clone(before)
+	if o.current == nil && len(ranges) > 0 {
+		if err := o.begin(); err != nil {
+			return err
+		}
+	}
 	if o.current == nil {
 		return nil
 	}
 	c := o.current
+	if len(ranges) > 0 {
+		c.writer.DeleteRanges(ranges)
+	}
 	props, size, err := c.writer.Finish()
 	if err == nil {
 		err = c.file.Sync()
@@ -103,17 +123,35 @@ func (o *Outputs) Cut() error {
 		return fmt.Errorf("close table %s: %w", c.path, err)
 	}
 	c.table.Size = size
-	c.table.Smallest, c.table.Largest = props.Smallest, props.Largest
+	c.table.Smallest, c.table.Largest = tableBounds(&props, ranges)
 	c.table.SmallestSeq, c.table.LargestSeq = props.SmallestSeq, props.LargestSeq
 	c.table.Entries, c.table.Deletes, c.table.Shadowed = props.Entries, props.Deletes, props.Shadowed
-	c.table.DataBytes = props.KeyBytes + props.ValueBytes
+	c.table.DataBytes, c.table.RangeDeletes = props.KeyBytes+props.ValueBytes, props.RangeDeletes
 	return nil
+}
+
+// tableBounds returns the bounds of a table's entries and range tombstones together.
+func tableBounds(props *sstable.Properties, ranges rangedel.List) (smallest, largest key.Internal) {
+	smallest, largest = props.Smallest, props.Largest
+	if len(ranges) == 0 {
+		return smallest, largest
+	}
+	first, last := &ranges[0], &ranges[len(ranges)-1]
+	begin := key.Internal{Stored: first.Lower, Trailer: key.MakeTrailer(first.Seqs[0], key.KindRangeDelete)}
+	end := key.Internal{Stored: last.Upper, Trailer: key.MaxTrailer}
+	if props.Entries == 0 || key.Compare(begin, smallest) < 0 {
+		smallest = begin.Clone()
+	}
+	if props.Entries == 0 || key.Compare(end, largest) > 0 {
+		largest = end.Clone()
+	}
+	return smallest, largest
 }
 
 // Finish ends the last table and returns all of them. Their contents are durable, their names are
 // not until the directory is synced.
 func (o *Outputs) Finish() ([]*manifest.Table, error) {
-	if err := o.Cut(); err != nil {
+	if err := o.Cut(nil); err != nil {
 		return nil, err
 	}
 	tables := make([]*manifest.Table, len(o.done))

@@ -107,7 +107,7 @@ func PickRange(v *manifest.Version, level, deepest manifest.Level, lower, upper 
 		return newPlan(v, level, level+1, tables, opts)
 	}
 	for _, t := range tables {
-		if t.Deletes+t.Shadowed > 0 || opts.misfit(t, level) {
+		if t.Deletes+t.Shadowed+t.RangeDeletes > 0 || opts.misfit(t, level) {
 			return &Plan{Start: level, Output: level, Upper: []*manifest.Table{t}}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tinykv/tinykv/internal/iterator"
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
 )
 
@@ -25,6 +26,9 @@ type Job struct {
 	// Open returns an iterator over an input table, made for reading it once from start to end.
 	Open func(*manifest.Table) (iterator.Iterator, error)
 
+	// Ranges returns the range tombstones of an input table.
+	Ranges func(*manifest.Table) (rangedel.List, error)
+
 	// Outputs takes the merged entries.
 	Outputs *Outputs
 }
@@ -35,11 +39,14 @@ type Stats struct {
 	BytesIn, BytesOut     int64 // of table files
 }
 
-// Flush writes the entries of a memtable, less those that no reader can see any more, to tables of
-// level 0. They are durable but for their names. On failure, and when ctx ends, it removes what it
-// made.
-func Flush(ctx context.Context, in iterator.Iterator, snapshots []key.SeqNum, outputs *Outputs) ([]*manifest.Table, error) {
-	tables, err := flush(ctx, in, newShadowing(snapshots), outputs)
+// Flush writes the entries and range tombstones of a memtable, less those that no reader can see any
+// more, to tables of level 0. They are durable but for their names. On failure, and when ctx ends, it
+// removes what it made.
+func Flush(ctx context.Context, in iterator.Iterator, ranges []rangedel.List, snapshots []key.SeqNum, outputs *Outputs) ([]*manifest.Table, error) {
+	rule := newShadowing(snapshots)
+	rule.ranges = rangedel.Merge(ranges...)
+	outputs.DeleteRanges(rule.keptRanges())
+	tables, err := flush(ctx, in, rule, outputs)
 	if err != nil {
 		_ = outputs.Abort() // the first failure is the one to tell; a file left over is removed at the next opening
 		return nil, err
@@ -90,6 +97,10 @@ func run(ctx context.Context, job *Job, stats *Stats) (_ []*manifest.Table, err 
 		}
 	}()
 	rule := newSurvival(job.Snapshots, job.deeper())
+	if rule.ranges, err = job.ranges(); err != nil {
+		return nil, err
+	}
+	job.Outputs.DeleteRanges(rule.keptRanges())
 	cut := cutter{grandparents: job.Plan.Grandparents, opts: job.Options}
 	for kv := in.First(); kv != nil; kv = in.Next() {
 		if stats.EntriesIn++; stats.EntriesIn%entriesPerCheck == 0 && ctx.Err() != nil {
@@ -100,7 +111,7 @@ func run(ctx context.Context, job *Job, stats *Stats) (_ []*manifest.Table, err 
 		}
 		stats.EntriesOut++
 		if cut.before(kv.Stored, job.Outputs.Size()) {
-			if err := job.Outputs.Cut(); err != nil {
+			if err := job.Outputs.Cut(kv.Stored); err != nil {
 				return nil, err
 			}
 		}
@@ -129,6 +140,22 @@ func (job *Job) inputs() (iterator.Iterator, error) {
 		sources = append(sources, job.runOf(job.Plan.Lower))
 	}
 	return iterator.Merge(sources...), nil
+}
+
+// ranges returns the range tombstones of all input tables.
+func (job *Job) ranges() (rangedel.List, error) {
+	var lists []rangedel.List
+	for _, t := range job.Plan.Inputs() {
+		if t.RangeDeletes == 0 {
+			continue
+		}
+		l, err := job.Ranges(t)
+		if err != nil {
+			return nil, err
+		}
+		lists = append(lists, l)
+	}
+	return rangedel.Merge(lists...), nil
 }
 
 func (job *Job) runOf(tables []*manifest.Table) iterator.Iterator {
@@ -173,7 +200,7 @@ func (c *cutter) before(stored []byte, size int64) bool {
 		return false
 	}
 	c.last = append(c.last[:0], stored...)
-	for len(c.grandparents) > 0 && bytes.Compare(c.grandparents[0].Largest.Stored, stored) < 0 {
+	for len(c.grandparents) > 0 && c.grandparents[0].EndsBefore(stored) {
 		if size > 0 {
 			c.overlapped += c.grandparents[0].Size
 		}

@@ -256,8 +256,8 @@ func TestOutputs_SizeIsThatOfTheTableInTheMaking(t *testing.T) {
 	if o.Size() < 1000 {
 		t.Errorf("%d", o.Size())
 	}
-	must(t, o.Cut())
-	must(t, o.Cut())
+	must(t, o.Cut(nil))
+	must(t, o.Cut(nil))
 	same(t, o.Size(), 0)
 	must(t, o.Abort())
 	must(t, o.Abort())
@@ -269,7 +269,7 @@ func TestOutputs_AbortAfterFinishRemovesWhatIsNotWanted(t *testing.T) {
 	o := NewOutputs(l, l.opts)
 	for _, user := range []string{"a", "b", "c"} {
 		must(t, o.Add(stored(user), key.MakeTrailer(1, key.KindSet), nil))
-		must(t, o.Cut())
+		must(t, o.Cut(nil))
 	}
 	tables, err := o.Finish()
 	must(t, err)
@@ -509,7 +509,7 @@ func memory(t *testing.T, l *lab, text string) iterator.Iterator {
 func TestFlush_WritesOneTableOfWhatReadersCanSee(t *testing.T) {
 	l := newLab(t)
 	in := memory(t, l, "a#9,SET:new a#5,SET:seen a#4,SET:old b#7,DEL b#3,SET:x c#1,SET:c")
-	tables, err := Flush(t.Context(), in, []key.SeqNum{5}, NewOutputs(l, l.opts))
+	tables, err := Flush(t.Context(), in, nil, []key.SeqNum{5}, NewOutputs(l, l.opts))
 	must(t, err)
 	same(t, len(tables), 1)
 	same(t, l.contents(tables...), "a#9,SET:new a#5,SET:seen b#7,DEL: b#3,SET:x c#1,SET:c")
@@ -517,7 +517,7 @@ func TestFlush_WritesOneTableOfWhatReadersCanSee(t *testing.T) {
 
 func TestFlush_OfNothingMakesNoTable(t *testing.T) {
 	l := newLab(t)
-	tables, err := Flush(t.Context(), memory(t, l, ""), nil, NewOutputs(l, l.opts))
+	tables, err := Flush(t.Context(), memory(t, l, ""), nil, nil, NewOutputs(l, l.opts))
 	must(t, err)
 	same(t, []any{len(tables), l.files()}, []any{0, ""})
 }
@@ -530,13 +530,13 @@ func TestFlush_CanceledOrFailingLeavesNothing(t *testing.T) {
 	must(t, l.fs.Remove(l.path(table.Num)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Flush(ctx, r.NewIter(), nil, NewOutputs(l, l.opts)); !errors.Is(err, context.Canceled) {
+	if _, err := Flush(ctx, r.NewIter(), nil, nil, NewOutputs(l, l.opts)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	l.gone("", "canceled")
 	for nth := 1; ; nth++ {
 		fault := l.fs.FailCall(simfs.Fault{Nth: nth, Match: simfs.Kinds(simfs.OpCreate, simfs.OpWrite, simfs.OpSync, simfs.OpClose)})
-		_, err := Flush(t.Context(), r.NewIter(), nil, NewOutputs(l, l.opts))
+		_, err := Flush(t.Context(), r.NewIter(), nil, nil, NewOutputs(l, l.opts))
 		fired := fault.Fired()
 		l.fs.Clear()
 		if fired == 0 {
@@ -582,7 +582,7 @@ func TestTree_ReadsTheSameThroughFlushesAndCompactionsUnderAllSnapshots(t *testi
 			} else if len(snapshots) > 0 && rng.IntN(3) == 0 {
 				snapshots = slices.Delete(snapshots, 0, 1)
 			}
-			flushed, err := Flush(t.Context(), r.NewIter(), snapshots, NewOutputs(l, l.opts))
+			flushed, err := Flush(t.Context(), r.NewIter(), nil, snapshots, NewOutputs(l, l.opts))
 			must(t, err)
 			e := &manifest.Edit{}
 			for _, f := range flushed {

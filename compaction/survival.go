@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
 )
 
@@ -17,11 +18,15 @@ import (
 //  1. An entry is dropped when a newer entry of its key lies in the same stripe.
 //  2. A tombstone is dropped too when it lies in the oldest stripe and no deeper level can hold the
 //     key: what it hides is dropped by rule 1, and there is nothing else to hide.
+//  3. An entry is dropped when a newer range tombstone on its key lies in the same stripe.
+//  4. Of the range tombstones on a stretch of keys, each stripe keeps the newest; and the oldest stripe
+//     none where no deeper level can hold a key of the stretch.
 //
 // Everything else is kept.
 type survival struct {
 	snapshots []key.SeqNum // ascending
 	deeper    [][]*manifest.Table
+	ranges    rangedel.List // all range tombstones; those that end before the last entry are cut off
 
 	// keepTombstones overrides rule 2: everything is deeper than a flush.
 	keepTombstones bool
@@ -53,7 +58,52 @@ func (s *survival) keep(stored []byte, trailer key.Trailer) bool {
 		s.seen = true
 	}
 	s.lastStripe = stripe
+	if len(s.ranges) > 0 && s.rangeDeleted(stored, trailer.Seq(), stripe) {
+		return false
+	}
 	return trailer.Kind() != key.KindDelete || s.keepTombstones || stripe != 0 || s.deeperMayHold(stored)
+}
+
+// rangeDeleted tells whether a newer range tombstone of its stripe lies on an entry.
+func (s *survival) rangeDeleted(stored []byte, seq key.SeqNum, stripe int) bool {
+	for len(s.ranges) > 0 && bytes.Compare(s.ranges[0].Upper, stored) <= 0 {
+		s.ranges = s.ranges[1:]
+	}
+	if len(s.ranges) == 0 || bytes.Compare(s.ranges[0].Lower, stored) > 0 {
+		return false
+	}
+	end := key.MaxSeqNum // of the stripe
+	if stripe < len(s.snapshots) {
+		end = s.snapshots[stripe]
+	}
+	return s.ranges[0].Newest(end) > seq
+}
+
+// keptRanges returns the range tombstones that stay. It is called before the first entry.
+func (s *survival) keptRanges() rangedel.List {
+	return s.ranges.Thin(func(span *rangedel.Span) []key.SeqNum {
+		var kept []key.SeqNum
+		last := -1
+		for _, seq := range span.Seqs {
+			stripe := s.stripe(seq)
+			if stripe == last || stripe == 0 && !s.keepTombstones && !s.deeperMayOverlap(span) {
+				continue
+			}
+			kept, last = append(kept, seq), stripe
+		}
+		return kept
+	})
+}
+
+// deeperMayOverlap tells whether a table below the outputs may hold a key of the span.
+func (s *survival) deeperMayOverlap(span *rangedel.Span) bool {
+	for _, tables := range s.deeper {
+		i := sort.Search(len(tables), func(i int) bool { return !tables[i].EndsBefore(span.Lower) })
+		if i < len(tables) && bytes.Compare(tables[i].Smallest.Stored, span.Upper) < 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // stripe returns the number of snapshots that do not see the sequence number. Stripe 0 is the oldest.
@@ -68,7 +118,7 @@ func (s *survival) stripe(seq key.SeqNum) int {
 // ascending order, so tables that end before this one are passed for good.
 func (s *survival) deeperMayHold(stored []byte) bool {
 	for i, tables := range s.deeper {
-		for len(tables) > 0 && bytes.Compare(tables[0].Largest.Stored, stored) < 0 {
+		for len(tables) > 0 && tables[0].EndsBefore(stored) {
 			tables = tables[1:]
 		}
 		s.deeper[i] = tables

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tinykv/tinykv/internal/iterator"
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/sstable"
 )
 
@@ -55,6 +56,8 @@ func addTables(f *testing.F) {
 	f.Add(table(100, 10, numbered(20, "value")))
 	f.Add(table(4096, 0, numbered(9, "")))
 	f.Add(table(1<<20, 10, numbered(3, strings.Repeat("v", 30_000))))
+	f.Add(rangeTable(numbered(9, "v")))
+	f.Add(rangeTable(nil))
 	f.Add([]byte("no table"))
 	for _, c := range []sstable.Compression{sstable.S2, sstable.Zstd} {
 		f.Add(compressed(c, 4096, 10, numbered(1, strings.Repeat("v", 200))))
@@ -82,6 +85,23 @@ func stated(data []byte) int {
 		}
 	})
 	return total + (mostGets+mostSeeks)*largest
+}
+
+// rangeTable makes a table file of entries and two range tombstones.
+func rangeTable(entries []entry) []byte {
+	slices.SortFunc(entries, func(a, b entry) int { return key.Compare(a.key, b.key) })
+	var out bytes.Buffer
+	w := sstable.NewWriter(&out, sstable.WriterOptions{ID: 99, BlockSize: 100, BitsPerKey: 10})
+	for _, e := range entries {
+		must(w.Add(e.key.Stored, e.key.Trailer, e.value))
+	}
+	w.DeleteRanges(rangedel.List{
+		{Lower: []byte("\x00key01"), Upper: []byte("\x00key03"), Seqs: []key.SeqNum{900, 7}},
+		{Lower: []byte("\x00key05"), Upper: []byte("\x01"), Seqs: []key.SeqNum{5}},
+	})
+	_, _, err := w.Finish()
+	must(err)
+	return out.Bytes()
 }
 
 // readTable opens a table file in one of its modes and looks at everything in it.
@@ -133,6 +153,9 @@ func readTable(t *testing.T, data []byte, mode int) error {
 		}
 	}
 	_ = r.Properties()
+	for _, target := range []string{"", "\x00key02", "\xff"} {
+		_ = r.RangeDeletes().Newest([]byte(target), key.MaxSeqNum)
+	}
 	return errors.Join(damage, it.Close(), r.Close())
 }
 

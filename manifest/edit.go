@@ -22,9 +22,11 @@ import (
 //	tag 5  added table         level | number | id | size | smallest | largest | smallest sequence |
 //	                           largest sequence | sequence base | entries | deletes | shadowed | data bytes |
 //	                           compression
+//	tag 6  added table         as tag 5, then: spans of range tombstones, at least 1
 //
-// Numbers in tags 4 and 5 are uvarints; smallest and largest are trailer (uvarint), length
-// (uvarint) and stored key. A tag that is not known makes the manifest unreadable: a newer version
+// Numbers in tags 4 to 6 are uvarints; smallest and largest are trailer (uvarint), length
+// (uvarint) and stored key. Where the trailer of largest is 2^64 - 1, a byte string stands for the
+// stored key: a range tombstone ends there, and nothing in the table reaches it. A tag that is not known makes the manifest unreadable: a newer version
 // wrote it.
 type Edit struct {
 	NextFile FileNum    // 0: as before
@@ -59,6 +61,7 @@ const (
 	tagLog          = 3
 	tagDeletedTable = 4
 	tagAddedTable   = 5
+	tagAddedRanges  = 6
 )
 
 // Encode returns the edit as a record.
@@ -83,7 +86,11 @@ func (e *Edit) Encode() []byte {
 		out = appendField(out, tagDeletedTable, binary.AppendUvarint(b, uint64(d.Num)))
 	}
 	for _, a := range e.Added {
-		out = appendField(out, tagAddedTable, encodeTable(a))
+		if n := a.Table.RangeDeletes; n > 0 {
+			out = appendField(out, tagAddedRanges, binary.AppendUvarint(encodeTable(a), n))
+		} else {
+			out = appendField(out, tagAddedTable, encodeTable(a))
+		}
 	}
 	return out
 }
@@ -135,6 +142,8 @@ func DecodeEdit(record []byte) (*Edit, error) {
 			e.Deleted = append(e.Deleted, DeletedTable{Level: field.level(), Num: FileNum(field.uvarint())})
 		case tagAddedTable:
 			e.Added = append(e.Added, field.table())
+		case tagAddedRanges:
+			e.Added = append(e.Added, field.tableWithRanges())
 		default:
 			return nil, fmt.Errorf("version edit has tag %d: %w", tag, corrupt.ErrTooNew)
 		}
@@ -195,7 +204,7 @@ func (d *decoder) level() Level {
 func (d *decoder) internal() key.Internal {
 	trailer := key.Trailer(d.uvarint())
 	stored := append([]byte(nil), d.bytes(d.uvarint())...)
-	if _, _, ok := key.SplitStored(stored); !ok {
+	if _, _, ok := key.SplitStored(stored); !ok && trailer != key.MaxTrailer {
 		d.failed = true
 	}
 	return key.Internal{Stored: stored, Trailer: trailer}
@@ -212,5 +221,12 @@ func (d *decoder) table() AddedTable {
 	compression := d.uvarint()
 	t.Compression = uint8(compression)
 	d.failed = d.failed || t.Size < 0 || compression > math.MaxUint8
+	return a
+}
+
+func (d *decoder) tableWithRanges() AddedTable {
+	a := d.table()
+	a.Table.RangeDeletes = d.uvarint()
+	d.failed = d.failed || a.Table.RangeDeletes == 0
 	return a
 }

@@ -93,7 +93,7 @@ func TestDecodeEdit_SharesNoMemoryWithTheRecord(t *testing.T) {
 }
 
 func TestDecodeEdit_UnknownTagIsTooNewAndNotCorrupt(t *testing.T) {
-	for _, tag := range []uint64{0, 6, 7, 127, 128, 1<<64 - 1} {
+	for _, tag := range []uint64{0, 7, 8, 127, 128, 1<<64 - 1} {
 		_, err := DecodeEdit(appendField(full(t).Encode(), tag, []byte("something")))
 		if !errors.Is(err, corrupt.ErrTooNew) || errors.Is(err, corrupt.ErrCorrupt) {
 			t.Errorf("tag %d: %v", tag, err)

@@ -23,7 +23,9 @@ type Table struct {
 	ID   uint64 // the table states the same
 	Size int64  // bytes of the file
 
-	// Bounds of the internal keys in it, both inclusive; sequence numbers count SeqBase.
+	// Bounds of the internal keys in it, both inclusive; sequence numbers count SeqBase. A Largest
+	// with the trailer key.MaxTrailer, which no entry has, is where a range tombstone ends: the
+	// table holds nothing of that stored key.
 	Smallest, Largest       key.Internal
 	SmallestSeq, LargestSeq key.SeqNum
 
@@ -39,18 +41,35 @@ type Table struct {
 	// Compression is the one that its data blocks were to have, which is not what they got where it
 	// did not pay; a number of package sstable.
 	Compression uint8
+
+	// RangeDeletes is the number of range tombstones, as spans.
+	RangeDeletes uint64
+}
+
+// EndsBefore tells whether a stored key lies behind everything in the table.
+func (t *Table) EndsBefore(stored []byte) bool {
+	c := bytes.Compare(t.Largest.Stored, stored)
+	return c < 0 || c == 0 && t.Largest.Trailer == key.MaxTrailer
+}
+
+// End returns the least byte string that lies behind every stored key in the table, in new memory.
+func (t *Table) End() []byte {
+	end := bytes.Clone(t.Largest.Stored)
+	if t.Largest.Trailer != key.MaxTrailer {
+		end = append(end, 0)
+	}
+	return end
 }
 
 // Overlaps tells whether the table's bounds meet the stored keys from lower to upper, both
 // inclusive; nil is unbounded.
 func (t *Table) Overlaps(lower, upper []byte) bool {
-	return (upper == nil || bytes.Compare(t.Smallest.Stored, upper) <= 0) &&
-		(lower == nil || bytes.Compare(t.Largest.Stored, lower) >= 0)
+	return (upper == nil || bytes.Compare(t.Smallest.Stored, upper) <= 0) && (lower == nil || !t.EndsBefore(lower))
 }
 
 // Covers tells whether the stored key lies within the table's bounds.
 func (t *Table) Covers(stored []byte) bool {
-	return bytes.Compare(t.Smallest.Stored, stored) <= 0 && bytes.Compare(stored, t.Largest.Stored) <= 0
+	return bytes.Compare(t.Smallest.Stored, stored) <= 0 && !t.EndsBefore(stored)
 }
 
 // Version is a state of the tree. It is immutable.
@@ -129,7 +148,7 @@ func (v *Version) Check() error {
 			if level == 0 && t.LargestSeq >= prev.SmallestSeq {
 				return corrupt.Errorf("version", "tables %d and %d of level 0 share sequence numbers", prev.Num, t.Num)
 			}
-			if level > 0 && bytes.Compare(prev.Largest.Stored, t.Smallest.Stored) >= 0 {
+			if level > 0 && !prev.EndsBefore(t.Smallest.Stored) {
 				return corrupt.Errorf("version", "tables %d and %d of level %d overlap", prev.Num, t.Num, level)
 			}
 		}
@@ -152,7 +171,7 @@ func (v *Version) Overlaps(level Level, lower, upper []byte) []*Table {
 	}
 	from := 0
 	if lower != nil {
-		from = sort.Search(len(tables), func(i int) bool { return bytes.Compare(tables[i].Largest.Stored, lower) >= 0 })
+		from = sort.Search(len(tables), func(i int) bool { return !tables[i].EndsBefore(lower) })
 	}
 	to := len(tables)
 	if upper != nil {

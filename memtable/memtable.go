@@ -36,6 +36,8 @@
 // real keys rarely tell them apart. A key outside that prefix gets the least or the greatest head,
 // which is slower and never wrong.
 //
+// Range tombstones stand beside the list, see ranges.go; only their bounds lie in the region.
+//
 // Beside the list, hash chains lead from the hash of a stored key to its entries, newest first.
 // A point read goes that way and touches two or three cache lines.
 package memtable
@@ -48,6 +50,7 @@ import (
 
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/internal/offheap"
+	"github.com/tinykv/tinykv/internal/rangedel"
 )
 
 // MinSize and MaxSize bound the size of a table in bytes. Offsets have 32 bits.
@@ -106,13 +109,15 @@ type Table struct {
 	height    atomic.Int32  // levels in use
 	freeBytes atomic.Uint32 // between nodes and entries
 	entries   atomic.Uint64
+	ranges    atomic.Pointer[[]rangedel.List] // see ranges.go
 }
 
 // Totals sums up the entries of a table.
 type Totals struct {
-	Entries   int64
-	Deletes   int64 // of these, tombstones
-	DataBytes int64 // stored keys and values
+	Entries      int64
+	Deletes      int64 // of these, tombstones
+	DataBytes    int64 // stored keys and values
+	RangeDeletes int64 // range tombstones, which are no entries
 }
 
 // splice is the place of a key in the list: at each level the last node before it.
@@ -157,6 +162,7 @@ func (t *Table) Reset(prefix []byte) {
 	t.random = 0x9e3779b97f4a7c15
 	t.totals = Totals{}
 	t.entries.Store(0)
+	t.ranges.Store(nil)
 	t.height.Store(1)
 }
 
@@ -177,13 +183,19 @@ func (t *Table) Capacity() int64 { return int64(len(t.mem)) - int64(t.head) - no
 func Need(entries int, dataBytes int64) int64 { return int64(entries)*maxOverhead + dataBytes }
 
 // Fits tells whether need bytes are left. Only the writer may ask.
-func (t *Table) Fits(need int64) bool { return need <= int64(t.back-t.front) }
+func (t *Table) Fits(need int64) bool {
+	return need <= int64(t.back-t.front) && t.totals.RangeDeletes < maxRangeDeletes
+}
 
 // Used returns the bytes of memory in use.
 func (t *Table) Used() int64 { return int64(len(t.mem)) - int64(t.freeBytes.Load()) }
 
 // Entries returns the number of entries.
 func (t *Table) Entries() uint64 { return t.entries.Load() }
+
+// Empty tells whether nothing was written to the table. Only the writer may ask, or anyone once
+// writing has ended.
+func (t *Table) Empty() bool { return t.totals.Entries == 0 && t.totals.RangeDeletes == 0 }
 
 // Totals sums up the table. Only the writer may ask, or anyone once writing has ended.
 func (t *Table) Totals() Totals { return t.totals }

@@ -243,7 +243,7 @@ func (b *block) check(damage func(string, ...any) error) error {
 	if columns > len(b.data) {
 		return damage("%d entries in %d bytes", b.count, len(b.data))
 	}
-	if b.kinds == 0 && !b.kind.Valid() {
+	if b.kinds == 0 && !b.kind.IsPoint() {
 		return damage("unknown kind %d", b.kind)
 	}
 	for i, from := 0, columns; i < b.count; i++ {
@@ -259,7 +259,7 @@ func (b *block) check(damage func(string, ...any) error) error {
 		if !bytes.HasPrefix(stored, b.shared) || b.head(i) != blockHead(stored, len(b.shared)) {
 			return damage("entry %d has other key bytes than were stated for searching", i)
 		}
-		if b.kinds != 0 && !key.Kind(b.data[b.kinds+i]).Valid() {
+		if b.kinds != 0 && !key.Kind(b.data[b.kinds+i]).IsPoint() {
 			return damage("entry %d has unknown kind %d", i, b.data[b.kinds+i])
 		}
 		if seq := b.trailer(i).Seq(); seq < b.base || seq > key.MaxSeqNum-1 {

@@ -163,16 +163,6 @@ func TestReader_NewerVersionIsTooNewAndNotCorrupt(t *testing.T) {
 	}
 }
 
-func TestReader_RangeDeletionsAreTooNew(t *testing.T) {
-	data, _ := small(t)
-	binary.LittleEndian.PutUint64(data[len(data)-footerLen+24*sectionRangeDels:], 0)
-	binary.LittleEndian.PutUint64(data[len(data)-footerLen+24*sectionRangeDels+8:], 8)
-	reseal(data)
-	if _, err := modes[0].open(data, ReaderOptions{}); !errors.Is(err, corrupt.ErrTooNew) {
-		t.Errorf("%v", err)
-	}
-}
-
 func TestReader_DamageNamesFileAndOffset(t *testing.T) {
 	data, _ := small(t)
 	blocks, f := handles(t, data)

@@ -79,7 +79,7 @@ func openIndex(data []byte, dataEnd int64) (index, error) {
 	count := int64(binary.LittleEndian.Uint32(data))
 	shared := int64(binary.LittleEndian.Uint32(data[4:]))
 	separatorsStart := indexHeaderLen + count*(indexEntryLen+4) + 4
-	if count == 0 || separatorsStart > int64(len(data)) {
+	if separatorsStart > int64(len(data)) || count == 0 && shared != 0 {
 		return index{}, corrupt.Errorf("index", "%d blocks in %d bytes", count, len(data)).At(0)
 	}
 	offsetsStart := indexHeaderLen + count*indexEntryLen
@@ -92,6 +92,9 @@ func openIndex(data []byte, dataEnd int64) (index, error) {
 	}
 	if err := x.check(dataEnd); err != nil {
 		return index{}, err
+	}
+	if count == 0 { // the table holds range deletions alone
+		return x, nil
 	}
 	x.prefix = bytes.Clone(x.separator(0).Stored[:shared])
 	for i := 0; i < x.count; i += sampleEvery {

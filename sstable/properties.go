@@ -8,7 +8,8 @@ import (
 )
 
 // Properties describe a table. They are stored in it by tag, as unsigned varints or bytes; a reader
-// skips tags that it does not know. Sequence numbers are as stored, without the table's base.
+// skips tags that it does not know. Sequence numbers are as stored, without the table's base; they count
+// range tombstones too, the least and greatest key only entries.
 type Properties struct {
 	Entries     uint64       // tag 1
 	Deletes     uint64       // tag 2; of the entries, tombstones
@@ -22,6 +23,8 @@ type Properties struct {
 	Largest     key.Internal // tag 10: the same
 	Shadowed    uint64       // tag 11; of the entries, those behind a newer one of the same key
 	Compressed  uint64       // tag 12; of the data blocks, those that are stored compressed
+
+	RangeDeletes uint64 // tag 13; spans of range tombstones
 }
 
 const (
@@ -37,6 +40,7 @@ const (
 	tagLargest
 	tagShadowed
 	tagCompressed
+	tagRangeDeletes
 )
 
 func (p *Properties) encode() []byte {
@@ -57,6 +61,9 @@ func (p *Properties) encode() []byte {
 	number(tagShadowed, p.Shadowed)
 	if p.Compressed > 0 {
 		number(tagCompressed, p.Compressed)
+	}
+	if p.RangeDeletes > 0 {
+		number(tagRangeDeletes, p.RangeDeletes)
 	}
 	out = appendProperty(out, tagSmallest, encodeInternal(p.Smallest))
 	return appendProperty(out, tagLargest, encodeInternal(p.Largest))
@@ -113,6 +120,8 @@ func (p *Properties) set(tag uint64, contents []byte) bool {
 		p.Shadowed = v
 	case tagCompressed:
 		p.Compressed = v
+	case tagRangeDeletes:
+		p.RangeDeletes = v
 	case tagSmallest:
 		p.Smallest = internal.Clone()
 		return n > 0

@@ -12,6 +12,7 @@ import (
 	"github.com/tinykv/tinykv/internal/blockcache"
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/vfs"
 )
 
@@ -42,6 +43,7 @@ type Reader struct {
 	index   index
 	filter  filter
 	props   Properties
+	ranges  rangedel.List
 
 	// Atomic.
 	verified []atomic.Uint64 // one bit per data block: passed checkBlock
@@ -98,6 +100,12 @@ func (r *Reader) openSections(f *footer) error {
 	}
 	if r.props, err = decodeProperties(data[sectionProperties]); err != nil {
 		return r.locate(err, f.sections[sectionProperties].off)
+	}
+	if (r.index.count == 0) != (r.props.Entries == 0) {
+		return corrupt.Errorf("index", "%d blocks for %d entries", r.index.count, r.props.Entries).At(f.sections[sectionIndex].off)
+	}
+	if r.ranges, err = decodeRanges(data[sectionRangeDels], r.opts.SeqBase); err != nil {
+		return r.locate(err, f.sections[sectionRangeDels].off)
 	}
 	r.verified = make([]atomic.Uint64, (r.index.count+63)/64)
 	if r.props.Compressed > 0 {

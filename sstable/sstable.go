@@ -9,7 +9,7 @@
 // All numbers are little endian. Data blocks and sections begin at multiples of 64 bytes, so that
 // what is read together lies in one cache line; the gaps are zeros.
 //
-//	file     data blocks | filter | index | properties | footer
+//	file     data blocks | filter | index | properties | range deletions | footer
 //
 //	data block
 //	    0  checksum     8   xxhash64 of the rest of the block, XOR the salt of table id and offset
@@ -56,8 +56,10 @@
 //
 //	properties   any number of: tag (uvarint) | length (uvarint) | contents; see properties.go
 //
+//	range deletions   see ranges.go
+//
 //	footer, 160 bytes
-//	    0  filter, index, properties, range deletions (none yet)
+//	    0  filter, index, properties, range deletions
 //	         24 each: offset 8 | length 8 | checksum 8, as a block's
 //	   96  (zero)      32
 //	  128  table id     8   random; the manifest knows it too
@@ -168,9 +170,6 @@ func decodeFooter(b []byte, size int64) (footer, error) {
 			return damage("section %d has %d bytes at %d of %d", i, h.length, h.off, size)
 		}
 		f.sections[i] = h
-	}
-	if n := f.sections[sectionRangeDels].length; n != 0 {
-		return footer{}, fmt.Errorf("table holds %d bytes of range deletions: %w", n, corrupt.ErrTooNew)
 	}
 	return f, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
 )
 
 // writeChunk is how many bytes a Writer gathers before it calls its destination.
@@ -38,6 +39,7 @@ type Writer struct {
 	block  blockWriter
 	index  indexWriter
 	hashes []uint64 // of all distinct stored keys, for the filter
+	ranges rangedel.List
 	props  Properties
 
 	last      key.Internal // newest entry; its key lies in lastKey
@@ -170,23 +172,25 @@ func (w *Writer) section(data []byte) handle {
 // SizeEstimate returns about how long the table would be if it were finished now.
 func (w *Writer) SizeEstimate() int64 {
 	filterLen := int64(len(w.hashes)) * int64(w.props.BitsPerKey) / 8
-	return w.offset() + int64(w.block.sizeEstimate()) + w.index.size() + filterLen + footerLen
+	return w.offset() + int64(w.block.sizeEstimate()) + w.index.size() + filterLen + rangeBytes(w.ranges) + footerLen
 }
 
 // Entries returns the number of entries so far.
 func (w *Writer) Entries() uint64 { return w.props.Entries }
 
 // Finish writes what is left and returns the table's properties and its length in bytes. It neither
-// syncs nor closes the destination. A table has at least one entry.
+// syncs nor closes the destination. A table has at least one entry or range tombstone.
 func (w *Writer) Finish() (Properties, int64, error) {
-	if w.err == nil && w.props.Entries == 0 {
+	if w.err == nil && w.props.Entries == 0 && len(w.ranges) == 0 {
 		w.err = fmt.Errorf("sstable: a table needs an entry")
 	}
 	if w.err != nil {
 		return Properties{}, 0, w.err
 	}
-	w.finishBlock(key.Internal{Stored: w.last.Stored, Trailer: key.MinTrailer})
-	w.props.Largest = w.last.Clone()
+	if w.props.Entries > 0 {
+		w.finishBlock(key.Internal{Stored: w.last.Stored, Trailer: key.MinTrailer})
+		w.props.Largest = w.last.Clone()
+	}
 	if w.index.size() > maxIndexLen {
 		w.err = fmt.Errorf("sstable: index grows beyond %d bytes", int64(maxIndexLen))
 	}
@@ -194,7 +198,7 @@ func (w *Writer) Finish() (Properties, int64, error) {
 	f.sections[sectionFilter] = w.section(buildFilter(w.hashes, w.opts.BitsPerKey))
 	f.sections[sectionIndex] = w.section(w.index.finish(key.CommonPrefix(w.props.Smallest.Stored, w.props.Largest.Stored)))
 	f.sections[sectionProperties] = w.section(w.props.encode())
-	f.sections[sectionRangeDels] = w.section(nil)
+	f.sections[sectionRangeDels] = w.section(encodeRanges(w.ranges))
 	w.out = append(w.out, f.encode()...)
 	w.write(0)
 	return w.props, w.off, w.err

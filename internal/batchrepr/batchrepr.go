@@ -12,6 +12,9 @@
 //	        value length     uvarint          (kinds with a value only)
 //	        value                             (kinds with a value only)
 //
+// The value of a range deletion is where the range ends: a byte string above the stored key, which is
+// the first that is deleted; the one where it ends is not.
+//
 // Example: the batch fig#12,SET:ripe and kiwi#13,DEL is stored as
 //
 //	0c 00 00 00 00 00 00 00  02 00 00 00
@@ -22,6 +25,7 @@
 package batchrepr
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 
@@ -57,15 +61,18 @@ func Header(repr []byte) (key.SeqNum, uint32) {
 type Op struct {
 	Kind   key.Kind
 	Stored []byte
-	Value  []byte // nil for kinds without a value
+	Value  []byte // nil for kinds without a value; the end of the range for a range deletion
 }
+
+// hasValue tells whether operations of a kind have a value.
+func hasValue(kind key.Kind) bool { return kind != key.KindDelete }
 
 // AppendOp appends an operation on a user key; value is ignored for kinds that have none.
 func AppendOp(dst []byte, kind key.Kind, space key.Space, user, value []byte) []byte {
 	dst = append(dst, byte(kind))
 	dst = binary.AppendUvarint(dst, uint64(spaceLen(space)+len(user)))
 	dst = key.AppendStored(dst, space, user)
-	if kind == key.KindSet {
+	if hasValue(kind) {
 		dst = binary.AppendUvarint(dst, uint64(len(value)))
 		dst = append(dst, value...)
 	}
@@ -129,10 +136,13 @@ func (r *Reader) Next() (op Op, ok bool, err error) {
 	if op.Stored, rest, ok = cutLengthed(rest); !ok || !validStored(op.Stored) {
 		return Op{}, false, r.damage("key of %v is cut short or malformed", op.Kind)
 	}
-	if op.Kind == key.KindSet {
+	if hasValue(op.Kind) {
 		if op.Value, rest, ok = cutLengthed(rest); !ok {
 			return Op{}, false, r.damage("value of %s is cut short", key.FormatStored(op.Stored))
 		}
+	}
+	if op.Kind == key.KindRangeDelete && (len(op.Value) > key.MaxStoredLen || bytes.Compare(op.Stored, op.Value) >= 0) {
+		return Op{}, false, r.damage("range from %s ends at % .20x", key.FormatStored(op.Stored), op.Value)
 	}
 	r.rest = rest
 	r.left--

@@ -87,6 +87,7 @@ var historyOps = []struct {
 }{
 	{"put", 300, (*History).put},
 	{"delete", 80, (*History).delete},
+	{"delete range", 12, (*History).deleteRange},
 	{"add to batch", 200, (*History).addToBatch},
 	{"apply", 20, (*History).apply},
 	{"apply large", 2, (*History).applyLarge},
@@ -156,7 +157,18 @@ func (h *History) delete() {
 	h.model.Delete(string(k))
 }
 
+func (h *History) deleteRange() {
+	r := h.NarrowRange()
+	h.must(h.db.DeleteRange(r.Lower, r.Upper, h.writeOption()...))
+	h.model.DeleteRange(r)
+}
+
 func (h *History) addToBatch() {
+	if h.OneIn(30) {
+		r := h.NarrowRange()
+		h.must(h.batch.DeleteRange(r.Lower, r.Upper))
+		return
+	}
 	if h.OneIn(3) {
 		h.must(h.batch.Delete(h.Key()))
 		return
@@ -181,7 +193,10 @@ func (h *History) apply() {
 func (h *History) applyLarge() {
 	b := h.db.NewBatch()
 	for range 200 + h.IntN(2000) {
-		if h.OneIn(5) {
+		if h.OneIn(100) {
+			r := h.NarrowRange()
+			h.must(b.DeleteRange(r.Lower, r.Upper))
+		} else if h.OneIn(5) {
 			h.must(b.Delete(h.Key()))
 		} else {
 			h.must(b.Put(h.Key(), h.Value()))

@@ -44,10 +44,19 @@ func (m *Model) Delete(key string) {
 	}
 }
 
+// DeleteRange removes the keys of a range.
+func (m *Model) DeleteRange(r tinykv.Range) {
+	m.entries = slices.DeleteFunc(m.entries, func(e Entry) bool {
+		return (r.Lower == nil || e.Key >= string(r.Lower)) && (r.Upper == nil || e.Key < string(r.Upper))
+	})
+}
+
 // Apply carries out the operations of a batch.
 func (m *Model) Apply(b *tinykv.Batch) {
 	for op := range b.Ops() {
-		if op.Delete {
+		if op.Range {
+			m.DeleteRange(tinykv.Range{Lower: op.Key, Upper: op.Upper})
+		} else if op.Delete {
 			m.Delete(string(op.Key))
 		} else {
 			m.Put(string(op.Key), string(op.Value))

@@ -86,3 +86,14 @@ func (r Random) Range() tinykv.Range {
 		return tinykv.Between(lower, upper)
 	}
 }
+
+// NarrowRange draws a range that mostly holds few keys, never an inverted one.
+func (r Random) NarrowRange() tinykv.Range {
+	if r.OneIn(10) {
+		if drawn := r.Range(); drawn.Lower == nil || drawn.Upper == nil || string(drawn.Lower) <= string(drawn.Upper) {
+			return drawn
+		}
+	}
+	n := r.IntN(300)
+	return tinykv.Between(fmt.Appendf(nil, "%03d", n), fmt.Appendf(nil, "%03d", n+r.IntN(20)))
+}

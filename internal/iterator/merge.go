@@ -1,6 +1,7 @@
 package iterator
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/tinykv/tinykv/internal/key"
@@ -108,6 +109,28 @@ func (m *Merging) Prev() *KV {
 	default:
 		return m.turn(false)
 	}
+}
+
+// AdvanceFrom moves the sources from one on, as far as they stand before every entry of a stored key,
+// to the first that is not. The direction must be forward.
+func (m *Merging) AdvanceFrom(from int, stored []byte) *KV {
+	for i := from; i < len(m.sources); i++ {
+		if s := &m.sources[i]; s.kv != nil && bytes.Compare(s.kv.Stored, stored) < 0 {
+			s.kv = s.it.SeekGE(stored, key.MaxTrailer)
+		}
+	}
+	return m.rebuild(true)
+}
+
+// RetreatFrom moves the sources from one on, as far as they do not stand before every entry of a stored
+// key, to the last that does. The direction must be backward.
+func (m *Merging) RetreatFrom(from int, stored []byte) *KV {
+	for i := from; i < len(m.sources); i++ {
+		if s := &m.sources[i]; s.kv != nil && bytes.Compare(s.kv.Stored, stored) >= 0 {
+			s.kv = s.it.SeekLT(stored, key.MaxTrailer)
+		}
+	}
+	return m.rebuild(false)
 }
 
 // turn changes the direction and moves one entry on. The source on top moves by one; all others

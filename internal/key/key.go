@@ -41,17 +41,21 @@ const MaxSeqNum SeqNum = 1<<56 - 1
 // change; zero is never valid.
 type Kind uint8
 
-// The kinds. Numbers 3 to 6 are spoken for by merge operands, range deletions, values that expire
-// and what they leave behind; a file that holds one of them is from a newer version.
+// The kinds. Numbers 3, 5 and 6 are spoken for by merge operands, values that expire and what they
+// leave behind; a file that holds one of them is from a newer version.
 const (
-	KindDelete Kind = 1 // tombstone: the key is absent from here on
-	KindSet    Kind = 2 // the key has this value from here on
+	KindDelete      Kind = 1 // tombstone: the key is absent from here on
+	KindSet         Kind = 2 // the key has this value from here on
+	KindRangeDelete Kind = 4 // range tombstone: every key from this one up to another is absent from here on
 
 	kindMax = 0xff // sorts first among the kinds of one sequence number
 )
 
 // Valid tells whether this version knows the kind.
-func (k Kind) Valid() bool { return k == KindDelete || k == KindSet }
+func (k Kind) Valid() bool { return k.IsPoint() || k == KindRangeDelete }
+
+// IsPoint tells whether the kind is one of entries, which say something of a single key.
+func (k Kind) IsPoint() bool { return k == KindDelete || k == KindSet }
 
 // String returns the kind as the notation writes it.
 func (k Kind) String() string {
@@ -60,6 +64,8 @@ func (k Kind) String() string {
 		return "DEL"
 	case KindSet:
 		return "SET"
+	case KindRangeDelete:
+		return "RANGEDEL"
 	default:
 		return "KIND(" + itoa(uint64(k)) + ")"
 	}

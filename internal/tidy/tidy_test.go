@@ -32,20 +32,21 @@ internal/blockcache github.com/dgraph-io/ristretto/v2
 # 2. What the formats and the engine share.
 internal/iterator   internal/key
 internal/batchrepr  internal/key internal/corrupt
+internal/rangedel   internal/key
 
 # 3. The formats in memory and on disk; never one another.
-memtable            internal/key internal/iterator internal/offheap
+memtable            internal/key internal/iterator internal/rangedel internal/offheap
 wal                 vfs internal/corrupt github.com/cespare/xxhash/v2
-sstable             vfs internal/key internal/iterator internal/corrupt internal/blockcache github.com/cespare/xxhash/v2 github.com/bits-and-blooms/bloom/v3 github.com/klauspost/compress/s2 github.com/klauspost/compress/zstd
+sstable             vfs internal/key internal/iterator internal/rangedel internal/corrupt internal/blockcache github.com/cespare/xxhash/v2 github.com/bits-and-blooms/bloom/v3 github.com/klauspost/compress/s2 github.com/klauspost/compress/zstd
 
 # 4. The books; wal for the framing of records, and no table is opened.
 manifest            vfs internal/key internal/corrupt wal github.com/cespare/xxhash/v2
 
 # 5. Deciding and doing compactions; neither log nor memtable.
-compaction          vfs internal/key internal/iterator manifest sstable
+compaction          vfs internal/key internal/iterator internal/rangedel manifest sstable
 
 # 6. The engine, which alone knows them all.
-.                   vfs internal/key internal/batchrepr internal/iterator internal/corrupt internal/blockcache memtable wal sstable manifest compaction
+.                   vfs internal/key internal/batchrepr internal/iterator internal/rangedel internal/corrupt internal/blockcache memtable wal sstable manifest compaction
 
 # 7. Programs on top of it.
 bench               . vfs github.com/HdrHistogram/hdrhistogram-go github.com/cespare/xxhash/v2
