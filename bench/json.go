@@ -73,11 +73,12 @@ type jsonResult struct {
 	Seconds     float64 `json:"seconds"`
 	Threads     int     `json:"threads"`
 
-	Operations uint64 `json:"operations"`
-	Wanted     uint64 `json:"wanted,omitempty"` // operations asked for; absent where -duration decides
-	Writes     uint64 `json:"writes,omitempty"` // of the operations, where reads are told apart
-	Found      uint64 `json:"found"`
-	Bytes      uint64 `json:"bytes"`
+	Operations  uint64 `json:"operations"`
+	Interrupted bool   `json:"interrupted,omitempty"`
+	Wanted      uint64 `json:"wanted,omitempty"` // operations asked for; absent where -duration decides
+	Writes      uint64 `json:"writes,omitempty"` // of the operations, where reads are told apart
+	Found       uint64 `json:"found"`
+	Bytes       uint64 `json:"bytes"`
 
 	Latencies []jsonLatencies `json:"latencies,omitempty"`
 	Stalls    uint64          `json:"write_stalls"`
@@ -103,13 +104,13 @@ type jsonBucket struct {
 	Count int64   `json:"count"`
 }
 
-func (j *jsonReport) result(name string, r *result, _ ...string) { j.print(j.resultOf(name, r)) }
+func (j *jsonReport) result(name string, r *result, _ string) { j.print(j.resultOf(name, r)) }
 
 func (j *jsonReport) resultOf(name string, r *result) *jsonResult {
 	line := &jsonResult{
 		Benchmark: name, MicrosPerOp: r.microsPerOp(), OpsPerSec: r.opsPerSecond(),
 		MBPerSec: r.megabytesPerSecond(), Seconds: r.seconds(), Threads: r.threads,
-		Operations: r.ops, Wanted: r.wanted, Writes: r.written, Found: r.found, Bytes: r.bytes,
+		Operations: r.ops, Interrupted: r.interrupted, Wanted: r.wanted, Writes: r.written, Found: r.found, Bytes: r.bytes,
 		Stalls: r.stalls.count, Stalled: r.stalls.waited.Seconds(), Delayed: r.stalls.slowed.Seconds(),
 	}
 	for _, k := range r.kinds() {

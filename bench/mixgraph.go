@@ -47,7 +47,7 @@ func changeSize(w *worker) error {
 // scanFar reads some records, mostly few, from a random one on.
 func scanFar(w *worker) error {
 	setKey(w.key, w.random())
-	bytes, err := w.seekOnce(paretoBelow(w.rng, scanK, scanSigma, maxMixScan))
+	bytes, err := w.seekOnce(walk{moves: paretoBelow(w.rng, scanK, scanSigma, maxMixScan)})
 	w.did(1, bytes)
 	return err
 }

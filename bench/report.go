@@ -14,7 +14,7 @@ type report interface {
 	header(c *config, fields []field)
 	limit(name, text string) // of the machine
 	begin()                  // benchmarks begin
-	result(name string, r *result, remarks ...string)
+	result(name string, r *result, remark string)
 	info(name string, i info)
 	skipped(name, why string)
 	notRun(names []string)
@@ -55,8 +55,8 @@ func (t *textReport) labelled(name, text string) {
 
 func (t *textReport) begin() { fmt.Fprintln(t.w, rule) }
 
-func (t *textReport) result(name string, r *result, remarks ...string) {
-	writeResult(t.w, name, r, remarks...)
+func (t *textReport) result(name string, r *result, remark string) {
+	writeResult(t.w, name, r, remark)
 	if t.histogram {
 		writeHistograms(t.w, r)
 	}
@@ -94,15 +94,15 @@ func wrap(text string, columns int) []string {
 //	fillseq      :       2.345 micros/op 426439 ops/sec 2.345 seconds 1000000 operations;   47.2 MB/s
 //
 // micros/op are those of a thread; the rest is of all threads together, by the clock on the wall.
-func writeResult(w io.Writer, name string, r *result, remarks ...string) {
+func writeResult(w io.Writer, name string, r *result, remark string) {
 	fmt.Fprintf(w, "%-12s : %11.3f micros/op %d ops/sec %.3f seconds %d operations;",
 		name, r.microsPerOp(), int64(r.opsPerSecond()), r.seconds(), r.ops)
 	if r.bytes > 0 {
 		fmt.Fprintf(w, " %6.1f MB/s", r.megabytesPerSecond())
 	}
-	for _, remark := range remarks {
-		if remark != "" {
-			fmt.Fprint(w, " ", remark)
+	for _, text := range []string{remark, interruptedText(r)} {
+		if text != "" {
+			fmt.Fprint(w, " ", text)
 		}
 	}
 	fmt.Fprintln(w)
@@ -114,6 +114,17 @@ func writeResult(w io.Writer, name string, r *result, remarks ...string) {
 	}
 	if r.beside != nil {
 		fmt.Fprintf(w, "  %s\n", besideText(r.beside))
+	}
+}
+
+func interruptedText(r *result) string {
+	switch {
+	case !r.interrupted:
+		return ""
+	case r.wanted == 0:
+		return "(interrupted)"
+	default:
+		return fmt.Sprintf("(interrupted, %d operations were asked for)", r.wanted)
 	}
 }
 

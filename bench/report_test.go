@@ -16,46 +16,46 @@ func TestWriteResult_Lines(t *testing.T) {
 	}
 	timed.longest = 2 * time.Millisecond
 	for _, c := range []struct {
-		name    string
-		result  result
-		remarks []string
-		want    string
+		name   string
+		result result
+		remark string
+		want   string
 	}{
 		{
 			"fillseq",
 			result{ops: 1_000_000, bytes: 116_000_000, elapsed: 2345 * time.Millisecond, busy: 2345 * time.Millisecond},
-			nil,
+			"",
 			"fillseq      :       2.345 micros/op 426439 ops/sec 2.345 seconds 1000000 operations;   47.2 MB/s\n",
 		},
 		{
 			"readrandom",
 			result{ops: 1000, bytes: 116_000, elapsed: time.Second, busy: 2 * time.Second},
-			[]string{"(632 of 1000 found)", ""},
+			"(632 of 1000 found)",
 			"readrandom   :    2000.000 micros/op 1000 ops/sec 1.000 seconds 1000 operations;    0.1 MB/s (632 of 1000 found)\n",
 		},
 		{
 			"waitforcompaction",
 			result{ops: 1, elapsed: 1500 * time.Millisecond, busy: 1500 * time.Millisecond},
-			nil,
+			"",
 			"waitforcompaction : 1500000.000 micros/op 0 ops/sec 1.500 seconds 1 operations;\n",
 		},
 		{
 			"readseq",
-			result{},
-			[]string{"(interrupted)"},
+			result{interrupted: true},
+			"",
 			"readseq      :       0.000 micros/op 0 ops/sec 0.000 seconds 0 operations; (interrupted)\n",
 		},
 		{
 			"overwrite",
 			result{ops: 10, elapsed: time.Second, busy: time.Second, calls: timed, every: 16},
-			nil,
+			"",
 			"overwrite    :  100000.000 micros/op 10 ops/sec 1.000 seconds 10 operations;\n" +
 				"  p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 µs (1 in 16 timed)\n",
 		},
 		{
 			"fillrandom",
 			result{ops: 10, elapsed: time.Second, busy: time.Second, stalls: stalls{count: 3, waited: 20 * time.Millisecond}},
-			nil,
+			"",
 			"fillrandom   :  100000.000 micros/op 10 ops/sec 1.000 seconds 10 operations;\n" +
 				"  write stalls: 3, 0.020 s in all; delays: 0.000 s\n",
 		},
@@ -65,7 +65,7 @@ func TestWriteResult_Lines(t *testing.T) {
 				ops: 10, written: 4, found: 5, elapsed: time.Second, busy: time.Second,
 				calls: timed, writes: timed, every: 16,
 			},
-			[]string{"( reads:6 writes:4 total:10 found:5)"},
+			"( reads:6 writes:4 total:10 found:5)",
 			"ycsba        :  100000.000 micros/op 10 ops/sec 1.000 seconds 10 operations; ( reads:6 writes:4 total:10 found:5)\n" +
 				"  reads  p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 µs (1 in 16 timed)\n" +
 				"  writes p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 µs (1 in 16 timed)\n" +
@@ -77,7 +77,7 @@ func TestWriteResult_Lines(t *testing.T) {
 				ops: 10, found: 9, elapsed: time.Second, busy: time.Second, calls: timed, every: 16,
 				beside: &result{ops: 20, bytes: 1 << 21, elapsed: 2 * time.Second, calls: timed, every: 1},
 			},
-			[]string{"(9 of 10 found)"},
+			"(9 of 10 found)",
 			"readwhilewriting :  100000.000 micros/op 10 ops/sec 1.000 seconds 10 operations; (9 of 10 found)\n" +
 				"  reads  p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 µs (1 in 16 timed)\n" +
 				"  writes p50 500.2  p95 950.3  p99 990.2  p99.9 999.4  max 2000 µs\n" +
@@ -89,7 +89,7 @@ func TestWriteResult_Lines(t *testing.T) {
 			c.result.calls = newLatencies()
 		}
 		var b bytes.Buffer
-		writeResult(&b, c.name, &c.result, c.remarks...)
+		writeResult(&b, c.name, &c.result, c.remark)
 		if b.String() != c.want {
 			t.Errorf("got\n%swant\n%s", &b, c.want)
 		}

@@ -7,6 +7,7 @@ type result struct {
 	ops, written, bytes, found uint64
 
 	wanted        uint64        // operations asked for; 0: as many as the time allows
+	interrupted   bool          // there was more to do
 	threads       int           // without the one beside
 	elapsed       time.Duration // from the first start to the last end
 	busy          time.Duration // sum over the threads
@@ -45,6 +46,14 @@ func sum(meters []*meter) *result {
 	}
 	r.elapsed = last.Sub(first)
 	return r
+}
+
+// isDone tells whether all that was asked for was done, by number or by time.
+func (r *result) isDone(limit time.Duration) bool {
+	if limit > 0 {
+		return r.elapsed >= limit
+	}
+	return r.ops >= r.wanted
 }
 
 func (r *result) seconds() float64 { return max(r.elapsed.Seconds(), 1e-9) }

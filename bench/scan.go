@@ -54,7 +54,7 @@ func seekRandom(w *worker) error {
 	}
 	for w.next() {
 		setKey(w.key, w.random())
-		bytes, err := w.seekOnce(w.config.seekNexts)
+		bytes, err := w.seekOnce(w.config.walk())
 		if err != nil {
 			return err
 		}
@@ -70,33 +70,38 @@ func (w *worker) seekWithOne() error {
 	}
 	for w.next() && i.Err() == nil {
 		setKey(w.key, w.random())
-		w.did(1, w.seek(i, w.config.seekNexts))
+		w.did(1, w.seek(i, w.config.walk()))
 	}
 	return errors.Join(i.Err(), i.Close())
 }
 
 // seekOnce seeks with an iterator of its own.
-func (w *worker) seekOnce(moves int) (bytes int, err error) {
+func (w *worker) seekOnce(then walk) (bytes int, err error) {
 	i, err := w.db.NewIter(tinykv.All())
 	if err != nil {
 		return 0, err
 	}
-	bytes = w.seek(i, moves)
+	bytes = w.seek(i, then)
 	return bytes, errors.Join(i.Err(), i.Close())
 }
 
-// seek goes to w.key or the one behind it, then on by so many moves, and returns the bytes of what it
-// came by on these, as db_bench counts. Only the key itself counts as found.
-func (w *worker) seek(i *tinykv.Iterator, moves int) (total int) {
+// walk is what comes after a seek.
+type walk struct {
+	moves int
+	back  bool
+}
+
+func (c *config) walk() walk { return walk{moves: c.seekNexts, back: c.reverseIterator} }
+
+// seek goes to w.key or the one behind it, then walks on, and returns the bytes of what it came by, as
+// db_bench counts. Only the key itself counts as found.
+func (w *worker) seek(i *tinykv.Iterator, then walk) (total int) {
 	if i.SeekGE(w.key) && bytes.Equal(i.Key(), w.key) {
 		w.found++
 	}
-	for range moves {
-		if !i.Valid() {
-			break
-		}
+	for moves := then.moves; moves > 0 && i.Valid(); moves-- {
 		total += len(i.Key()) + len(i.Value())
-		if w.config.reverseIterator {
+		if then.back {
 			i.Prev()
 		} else {
 			i.Next()

@@ -182,11 +182,8 @@ func (s *session) benchmark(ctx context.Context, b *benchmark) error {
 	if err != nil {
 		return fmt.Errorf("%s: after %d operations: %w", b.name, r.ops, err)
 	}
-	stopped := ""
-	if ctx.Err() != nil && r.ops < r.wanted {
-		stopped = fmt.Sprintf("(interrupted, %d operations were asked for)", r.wanted)
-	}
-	s.report.result(b.name, r, b.remarks(r), stopped)
+	r.interrupted = ctx.Err() != nil && !r.isDone(b.limit(s.config))
+	s.report.result(b.name, r, b.remarks(r))
 	return nil
 }
 

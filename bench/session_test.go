@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // bench runs the program, expects an exit code, and returns stdout and stderr.
@@ -207,6 +208,33 @@ func TestSession_InterruptedBenchmarkEndsEarly(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "interrupted, 1000000 operations were asked for"); n != 1 {
 		t.Errorf("%d:\n%s", n, &out)
+	}
+}
+
+func TestResult_IsDoneByNumberOrTime(t *testing.T) {
+	for _, c := range []struct {
+		ops, wanted    uint64
+		elapsed, limit time.Duration
+		want           bool
+	}{
+		{ops: 9, wanted: 10, elapsed: time.Hour},
+		{ops: 10, wanted: 10, want: true},
+		{ops: 1000, elapsed: 5 * time.Second, limit: 6 * time.Second},
+		{ops: 1, elapsed: 6 * time.Second, limit: 6 * time.Second, want: true},
+	} {
+		r := &result{ops: c.ops, wanted: c.wanted, elapsed: c.elapsed}
+		if got := r.isDone(c.limit); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
+
+// Time ends a run of several threads, and what they did is told of.
+func TestRun_ForATime(t *testing.T) {
+	stdout, _ := bench(t, exitDone, "-num=1000", "-threads=2", "-duration=20ms",
+		"-benchmarks=fillseq,readrandomwriterandom,seekrandomwhilewriting", "-distribution=zipf", "-seek_nexts=3", "-reverse_iterator")
+	if n := len(resultLines(stdout)); n != 3 || strings.Contains(stdout, "interrupted") {
+		t.Errorf("%d results:\n%s", n, stdout)
 	}
 }
 

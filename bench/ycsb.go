@@ -58,7 +58,7 @@ func insert(w *worker) error {
 // scanSome reads 1 to maxScanLength records from a random one on.
 func scanSome(w *worker) error {
 	setKey(w.key, w.random())
-	bytes, err := w.seekOnce(1 + w.rng.IntN(maxScanLength))
+	bytes, err := w.seekOnce(walk{moves: 1 + w.rng.IntN(maxScanLength)})
 	w.did(1, bytes)
 	return err
 }
