@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"hash/crc32"
 
 	"github.com/cespare/xxhash/v2"
@@ -10,11 +11,15 @@ import (
 // maxPieces bounds the work of what needs no store: 512 MiB in pieces of 4 KiB.
 const maxPieces = 1 << 17
 
-// codecs measure what a block goes through, on pieces of -block_size bytes, as values are.
+// codecs measure what a block goes through, on pieces of -block_size bytes, which are values on end.
 func codecs() []benchmark {
 	all := []benchmark{
 		{name: "xxhash", about: "hash -block_size bytes, as for the checksum of a block", loop: xxhashPieces},
 		{name: "crc32c", about: "the same with the checksum that LevelDB and RocksDB use", loop: crc32cPieces},
+		{name: "s2comp", about: "compress -block_size bytes by S2", loop: compressS2, remark: outputShare},
+		{name: "s2uncomp", about: "decompress them", loop: uncompressS2},
+		{name: "zstdcomp", about: "compress -block_size bytes by zstd", loop: compressZstd, remark: outputShare},
+		{name: "zstduncomp", about: "decompress them", loop: uncompressZstd},
 	}
 	for i := range all {
 		all[i].every, all[i].size = timeSome, pieceOps
@@ -24,27 +29,82 @@ func codecs() []benchmark {
 
 var errSum = errors.New("a checksum differs from that of the same bytes before")
 
-func xxhashPieces(w *worker) error {
-	return w.sumPieces(func(p []byte) uint64 { return xxhash.Sum64(p) })
-}
+func xxhashPieces(w *worker) error { return w.sumPieces(xxhash.Sum64) }
 
 func crc32cPieces(w *worker) error {
 	table := crc32.MakeTable(crc32.Castagnoli)
 	return w.sumPieces(func(p []byte) uint64 { return uint64(crc32.Checksum(p, table)) })
 }
 
-// sumPieces works out checksums of pieces of the pool in turn. It compares that of the first piece, so
-// that all of them must be worked out.
+// pieces returns what codecs work on, one after the other.
+func (w *worker) pieces() values {
+	return values{pool: w.values.pool, size: int(w.config.blockSize)}
+}
+
+// sumPieces works out checksums. That of the first piece is compared with what it was, so that none is
+// worked out for nothing.
 func (w *worker) sumPieces(sum func([]byte) uint64) error {
-	pieces := values{pool: w.values.pool, size: int(w.config.blockSize)}
+	pieces := w.pieces()
 	first := sum(pieces.pool[:pieces.size])
+	w.begin()
 	for w.next() {
-		isFirst := pieces.off+pieces.size > len(pieces.pool)
 		p := pieces.next()
-		if s := sum(p); isFirst && s != first {
+		if s := sum(p); pieces.off == pieces.size && s != first {
 			return errSum
 		}
 		w.did(1, len(p))
 	}
 	return nil
+}
+
+func compressS2(w *worker) error { return w.compressPieces(newS2Codec) }
+
+func compressZstd(w *worker) error { return w.compressPieces(newZstdCodec) }
+
+func uncompressS2(w *worker) error { return w.uncompressPieces(newS2Codec) }
+
+func uncompressZstd(w *worker) error { return w.uncompressPieces(newZstdCodec) }
+
+func (w *worker) compressPieces(make func() (*codec, error)) error {
+	c, err := make()
+	if err != nil {
+		return err
+	}
+	pieces := w.pieces()
+	var packed []byte
+	w.begin() // it is not to pay for what comes before
+	for w.next() {
+		p := pieces.next()
+		packed = c.compress(packed, p)
+		w.packed += uint64(len(packed))
+		w.did(1, len(p))
+	}
+	return nil
+}
+
+// uncompressPieces decompresses what it compressed before, and counts bytes as they are then.
+func (w *worker) uncompressPieces(make func() (*codec, error)) error {
+	c, err := make()
+	if err != nil {
+		return err
+	}
+	pieces := w.pieces()
+	var packed [][]byte
+	for range len(pieces.pool) / pieces.size {
+		packed = append(packed, c.compress(nil, pieces.next()))
+	}
+	var p []byte
+	w.begin()
+	for i := 0; w.next(); i = (i + 1) % len(packed) {
+		if p, err = c.uncompress(p, packed[i]); err != nil {
+			return err
+		}
+		w.did(1, len(p))
+	}
+	return nil
+}
+
+// outputShare is what LevelDB's snappycomp tells.
+func outputShare(r *result) string {
+	return fmt.Sprintf("(output: %.1f%%)", 100*float64(r.packed)/float64(max(r.bytes, 1)))
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -159,23 +160,48 @@ func explain(fs *flag.FlagSet, err error) error {
 	return unknownError("flag", name, names)
 }
 
+// groups are names that stand for several benchmarks.
+func groups() map[string]string {
+	return map[string]string{
+		"compress":   "s2comp,zstdcomp",
+		"uncompress": "s2uncomp,zstduncomp",
+		"checksum":   "xxhash,crc32c",
+		"ycsb":       "ycsba,ycsbb,ycsbc,ycsbf,ycsbd,ycsbe", // those that insert come last
+	}
+}
+
 // pickBenchmarks returns the benchmarks of a list of names.
 func pickBenchmarks(list string) ([]benchmark, error) {
 	all := allBenchmarks()
 	var picked []benchmark
-	for name := range strings.SplitSeq(list, ",") {
-		name = strings.TrimSpace(name)
+	for name := range strings.SplitSeq(expand(list), ",") {
 		i := slices.IndexFunc(all, func(b benchmark) bool { return b.name == name })
 		if i < 0 {
-			var names []string
-			for _, b := range all {
-				names = append(names, b.name)
-			}
-			return nil, unknownError("benchmark", name, names)
+			return nil, unknownError("benchmark", name, namesOf(all))
 		}
 		picked = append(picked, all[i])
 	}
 	return picked, nil
+}
+
+// expand puts the members of groups for their names, and takes out spaces.
+func expand(list string) string {
+	names := strings.Split(list, ",")
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+		if members, ok := groups()[names[i]]; ok {
+			names[i] = members
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+func namesOf(all []benchmark) []string {
+	var names []string
+	for _, b := range all {
+		names = append(names, b.name)
+	}
+	return append(names, slices.Sorted(maps.Keys(groups()))...)
 }
 
 func printHelp(w io.Writer) {
@@ -186,5 +212,8 @@ func printHelp(w io.Writer) {
 	fmt.Fprint(w, "\nbenchmarks:\n")
 	for _, b := range allBenchmarks() {
 		fmt.Fprintf(w, "  %-22s %s\n", b.name, b.about)
+	}
+	for _, name := range slices.Sorted(maps.Keys(groups())) {
+		fmt.Fprintf(w, "  %-22s %s\n", name, "stands for "+groups()[name])
 	}
 }

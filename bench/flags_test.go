@@ -101,6 +101,26 @@ func TestParseFlags_FillsInWhatIsNotGiven(t *testing.T) {
 	}
 }
 
+func TestPickBenchmarks_GroupsStandForTheirMembers(t *testing.T) {
+	for list, want := range map[string]string{
+		"fillseq, ycsb ,stats": "fillseq ycsba ycsbb ycsbc ycsbf ycsbd ycsbe stats",
+		"compress,uncompress":  "s2comp zstdcomp s2uncomp zstduncomp",
+		"checksum":             "xxhash crc32c",
+	} {
+		picked, err := pickBenchmarks(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, b := range picked {
+			names = append(names, b.name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: %s, want %s", list, got, want)
+		}
+	}
+}
+
 func TestSeconds(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"0": 0, "600": 10 * time.Minute, "600s": 10 * time.Minute, "1m30s": 90 * time.Second,

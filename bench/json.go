@@ -79,6 +79,7 @@ type jsonResult struct {
 	Writes      uint64 `json:"writes,omitempty"` // of the operations, where reads are told apart
 	Found       uint64 `json:"found"`
 	Bytes       uint64 `json:"bytes"`
+	Packed      uint64 `json:"packed_bytes,omitempty"` // what these were compressed to
 
 	Latencies []jsonLatencies `json:"latencies,omitempty"`
 	Stalls    uint64          `json:"write_stalls"`
@@ -110,7 +111,7 @@ func (j *jsonReport) resultOf(name string, r *result) *jsonResult {
 	line := &jsonResult{
 		Benchmark: name, MicrosPerOp: r.microsPerOp(), OpsPerSec: r.opsPerSecond(),
 		MBPerSec: r.megabytesPerSecond(), Seconds: r.seconds(), Threads: r.threads,
-		Operations: r.ops, Interrupted: r.interrupted, Wanted: r.wanted, Writes: r.written, Found: r.found, Bytes: r.bytes,
+		Operations: r.ops, Interrupted: r.interrupted, Wanted: r.wanted, Writes: r.written, Found: r.found, Bytes: r.bytes, Packed: r.packed,
 		Stalls: r.stalls.count, Stalled: r.stalls.waited.Seconds(), Delayed: r.stalls.slowed.Seconds(),
 	}
 	for _, k := range r.kinds() {

@@ -25,19 +25,20 @@
 //	write.go    fills and changes       read.go      lookups
 //	scan.go     iterators               mix.go       reads and writes mixed, or beside each other
 //	mixgraph.go the social graph        ycsb.go      YCSB
-//	upkeep.go   flush, compact, verify  codec.go     what needs no store
+//	upkeep.go   flush, compact, verify  codec.go     checksums, compression (by codec_kinds.go)
 //	facts.go    stats and the like      beside.go    the thread that writes beside others
 //
 // What they share:
 //
 //	flags.go    what can be chosen      check.go     what makes sense    options.go  for the engine
+//	seconds.go  a flag of time          compression.go  flags of it      suggest.go  what was meant
 //	session.go  directory, store, order worker.go    threads             benchmarks.go  kinds
 //	keys.go     keys                    values.go    values              inserts.go  keys above others
 //	numbers.go  distributions           ranks.go     skewed ones
 //	meter.go    counting and timing     result.go    sums                stalls.go   of writers
 //	report.go   lines of output         histogram.go histograms          json.go     for programs
 //	header.go   what is measured        machine.go   what can be at best memory.go   of the process
-//	progress.go how far it is           suggest.go   what was meant      profile.go  for pprof
+//	progress.go how far it is           profile.go   for pprof
 package main
 
 import (

@@ -38,6 +38,7 @@ type meter struct {
 	written uint64 // of them, those that wrote told of
 	bytes   uint64 // read or written
 	found   uint64 // of the keys looked for
+	packed  uint64 // bytes that those above were compressed to
 	left    uint64 // calls until the next timed one
 
 	timing     bool

@@ -4,7 +4,7 @@ import "time"
 
 // result is what a benchmark measured, over all threads.
 type result struct {
-	ops, written, bytes, found uint64
+	ops, written, bytes, found, packed uint64
 
 	wanted        uint64        // operations asked for; 0: as many as the time allows
 	interrupted   bool          // there was more to do
@@ -29,6 +29,7 @@ func sum(meters []*meter) *result {
 		r.written += m.written
 		r.bytes += m.bytes
 		r.found += m.found
+		r.packed += m.packed
 		if m.total != unlimited {
 			r.wanted += m.total
 		}

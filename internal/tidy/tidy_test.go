@@ -49,7 +49,7 @@ compaction          vfs internal/key internal/iterator internal/rangedel manifes
 .                   vfs internal/key internal/batchrepr internal/iterator internal/rangedel internal/corrupt internal/blockcache memtable wal sstable manifest compaction
 
 # 7. Programs on top of it.
-bench               . vfs github.com/HdrHistogram/hdrhistogram-go github.com/cespare/xxhash/v2
+bench               . vfs github.com/HdrHistogram/hdrhistogram-go github.com/cespare/xxhash/v2 github.com/klauspost/compress/s2 github.com/klauspost/compress/zstd
 examples/...        . vfs
 
 # Tests only: a file system that crashes, and what the tests of several packages share.
