@@ -68,7 +68,7 @@ func (l *Lookup) announce() {
 // compressed never does.
 func (l *Lookup) ready() bool {
 	r := l.Reader
-	return l.at < r.index.count && r.view != nil && r.verified[l.at/64].Load()&(1<<(l.at%64)) != 0
+	return l.at < r.index.count && r.isVerified(l.at)
 }
 
 // touchHeader brings the first cache line of the block to the processor: the fingerprints.

@@ -192,6 +192,39 @@ const (
 
 // block returns data block i, verified.
 func (r *Reader) block(i int, why access) (block, error) {
+	if r.packed != nil {
+		return r.mixed(i, why)
+	}
+	h := r.index.block(i)
+	data, err := r.read(h.off, h.length)
+	if err != nil {
+		return block{}, r.locate(err, 0)
+	}
+	if !r.isVerified(i) {
+		if err := r.verify(i, h, data); err != nil {
+			return block{}, err
+		}
+	}
+	return makeBlock(data, r.opts.SeqBase), nil
+}
+
+// isVerified tells whether data block i lies in the view and passed checkBlock.
+func (r *Reader) isVerified(i int) bool {
+	return r.view != nil && r.verified[i/64].Load()&(1<<(i%64)) != 0
+}
+
+// verify checks data block i, which is not compressed, and remembers that it passed.
+func (r *Reader) verify(i int, h handle, data []byte) error {
+	if err := checkBlock(data, r.opts.ID, h.off); err != nil {
+		return r.locate(err, 0)
+	}
+	r.verified[i/64].Or(1 << (i % 64))
+	return nil
+}
+
+// mixed is block for a table some of whose blocks are stored compressed. Tables without any have a
+// path of their own, so that they do not pay for this one.
+func (r *Reader) mixed(i int, why access) (block, error) {
 	h := r.index.block(i)
 	if raw := r.cached(i, h); raw != nil {
 		return makeBlock(raw, r.opts.SeqBase), nil
@@ -200,15 +233,13 @@ func (r *Reader) block(i int, why access) (block, error) {
 	if err != nil {
 		return block{}, r.locate(err, 0)
 	}
-	if r.packed != nil && isPacked(data) {
+	if isPacked(data) {
 		return r.unpack(i, h, data, why)
 	}
-	word, bit := &r.verified[i/64], uint64(1)<<(i%64)
-	if r.view == nil || word.Load()&bit == 0 {
-		if err := checkBlock(data, r.opts.ID, h.off); err != nil {
-			return block{}, r.locate(err, 0)
+	if !r.isVerified(i) {
+		if err := r.verify(i, h, data); err != nil {
+			return block{}, err
 		}
-		word.Or(bit)
 	}
 	return makeBlock(data, r.opts.SeqBase), nil
 }

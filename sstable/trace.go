@@ -41,7 +41,7 @@ func (r *Reader) Trace(stored []byte, hash uint64, trailer key.Trailer) (t Trace
 	}
 	h := r.index.block(i)
 	t.Offset, t.Length = h.off, h.length
-	t.Verified = r.view != nil && r.verified[i/64].Load()&(1<<(i%64)) != 0 || r.isPacked(i)
+	t.Verified = r.isVerified(i) || r.isPacked(i)
 	b, err := r.traceBlock(i, &t)
 	if err != nil {
 		t.Touched += h.length

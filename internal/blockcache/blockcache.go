@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// pendingPart bounds the blocks that ristretto was given and has not looked at yet, as a part of
-	// the cache's size: they take memory beside it.
+	// pendingPart is the part of the cache's size that is for blocks that ristretto was given and has
+	// not looked at yet. What comes when it is full is dropped: so the size holds however little time
+	// ristretto's goroutine gets.
 	pendingPart = 16
 
 	// countersPerBlock is of how many keys the frequency is remembered for each block that has room.
@@ -141,7 +142,7 @@ func (c *Cache) make() *ristretto.Cache[uint64, entry] {
 	}
 	r, err := ristretto.NewCache(&ristretto.Config[uint64, entry]{
 		NumCounters:            (c.size/max(c.blockSize, minBlock) + 1) * countersPerBlock,
-		MaxCost:                c.size,
+		MaxCost:                c.size - c.size/pendingPart,
 		BufferItems:            getBuffer,
 		KeyToHash:              func(k uint64) (hash, conflict uint64) { return k, 0 },
 		Cost:                   c.considered,
