@@ -24,15 +24,15 @@ func (r reader) count(ctx context.Context, bounds Range) (n uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for ok := i.First(); ok; ok = i.Next() {
-		if n%countCheck == 0 && ctx.Err() != nil {
+	for more := true; more && err == nil; {
+		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 			break
 		}
-		n++
-	}
-	if err == nil {
-		err = i.Err()
+		err = i.state.guard(func() error {
+			more, n = i.countSome(n)
+			return i.Err()
+		})
 	}
 	if cerr := i.Close(); err == nil {
 		err = cerr
@@ -41,6 +41,17 @@ func (r reader) count(ctx context.Context, bounds Range) (n uint64, err error) {
 		return 0, err
 	}
 	return n, nil
+}
+
+// countSome adds the next keys to n, and tells whether there may be more.
+func (i *Iterator) countSome(n uint64) (more bool, sum uint64) {
+	for range countCheck {
+		if !i.Next() { // at first to the first
+			return false, n
+		}
+		n++
+	}
+	return true, n
 }
 
 // EstimateSize tells about how many bytes of disk a range takes, with what of it is in memory and will
@@ -65,7 +76,20 @@ func (db *DB) EstimateSize(r Range) (uint64, error) {
 	for _, m := range s.sealed {
 		size += m.table.EstimateSize(lower, upper)
 	}
-	for _, l := range s.tree.levels {
+	err = s.guard(func() error {
+		n, err := s.tree.estimateSize(lower, upper)
+		size += n
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return uint64(size), nil
+}
+
+// estimateSize sums up the tables.
+func (tr *tree) estimateSize(lower, upper []byte) (size int64, err error) {
+	for _, l := range tr.levels {
 		for _, t := range l.tables {
 			n, err := t.estimateSize(lower, upper)
 			if err != nil {
@@ -74,7 +98,7 @@ func (db *DB) EstimateSize(r Range) (uint64, error) {
 			size += n
 		}
 	}
-	return uint64(size), nil
+	return size, nil
 }
 
 // estimateSize returns about how many bytes of a table hold keys from lower up to, but without, upper.

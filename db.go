@@ -27,7 +27,7 @@ import (
 //	install.go     version edits                background.go  who does all that, and when
 //	throttle.go    not letting writers run away sync.go        the clock of DurabilityPeriodic
 //	count.go       how many, how large          explain.go     how a read finds its key
-//	metrics.go     numbers
+//	metrics.go     numbers                      fault.go       disks that fail under a mapping
 //
 // Locks are taken in this order: the lead of queue, compactMu, manifestMu, mu. A reader takes none.
 type DB struct {

@@ -73,7 +73,7 @@ func (db *DB) Explain(k []byte) (*Explanation, error) {
 		stored: stored, hash: sstable.Hash(stored), at: key.SeekTrailer(seq),
 		result: &Explanation{Key: append([]byte{}, k...), Seq: uint64(seq)},
 	}
-	err = e.run(s)
+	err = s.guard(func() error { return e.run(s) })
 	return e.result, err
 }
 

@@ -1,6 +1,7 @@
 package tinykv
 
 import (
+	"runtime/debug"
 	"sync"
 
 	"github.com/tinykv/tinykv/internal/key"
@@ -8,7 +9,9 @@ import (
 )
 
 // Get returns the value of a key, in memory that the caller owns. An absent key gives ErrNotFound.
-// Other errors: ErrClosed, and for damaged files one that matches ErrCorrupt.
+// Other errors: ErrClosed; for damaged files, and those that were cut while in use, one that matches
+// ErrCorrupt; and those of the file system, such as that of a disk that cannot be read. Both name the
+// file.
 func (db *DB) Get(k []byte) ([]byte, error) { return db.reader().get(nil, k) }
 
 // GetTo appends the value of a key to dst and returns the extended slice. It allocates only when
@@ -17,7 +20,8 @@ func (db *DB) GetTo(dst, k []byte) ([]byte, error) { return db.reader().get(dst,
 
 // Peek calls fn with the value of a key where it lies, without a copy. The value must not be changed
 // and may be used only until fn returns. Peek returns what fn returns; fn is not called when there
-// is an error as for Get.
+// is an error as for Get. An error as for damaged files can also come from within fn, whose touch of
+// the value meets it: fn does not return then. Any other panic of fn goes through.
 func (db *DB) Peek(k []byte, fn func(value []byte) error) error { return db.reader().peek(k, fn) }
 
 // Has tells whether a key has a value. Errors are those of Get, without ErrNotFound.
@@ -82,16 +86,35 @@ func (r reader) get(dst, k []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	v, err := s.get(stored, seq)
-	if err == nil {
-		if dst == nil {
-			dst = make([]byte, 0, len(v)) // not nil even for an empty value
+	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
+	if v, found, ok := s.getFromMem(stored, hash, at); ok {
+		if v, err = present(v, found); err == nil {
+			dst = appendValue(dst, v)
 		}
-		dst = append(dst, v...)
+	} else {
+		dst, err = s.appendFromTables(dst, stored, hash, at)
 	}
 	s.unref()
 	pooled.release()
 	return dst, err
+}
+
+// appendValue appends to dst and never returns nil, not even for an empty value.
+func appendValue(dst, v []byte) []byte {
+	if dst == nil {
+		dst = make([]byte, 0, len(v))
+	}
+	return append(dst, v...)
+}
+
+func (s *readState) appendFromTables(dst, stored []byte, hash uint64, at key.Trailer) (out []byte, err error) {
+	out = dst // what is returned after a fault
+	defer s.endGuard(debug.SetPanicOnFault(true), &err)
+	v, err := s.getFromTables(stored, hash, at)
+	if err != nil {
+		return dst, err
+	}
+	return appendValue(dst, v), nil
 }
 
 func (r reader) peek(k []byte, fn func([]byte) error) error {
@@ -102,7 +125,20 @@ func (r reader) peek(k []byte, fn func([]byte) error) error {
 		return err
 	}
 	defer s.unref()
-	v, err := s.get(stored, seq)
+	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
+	if v, found, ok := s.getFromMem(stored, hash, at); ok {
+		pooled.release()
+		if v, err = present(v, found); err != nil {
+			return err
+		}
+		return fn(v)
+	}
+	return s.peekInTables(stored, pooled, hash, at, fn)
+}
+
+func (s *readState) peekInTables(stored []byte, pooled *keyBuffer, hash uint64, at key.Trailer, fn func([]byte) error) (err error) {
+	defer s.endGuard(debug.SetPanicOnFault(true), &err)
+	v, err := s.getFromTables(stored, hash, at)
 	pooled.release()
 	if err != nil {
 		return err
@@ -117,13 +153,24 @@ func (r reader) has(k []byte) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, err = s.get(stored, seq)
+	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
+	if v, found, ok := s.getFromMem(stored, hash, at); ok {
+		_, err = present(v, found)
+	} else {
+		err = s.hasInTables(stored, hash, at)
+	}
 	s.unref()
 	pooled.release()
 	if err == ErrNotFound {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+func (s *readState) hasInTables(stored []byte, hash uint64, at key.Trailer) (err error) {
+	defer s.endGuard(debug.SetPanicOnFault(true), &err)
+	_, err = s.getFromTables(stored, hash, at)
+	return err
 }
 
 // stackKeyLen is the length of the stored keys that need no pooled memory.
@@ -151,21 +198,26 @@ func (b *keyBuffer) release() {
 	}
 }
 
-// get returns the value of a stored key as seen at a sequence number, or ErrNotFound. The value lies
-// in a memtable or a mapping: it holds until the state is given up.
-//
-// It looks from new to old and takes what it finds first, an entry or a range tombstone: no part
-// holds anything on a key that is newer than what a part above it holds.
-func (s *readState) get(stored []byte, seq key.SeqNum) ([]byte, error) {
-	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
+// A read looks from new to old and takes what it finds first, an entry or a range tombstone: no part
+// holds anything on a key that is newer than what a part above it holds. What is found lies in a
+// memtable, a mapping or a decompressed block: it holds until the state is given up.
+
+// getFromMem returns the newest that the memtables have on a stored key at or behind a trailer.
+func (s *readState) getFromMem(stored []byte, hash uint64, at key.Trailer) (v []byte, found key.Trailer, ok bool) {
 	if v, found, ok := s.active.get(stored, hash, at); ok {
-		return present(v, found)
+		return v, found, ok
 	}
 	for _, m := range s.sealed {
 		if v, found, ok := m.get(stored, hash, at); ok {
-			return present(v, found)
+			return v, found, ok
 		}
 	}
+	return nil, 0, false
+}
+
+// getFromTables returns the value that the tables have for a stored key, or ErrNotFound. It touches
+// mappings, so it must run under a guard.
+func (s *readState) getFromTables(stored []byte, hash uint64, at key.Trailer) ([]byte, error) {
 	for _, t := range s.tree.levels[0].tables {
 		if !t.meta.Covers(stored) {
 			continue

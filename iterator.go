@@ -15,6 +15,9 @@ import (
 // and from there, and from before the first, Next goes to the first. Every move reports whether it
 // arrived at a key; when it did not, Err tells whether that was the end or a failure. After a
 // failure a move by First, Last or a seek starts anew, possibly past the damage.
+//
+// Moves turn faults of the disk into errors where they enter a block; what Key and Value lend is touched
+// by the caller alone, see Value.
 type Iterator struct {
 	db    *DB
 	state *readState // nil after Close
@@ -266,8 +269,8 @@ const spaceLen = 1
 // Value returns the value of the key, or nil when the iterator stands nowhere. It must not be changed
 // and may be used until the next move or Close.
 //
-// It may lie in a mapped file: an I/O error of the disk when it is touched is a memory fault in the
-// caller, which DB.Get and DB.Scan turn into an error.
+// Like the key, it may lie in a mapped file: an I/O error of the disk when it is touched is a memory fault
+// in the caller, and the end of the process. DB.Get, DB.Peek and DB.Scan turn it into an error.
 func (i *Iterator) Value() []byte { return i.value }
 
 // Err returns the failure that ended the last move, or nil: ErrClosed, or an error that matches

@@ -32,10 +32,18 @@ func (r reader) getMulti(keys [][]byte) ([][]byte, error) {
 	m := multis.Get().(*multi)
 	defer m.release()
 	m.init(keys)
-	if err := m.run(s, key.SeekTrailer(seq)); err != nil {
+	var values [][]byte
+	err = s.guard(func() error {
+		if err := m.run(s, key.SeekTrailer(seq)); err != nil {
+			return err
+		}
+		values = m.values()
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
-	return m.values(), nil
+	return values, nil
 }
 
 // multi is a read of several keys at once: what get does, step by step for all of them. It looks at

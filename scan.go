@@ -3,6 +3,7 @@ package tinykv
 import (
 	"fmt"
 	"iter"
+	"runtime/debug"
 )
 
 // ScanOption changes how [DB.Scan] goes over a range. The options are [Reverse], [KeysOnly] and
@@ -88,12 +89,32 @@ func (i *Iterator) yieldAll(o scanOptions, yield func(Item, error) bool) bool {
 	if o.reverse {
 		start, move = i.Last, i.Prev
 	}
-	for n, ok := 0, o.limit != 0 && start(); ok; n, ok = n+1, n+1 != o.limit && move() {
-		if !yield(i.item(o.keysOnly), nil) {
+	for n := 0; n != o.limit; n++ {
+		item, ok := i.moved(start, o.keysOnly)
+		if !ok {
+			return true
+		}
+		if !yield(item, nil) {
 			return false
 		}
+		start = move
 	}
 	return true
+}
+
+// moved moves the iterator and returns a copy of where it then stands, under a guard.
+func (i *Iterator) moved(move func() bool, keysOnly bool) (item Item, ok bool) {
+	var fault error
+	defer func() {
+		if fault != nil {
+			item, ok = Item{}, i.end(fault)
+		}
+	}()
+	defer i.state.endGuard(debug.SetPanicOnFault(true), &fault)
+	if !move() {
+		return Item{}, false
+	}
+	return i.item(keysOnly), true
 }
 
 // item returns a copy of the present key and value.

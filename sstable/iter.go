@@ -1,6 +1,8 @@
 package sstable
 
 import (
+	"runtime/debug"
+
 	"github.com/tinykv/tinykv/internal/iterator"
 	"github.com/tinykv/tinykv/internal/key"
 )
@@ -13,7 +15,8 @@ type blockSource interface {
 
 // Iter is an iterator.Iterator over a table.
 type Iter struct {
-	index *index
+	r     *Reader
+	index *index // of r
 	from  blockSource
 	base  key.SeqNum
 
@@ -22,7 +25,12 @@ type Iter struct {
 	i   int // entry that kv is
 	kv  iterator.KV
 	err error
+
+	touched byte // means nothing; what is never used is never loaded
 }
+
+// pageLen is the smallest page there is.
+const pageLen = 4 << 10
 
 var _ iterator.Iterator = (*Iter)(nil)
 
@@ -35,7 +43,7 @@ func (r *Reader) NewIter() *Iter {
 
 // InitIter makes it what NewIter returns, without allocating.
 func (r *Reader) InitIter(it *Iter) {
-	*it = Iter{index: &r.index, from: mapped{r}, base: r.opts.SeqBase, at: -1}
+	*it = Iter{r: r, index: &r.index, from: mapped{r}, base: r.opts.SeqBase, at: -1}
 }
 
 // mapped hands out blocks where they lie. Closing it leaves the Reader open.
@@ -52,7 +60,7 @@ func (it *Iter) Last() *iterator.KV { return it.enter(it.index.count-1, true) }
 // enter moves to the first or last entry of data block n, or off the end when there is none.
 func (it *Iter) enter(n int, last bool) *iterator.KV {
 	it.err = nil
-	if !it.load(n, passing) {
+	if !it.load(n) {
 		return nil
 	}
 	it.i = 0
@@ -64,27 +72,56 @@ func (it *Iter) enter(n int, last bool) *iterator.KV {
 }
 
 // load makes data block n the current one and reports whether there is one.
-func (it *Iter) load(n int, why access) bool {
+func (it *Iter) load(n int) bool {
 	if n < 0 || n >= it.index.count {
 		it.at = n
 		return false
 	}
-	if n == it.at {
-		return true
+	if n != it.at {
+		it.enterBlock(n)
 	}
-	it.b, it.err = it.from.block(n, why)
-	if it.err != nil {
-		it.at = -1
-		return false
+	return it.at == n
+}
+
+// enterBlock reads data block n under a guard. After a failure at is -1.
+func (it *Iter) enterBlock(n int) {
+	it.at = -1
+	defer it.r.endGuard(debug.SetPanicOnFault(true), &it.err)
+	it.read(n, passing)
+}
+
+// find makes the data block for a target the current one, under a guard, and reports whether there is
+// one.
+func (it *Iter) find(stored []byte, trailer key.Trailer) bool {
+	at := it.at
+	it.at, it.err = -1, nil
+	defer it.r.endGuard(debug.SetPanicOnFault(true), &it.err)
+	switch n := it.index.seekGE(stored, storedTrailer(trailer, it.base)); n {
+	case it.index.count, at:
+		it.at = n
+	default:
+		it.read(n, sought)
 	}
+	return it.at >= 0 && it.at < it.index.count
+}
+
+// read makes data block n the current one and touches its pages; of a large block, which holds one
+// large value, the first ones. A later move within the block relies on them.
+func (it *Iter) read(n int, why access) {
+	if it.b, it.err = it.from.block(n, why); it.err != nil {
+		return
+	}
+	data := it.b.data[:min(len(it.b.data), regionLen)]
+	for off := 0; off < len(data); off += pageLen {
+		it.touched += data[off]
+	}
+	it.touched += data[len(data)-1]
 	it.at = n
-	return true
 }
 
 // SeekGE implements iterator.Iterator.
 func (it *Iter) SeekGE(stored []byte, trailer key.Trailer) *iterator.KV {
-	it.err = nil
-	if !it.load(it.seekBlock(stored, trailer), sought) {
+	if !it.find(stored, trailer) {
 		return nil
 	}
 	it.i = it.b.seekGE(stored, trailer)
@@ -95,18 +132,12 @@ func (it *Iter) SeekGE(stored []byte, trailer key.Trailer) *iterator.KV {
 	return &it.kv
 }
 
-func (it *Iter) seekBlock(stored []byte, trailer key.Trailer) int {
-	return it.index.seekGE(stored, storedTrailer(trailer, it.base))
-}
-
 // SeekLT implements iterator.Iterator.
 func (it *Iter) SeekLT(stored []byte, trailer key.Trailer) *iterator.KV {
-	it.err = nil
-	n := it.seekBlock(stored, trailer)
-	if n == it.index.count {
-		return it.Last()
-	}
-	if !it.load(n, sought) {
+	if !it.find(stored, trailer) {
+		if it.at == it.index.count {
+			return it.Last()
+		}
 		return nil
 	}
 	it.i = it.b.seekGE(stored, trailer) - 1

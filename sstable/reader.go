@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/cespare/xxhash/v2"
@@ -62,7 +63,8 @@ func NewReader(mapping vfs.Mapping, opts ReaderOptions) (*Reader, error) {
 	return r, nil
 }
 
-func (r *Reader) open() error {
+func (r *Reader) open() (err error) {
+	defer r.endGuard(debug.SetPanicOnFault(true), &err)
 	size := r.mapping.Len()
 	if size < footerLen {
 		return corrupt.Errorf("table", "file has %d bytes", size).At(0)
@@ -130,7 +132,7 @@ func (r *Reader) section(h handle) ([]byte, error) {
 func (r *Reader) read(off, n int64) ([]byte, error) {
 	if r.view != nil {
 		if err := r.populate(off, n); err != nil {
-			return nil, err
+			return nil, r.readError(err, off)
 		}
 		return r.view[off : off+n : off+n], nil
 	}
@@ -139,10 +141,10 @@ func (r *Reader) read(off, n int64) ([]byte, error) {
 	}
 	data := make([]byte, n)
 	if got, err := r.mapping.ReadAt(data, off); int64(got) < n {
-		if err == nil || errors.Is(err, io.EOF) {
-			return nil, corrupt.Errorf("table", "file ends after %d of %d bytes", got, n).At(off)
+		if err == nil {
+			err = io.EOF
 		}
-		return nil, fmt.Errorf("%s: read at %d: %w", r.opts.Name, off, err)
+		return nil, r.readError(err, off+int64(got))
 	}
 	return data, nil
 }

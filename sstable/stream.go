@@ -26,7 +26,7 @@ type stream struct {
 // NewStreamIter returns an iterator that reads the table's file by system calls and is quick in
 // ascending order. It takes over the file and closes it. The Reader must outlive it.
 func (r *Reader) NewStreamIter(file vfs.File) *Iter {
-	return &Iter{index: &r.index, from: &stream{r: r, file: file}, base: r.opts.SeqBase, at: -1}
+	return &Iter{r: r, index: &r.index, from: &stream{r: r, file: file}, base: r.opts.SeqBase, at: -1}
 }
 
 func (s *stream) block(i int, _ access) (block, error) {

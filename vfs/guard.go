@@ -2,8 +2,14 @@ package vfs
 
 import (
 	"fmt"
+	"reflect"
 	"runtime/debug"
 )
+
+// An I/O error below a mapped page, or a file that was cut under its mapping, shows as a memory fault.
+// Under debug.SetPanicOnFault, which is a matter of each goroutine, it is a panic that can be
+// recovered; so who touches a mapping and must not die sets that, recovers, and asks FaultOn whether
+// the panic is its own. Any other goes on.
 
 // faultError is what the runtime panics with for a memory fault under debug.SetPanicOnFault.
 type faultError interface {
@@ -11,19 +17,34 @@ type faultError interface {
 	Addr() uintptr
 }
 
-// copyGuarded copies src to dst, where one of the two lies in a file mapping, and turns a fault on
-// it (an I/O error below the mapping) into an error. Any other panic passes through.
-func copyGuarded(dst, src []byte, name string) (err error) {
+// FaultOn tells whether a recovered panic is a memory fault on a view, which lies in a mapping, and at
+// which offset.
+func FaultOn(view []byte, recovered any) (off int64, ok bool) {
+	fault, ok := recovered.(faultError)
+	if !ok || len(view) == 0 {
+		return 0, false
+	}
+	at, start := fault.Addr(), reflect.ValueOf(view).Pointer()
+	if at < start || at-start >= uintptr(len(view)) {
+		return 0, false
+	}
+	return int64(at - start), true
+}
+
+// copyGuarded copies src to dst, one of which is the view, and turns a fault on that into an error.
+func copyGuarded(dst, src, view []byte, name string) (err error) {
 	old := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(old)
-		if r := recover(); r != nil {
-			fault, ok := r.(faultError)
-			if !ok {
-				panic(r)
-			}
-			err = fmt.Errorf("%s: the storage below a mapped page failed at address %#x", name, fault.Addr())
+		r := recover()
+		if r == nil {
+			return
 		}
+		off, ok := FaultOn(view, r)
+		if !ok {
+			panic(r)
+		}
+		err = fmt.Errorf("%s: the storage below a mapped page failed at offset %d", name, off)
 	}()
 	copy(dst, src)
 	return nil

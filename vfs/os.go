@@ -233,8 +233,8 @@ func (m *osMapping) ReadAt(p []byte, off int64) (int, error) {
 		return 0, &fs.PathError{Op: "read", Path: m.name, Err: fs.ErrInvalid}
 	}
 	n := min(len(p), len(m.view)-int(off))
-	if err := copyGuarded(p[:n], m.view[off:], m.name); err != nil {
-		return 0, err
+	if err := copyGuarded(p[:n], m.view[off:], m.view, m.name); err != nil {
+		return 0, m.failed(err)
 	}
 	if n < len(p) {
 		return n, io.EOF
@@ -244,9 +244,19 @@ func (m *osMapping) ReadAt(p []byte, off int64) (int, error) {
 
 func (m *osMapping) Populate(off, n int64) error {
 	if err := populate(m.view, off, n); err != nil {
-		return &fs.PathError{Op: "read", Path: m.name, Err: err}
+		return m.failed(&fs.PathError{Op: "read", Path: m.name, Err: err})
 	}
 	return nil
+}
+
+// failed returns what to say of an access that the system refused: if the file has become shorter,
+// that is why.
+func (m *osMapping) failed(err error) error {
+	info, serr := os.Lstat(m.name)
+	if serr != nil || info.Size() >= int64(len(m.view)) {
+		return err
+	}
+	return &fs.PathError{Op: "read", Path: m.name, Err: fmt.Errorf("file was cut from %d to %d bytes while in use: %w", len(m.view), info.Size(), io.ErrUnexpectedEOF)}
 }
 
 func (m *osMapping) Announce(off, n int64) { announce(m.view, off, n) }

@@ -83,7 +83,7 @@ func (l *osLog) WriteMapped(p []byte, off int64) error {
 		return err
 	}
 	l.getReady(off, off+int64(len(p)))
-	return copyGuarded(l.view[off:], p, l.f.Name())
+	return copyGuarded(l.view[off:], p, l.view, l.f.Name())
 }
 
 // getReady makes pages writable when stores come to where that was not done yet.

@@ -141,7 +141,8 @@ type Mapping interface {
 
 	// Bytes returns the whole file, or nil where this file cannot be seen as memory and ReadAt
 	// must be used. The slice must not be written to, nor touched after Close: that faults or,
-	// worse, reads another file's bytes. An I/O error while touching it is a memory fault.
+	// worse, reads another file's bytes. An I/O error while touching it is a memory fault, see
+	// [FaultOn].
 	Bytes() []byte
 
 	// Len returns the length of the file in bytes.
@@ -149,7 +150,8 @@ type Mapping interface {
 
 	// Populate brings a range into memory by a system call, so that touching it afterwards does
 	// not stall the scheduler in a page fault. It is advice: where it is not supported it returns
-	// nil at once. An I/O error met on the way is returned.
+	// nil at once. An I/O error met on the way is returned. Here as in ReadAt, a file that was cut
+	// while it was mapped gives io.ErrUnexpectedEOF.
 	Populate(off, n int64) error
 
 	// Announce has the system begin to bring a range into memory, and returns at once: several

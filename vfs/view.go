@@ -29,7 +29,7 @@ func viewOf(r *mmap.ReaderAt) []byte {
 	var sample [1]byte
 	for i := range int64(samples) {
 		at := int(i * int64(len(view)-1) / (samples - 1))
-		if copyGuarded(sample[:], view[at:], "sample") != nil || sample[0] != r.At(at) {
+		if copyGuarded(sample[:], view[at:], view, "sample") != nil || sample[0] != r.At(at) {
 			return nil
 		}
 	}
