@@ -13,12 +13,12 @@ import (
 // has none. Each kind of work runs in one goroutine at a time:
 //
 //	flushes      sealed memtables to level 0, oldest first
-//	compactions  one after the other, while one is due
 //	removals     files that nobody needs any more
 //	prepare      the next memtable, and the next log segment filled with zeros
 //
-// The first three are workers. A worker that fails is started again after a pause that grows, or sooner when somebody has to
-// wait for it, who then gets the outcome of that attempt. A writer does not wait for an attempt when the last one failed a moment
+// and compactions in several, see jobs.go. The first two are workers. A worker that fails is started
+// again after a pause that grows, or sooner when somebody has to wait for it, who then gets the
+// outcome of that attempt. A writer does not wait for an attempt when the last one failed a moment
 // ago: it gets that failure at once.
 
 const (

@@ -66,21 +66,48 @@ func (tr *tree) holdsWithin(lower, upper []byte) bool {
 	return false
 }
 
-// dropCovered drops the tables of which range tombstones leave nothing, and reports whether there
-// were any. No compaction has them as inputs: db.compactMu is held.
-func (db *DB) dropCovered() (dropped bool, err error) {
-	if !db.mayCover.Swap(false) {
-		return false, nil
-	}
+// dropCovered drops the tables of which range tombstones leave nothing, but for those that a
+// compaction has as inputs. It is a job: see jobs.go.
+func (db *DB) dropCovered() error {
 	s, err := db.acquire()
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer s.unref()
-	deleted, err := compaction.Covered(s.tree.version, db.snapshotSeqs(), func(*manifest.Table) bool { return false }, db.rangeDeletes)
-	if err != nil || len(deleted) == 0 {
-		return false, err
+	found, err := compaction.Covered(s.tree.version, db.snapshotSeqs(), func(*manifest.Table) bool { return false }, db.rangeDeletes)
+	if err != nil {
+		return err
 	}
-	db.stats.dropped.Add(uint64(len(deleted)))
-	return true, db.install(&manifest.Edit{Deleted: deleted}, nil)
+	db.mu.Lock()
+	plans := db.claimDropsLocked(found)
+	db.mu.Unlock()
+	defer db.release(plans...)
+	if len(plans) == 0 {
+		return nil
+	}
+	e := &manifest.Edit{}
+	for _, p := range plans {
+		e.Deleted = append(e.Deleted, p.Edit(nil).Deleted...)
+	}
+	db.stats.dropped.Add(uint64(len(plans)))
+	return db.install(e, nil)
+}
+
+// claimDropsLocked claims the tables among those found that are still where they were and that no
+// compaction has taken: what it makes of them is looked at when it is done.
+func (db *DB) claimDropsLocked(found []manifest.DeletedTable) (plans []*compaction.Plan) {
+	now := db.state.Load()
+	if now == nil {
+		return nil
+	}
+	for _, d := range found {
+		p := compaction.PlanDrop(now.tree.version, d)
+		if p != nil && !db.jobs.claims.Conflict(p) {
+			plans = append(plans, p)
+		}
+	}
+	for _, p := range plans { // only now: they write nothing, and may overlap each other
+		db.jobs.claims.Add(p)
+	}
+	return plans
 }

@@ -15,7 +15,7 @@ import (
 func (db *DB) shape() compaction.Options {
 	return compaction.Options{
 		L0Tables:   l0CompactTables,
-		BaseBytes:  l0CompactTables * db.opts.MemTableSize,
+		BaseBytes:  l0CompactTables * db.opts.MemTableSize * 3 / 4, // a full memtable makes a table of that part
 		Multiplier: 10,
 		TableBytes: db.opts.TableSize,
 
@@ -23,35 +23,8 @@ func (db *DB) shape() compaction.Options {
 	}
 }
 
-// scheduleCompactionLocked starts compactions if one is due.
-func (db *DB) scheduleCompactionLocked() {
-	db.startLocked(&db.compactions, db.compactNext, func() bool { return db.mayCover.Load() || db.pickNext() != nil })
-}
-
-func (db *DB) pickNext() *compaction.Plan {
-	s := db.state.Load()
-	if s == nil {
-		return nil
-	}
-	return compaction.Pick(s.tree.version, db.shape(), func(*manifest.Table) bool { return false })
-}
-
-// compactNext runs the compaction that is most urgent.
-func (db *DB) compactNext() (more bool, err error) {
-	db.compactMu.Lock()
-	defer db.compactMu.Unlock()
-	if dropped, err := db.dropCovered(); dropped || err != nil {
-		return true, err
-	}
-	p := db.pickNext()
-	if p == nil {
-		return false, nil
-	}
-	return true, db.compact(db.background, p)
-}
-
-// compact carries out a plan. db.compactMu is held, so that the inputs stay part of the version.
-func (db *DB) compact(ctx context.Context, p *compaction.Plan) error {
+// compact carries out a plan, in parts. Its claims keep the inputs part of the version.
+func (db *DB) compact(ctx context.Context, p *compaction.Plan, spans []compaction.Span) error {
 	defer db.step("compact")()
 	start := time.Now()
 	if p.Move {
@@ -63,16 +36,14 @@ func (db *DB) compact(ctx context.Context, p *compaction.Plan) error {
 		return err
 	}
 	defer s.unref()
-	outputs := db.newOutputs(p.Output)
-	tables, stats, err := compaction.Run(ctx, &compaction.Job{
+	outputs, tables, stats, err := db.merge(ctx, compaction.Job{
 		Plan:      p,
 		Version:   s.tree.version,
 		Options:   db.shape(),
 		Snapshots: db.snapshotSeqs(),
 		Open:      db.openInput,
 		Ranges:    db.rangeDeletes,
-		Outputs:   outputs,
-	})
+	}, spans)
 	if err != nil {
 		return err
 	}
@@ -106,7 +77,7 @@ func (db *DB) rangeDeletes(m *manifest.Table) (rangedel.List, error) {
 func (db *DB) installCompaction(p *compaction.Plan, tables []*manifest.Table) error {
 	return db.install(p.Edit(tables), func(sealed []*mem) []*mem {
 		if p.Start == 0 {
-			db.throttle.compacted(inputBytes(p.Upper), time.Now())
+			db.throttle.drained(inputBytes(p.Upper), time.Now())
 		}
 		return sealed
 	})
@@ -179,21 +150,17 @@ func (db *DB) compactFrom(ctx context.Context, level, deepest manifest.Level, lo
 		return nil, err
 	}
 	defer db.running.Done()
-	db.compactMu.Lock()
-	defer db.compactMu.Unlock()
-	s, err := db.acquire()
-	if err != nil {
+	p, err := db.claim(ctx, func(v *manifest.Version, opts compaction.Options) *compaction.Plan {
+		return compaction.PickRange(v, level, deepest, lower, upper, opts)
+	})
+	if p == nil || err != nil {
 		return nil, err
 	}
-	p := compaction.PickRange(s.tree.version, level, deepest, lower, upper, db.shape())
-	s.unref()
-	if p == nil {
-		return nil, nil
-	}
+	defer db.release(p)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(db.background, func() { cancel(ErrClosed) })()
-	if err := db.compact(ctx, p); err != nil {
+	if err := db.compact(ctx, p, db.split(p)); err != nil {
 		return nil, err
 	}
 	if level == 0 {

@@ -61,7 +61,7 @@ func crashOptions(fsys *simfs.FS, opening int) tinykv.Options {
 	var last atomic.Uint64
 	last.Store(uint64(opening) << 32)
 	rng := enginetest.NewRandom(1)
-	o := tinykv.Options{FS: fsys, MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10, CacheSize: 64 << 10}
+	o := tinykv.Options{FS: fsys, MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10, CacheSize: 64 << 10, MaxBackground: 3}
 	return *o.With(tinykv.Internal{
 		Inline: func() bool { return rng.OneIn(4) }, ManifestGrowth: 512,
 		Random: func() uint64 { return last.Add(1) * 0x9e3779b97f4a7c15 },

@@ -25,11 +25,12 @@ import (
 //	tree.go        finding tables               table.go       a table file
 //	flush.go       memtable to table            compact.go     tables to better tables
 //	install.go     version edits                background.go  who does all that, and when
-//	throttle.go    not letting writers run away sync.go        the clock of DurabilityPeriodic
+//	jobs.go        compactions side by side     throttle.go    not letting writers run away
+//	sync.go        the clock of DurabilityPeriodic
 //	count.go       how many, how large          explain.go     how a read finds its key
 //	metrics.go     numbers                      fault.go       disks that fail under a mapping
 //
-// Locks are taken in this order: the lead of queue, compactMu, manifestMu, mu. A reader takes none.
+// Locks are taken in this order: the lead of queue, manifestMu, mu. A reader takes none.
 type DB struct {
 	// Fixed after Open.
 	opts    *Options
@@ -65,9 +66,6 @@ type DB struct {
 	failure   atomic.Pointer[failedError]
 	stats     stats
 
-	// compactMu is held during a compaction, so that nobody else takes tables out of the version.
-	compactMu sync.Mutex
-
 	// manifestMu is held while a version edit is written and published.
 	manifestMu sync.Mutex
 	manifest   *manifest.Manifest // guarded by manifestMu
@@ -81,8 +79,9 @@ type DB struct {
 	closing   bool     // Close was called
 	closed    bool     // Close has done its work
 
-	flushes, compactions, removals worker
-	inline                         []func() // see internalOptions.inline
+	flushes, removals worker
+	jobs              jobs
+	inline            []func() // see internalOptions.inline
 
 	// background ends when the store closes; running counts its goroutines.
 	background context.Context

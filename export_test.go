@@ -29,7 +29,7 @@ func HugeBatch() *Batch { return &Batch{repr: make([]byte, maxBatchLen-10), coun
 // waitForCompactions waits until no compaction is due and none runs.
 func (db *DB) waitForCompactions() {
 	_ = db.waitUntil(context.Background(), func() (bool, error) {
-		return !db.compactions.running && db.pickNext() == nil, nil
+		return db.jobs.running == 0 && db.pickNextLocked() == nil, nil
 	})
 }
 
@@ -50,5 +50,5 @@ func (db *DB) HalfOpenedRead(between func()) (goesOn bool) {
 func (db *DB) CompactionFailure() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return db.compactions.err
+	return db.jobs.state.err
 }

@@ -2,10 +2,13 @@ package tinykv
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/tinykv/tinykv/compaction"
+	"github.com/tinykv/tinykv/internal/iterator"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
 )
 
@@ -14,37 +17,45 @@ func (db *DB) scheduleFlushLocked() {
 	db.startLocked(&db.flushes, func() (bool, error) { return db.flushOldest(db.background) }, func() bool { return len(db.state.Load().sealed) > 0 })
 }
 
-// flushOldest writes the oldest sealed memtable to a table of level 0.
+// flushBytes is how large memtables may be together that are written to one table. A flush takes a few
+// syncs whatever its size; when these are slow, small memtables pile up, and the next flush is larger.
+const flushBytes = 16 << 20
+
+// flushOldest writes the oldest sealed memtable, or several small ones, to a table of level 0.
 //
-// Order that durability leans on: the table is synced, then the directory, then the log, whose next
-// segment the edit names; then the edit; only then is the log before that segment given up.
+// Order that durability leans on: the table is synced, then the directory; the log, whose next
+// segment the edit names, at the same time; then the edit; only then is the log before that segment
+// given up.
 func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
-	oldest, next := db.state.Load().oldestSealed()
-	if oldest == nil {
+	oldest, next := db.state.Load().oldestSealed(max(int(flushBytes/db.opts.MemTableSize), 1))
+	if len(oldest) == 0 {
 		return false, nil
 	}
 	defer db.step("flush")()
 	start := time.Now()
+	logSynced := db.later(db.log.Sync)
 	outputs := db.newOutputs(0)
-	tables, err := compaction.Flush(ctx, oldest.table.NewIter(), oldest.table.Ranges(), db.snapshotSeqs(), outputs)
+	tables, err := compaction.Flush(ctx, mergedMemtables(oldest), rangesOf(oldest), db.snapshotSeqs(), outputs)
+	if err == nil {
+		err = db.adopt(outputs, tables)
+	}
+	if lerr := logSynced(); lerr != nil {
+		if err == nil {
+			db.disown(outputs, tables)
+		}
+		return false, errors.Join(db.logFailure(lerr), err)
+	}
 	if err != nil {
 		return false, err
 	}
-	if err := db.adopt(outputs, tables); err != nil {
-		return false, err
-	}
-	if err := db.log.Sync(); err != nil {
-		db.disown(outputs, tables)
-		return false, db.logFailure(err)
-	}
 	e := &manifest.Edit{
-		LastSeq: oldest.lastSeq,
+		LastSeq: oldest[0].lastSeq,
 		Log:     &manifest.LogState{First: next.first, Exists: true},
 	}
 	for _, t := range tables {
 		e.Added = append(e.Added, manifest.AddedTable{Level: 0, Table: t})
 	}
-	err = db.install(e, func(sealed []*mem) []*mem { return slices.Clone(sealed[:len(sealed)-1]) })
+	err = db.install(e, func(sealed []*mem) []*mem { return slices.Clone(sealed[:len(sealed)-len(oldest)]) })
 	if err != nil {
 		db.disown(outputs, tables)
 		return false, err
@@ -56,17 +67,32 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// oldestSealed returns the memtable to be flushed next and the one that follows it, or nil. Both must
-// come from one state: a later one may have sealed others in between, whose log must not be given up.
-func (s *readState) oldestSealed() (oldest, next *mem) {
-	switch n := len(s.sealed); n {
-	case 0:
-		return nil, nil
-	case 1:
-		return s.sealed[0], s.active
-	default:
-		return s.sealed[n-1], s.sealed[n-2]
+// oldestSealed returns the memtables to be flushed next, at most n, newest first, and the one that
+// follows them. All must come from one state: a later one may have sealed others in between, whose log
+// must not be given up.
+func (s *readState) oldestSealed(n int) (oldest []*mem, next *mem) {
+	first := max(len(s.sealed)-n, 0)
+	if first == 0 {
+		return s.sealed, s.active
 	}
+	return s.sealed[first:], s.sealed[first-1]
+}
+
+// rangesOf returns the range tombstones of memtables.
+func rangesOf(mems []*mem) (lists []rangedel.List) {
+	for _, m := range mems {
+		lists = append(lists, m.table.Ranges()...)
+	}
+	return lists
+}
+
+// mergedMemtables returns an iterator over the entries of memtables.
+func mergedMemtables(mems []*mem) iterator.Iterator {
+	sources := make([]iterator.Iterator, len(mems))
+	for i, m := range mems {
+		sources[i] = m.table.NewIter()
+	}
+	return iterator.Merge(sources...)
 }
 
 // Flush writes everything in memory to tables and returns once they are on stable storage.

@@ -45,7 +45,7 @@ func (db *DB) install(e *manifest.Edit, change func(sealed []*mem) []*mem) error
 	if tr.rangeDeletes {
 		db.mayCover.Store(true)
 	}
-	db.throttle.adjust(len(tr.levels[0].tables))
+	db.paceLocked()
 	db.scheduleCompactionLocked()
 	db.changed.Broadcast()
 	db.mu.Unlock()
@@ -134,12 +134,16 @@ func (db *DB) newOutputs(level manifest.Level) *compaction.Outputs {
 		BlockSize:   int(db.opts.BlockSize),
 		BitsPerKey:  db.opts.BloomBitsPerKey,
 		Compression: db.opts.Compression.levels()[level],
+		Later:       db.later,
 	})
 }
 
+// aborter removes tables that it made.
+type aborter interface{ Abort() error }
+
 // adopt makes the names of new tables durable and opens the tables, to see that they can be read
 // before anything depends on them. When it fails, it removes them.
-func (db *DB) adopt(outputs *compaction.Outputs, tables []*manifest.Table) error {
+func (db *DB) adopt(outputs aborter, tables []*manifest.Table) error {
 	if err := db.fs.SyncDir(db.dir); err != nil {
 		_ = outputs.Abort()
 		return db.fail(fmt.Errorf("sync directory: %w", err))
@@ -158,7 +162,7 @@ func (db *DB) adopt(outputs *compaction.Outputs, tables []*manifest.Table) error
 
 // disown removes tables that were adopted and could not be installed. When the store has failed they
 // stay: the edit that names them may be on stable storage.
-func (db *DB) disown(outputs *compaction.Outputs, tables []*manifest.Table) {
+func (db *DB) disown(outputs aborter, tables []*manifest.Table) {
 	if db.failure.Load() != nil {
 		return
 	}

@@ -33,6 +33,10 @@ var storeConfigs = []storeConfig{
 	{name: "tiny, synced", options: tinykv.Options{
 		MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 512, Durability: tinykv.DurabilitySync,
 	}},
+	{name: "tiny, many compactions at once", options: tinykv.Options{
+		MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 256, MaxBackground: 8,
+	}},
+	{name: "tiny, one compaction at a time", options: tinykv.Options{MemTableSize: 64 << 10, TableSize: 32 << 10, MaxBackground: 1}},
 	{name: "no filters, large blocks", options: tinykv.Options{
 		MemTableSize: 128 << 10, BlockSize: 64 << 10, BloomBitsPerKey: -1,
 	}},

@@ -100,6 +100,8 @@ func newDB(dir string, o *Options) *DB {
 		drop:      db.scheduleRemoval,
 		report:    db.report,
 	}
+	db.throttle.limits = limitsFor(o)
+	db.throttle.off = o.internal.noDelay
 	db.syncer.sync = db.syncPeriodically
 	if o.internal.inline == nil {
 		db.syncer.interval = o.SyncInterval
@@ -168,7 +170,7 @@ func (db *DB) Close() error {
 
 func (db *DB) close() error {
 	db.mu.Lock()
-	for _, w := range []*worker{&db.flushes, &db.compactions, &db.removals} {
+	for _, w := range []*worker{&db.flushes, &db.jobs.state, &db.removals} {
 		w.stopLocked()
 	}
 	db.changed.Broadcast()

@@ -100,6 +100,7 @@ func TestOpen_OptionsOutOfRangeAreRefusedByName(t *testing.T) {
 		"CacheSize":       {CacheSize: 1},
 		"TableSize":       {TableSize: 2 << 30},
 		"BlockSize":       {BlockSize: -1},
+		"MaxBackground":   {MaxBackground: 65},
 		"BloomBitsPerKey": {BloomBitsPerKey: 65},
 		"Mapping":         {Mapping: 2},
 	} {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/bits"
 	"math/rand/v2"
+	"runtime"
 	"time"
 
 	"github.com/tinykv/tinykv/internal/key"
@@ -123,12 +124,17 @@ type Options struct {
 
 	// MemTableSize is how much is buffered in memory before it is written to a table. Raising it
 	// makes fewer, larger tables and saves compaction; it slows down each insertion somewhat, and
-	// up to three such buffers exist. Default: 16 MiB; from 64 KiB to 1 GiB.
+	// up to three such buffers exist, or more, up to 8 MiB. Default: 16 MiB; from 64 KiB to 1 GiB.
 	MemTableSize int64
 
 	// TableSize is the size at which a compaction ends a table. Raising it makes fewer files and
 	// coarser compactions. Default: half of MemTableSize; from 32 KiB to 1 GiB.
 	TableSize int64
+
+	// MaxBackground is how many goroutines may merge tables at once, beside the one that writes
+	// memtables to tables. Raising it lets compactions keep up with more writing, as long as there
+	// are processors and the disk is not the limit. Default: GOMAXPROCS, from 2 to 4; from 1 to 64.
+	MaxBackground int
 
 	// BlockSize is the size at which a data block ends, the unit that is verified on first touch.
 	// Raising it makes indexes smaller. Default: 4 KiB; from 256 B to 1 MiB.
@@ -170,6 +176,9 @@ type internalOptions struct {
 
 	// manifestGrowth replaces the number of bytes by which a manifest may grow.
 	manifestGrowth int64
+
+	// noDelay lets writers run free until they must wait, to see what the delay is good for.
+	noDelay bool
 }
 
 const (
@@ -180,6 +189,10 @@ const (
 	minBlock, maxBlock       = 256, 1 << 20
 	minCache, maxCache       = 64 << 10, 1 << 40
 	maxBloomBits             = 64
+
+	// A single core has use for a second compaction, too: each waits for the disk half of the time.
+	minDefaultBackground, maxDefaultBackground = 2, 4
+	maxBackground                              = 64
 )
 
 // complete returns a validated copy in which every field has its value. A nil o has all defaults.
@@ -194,6 +207,7 @@ func (o *Options) complete() (*Options, error) {
 	setDefault(&c.BlockSize, 4<<10)
 	setDefault(&c.CacheSize, 32<<20)
 	setDefault(&c.BloomBitsPerKey, 10)
+	setDefault(&c.MaxBackground, min(max(runtime.GOMAXPROCS(0), minDefaultBackground), maxDefaultBackground))
 	setDefault(&c.internal.manifestGrowth, 1<<20)
 	if c.FS == nil {
 		c.FS = vfs.OS()
@@ -234,6 +248,8 @@ func (o *Options) validate() error {
 		return invalid("MemTableSize", o.MemTableSize, "64 KiB to 1 GiB, in bytes")
 	case o.TableSize < minTable || o.TableSize > maxTable:
 		return invalid("TableSize", o.TableSize, "32 KiB to 1 GiB, in bytes")
+	case o.MaxBackground < 1 || o.MaxBackground > maxBackground:
+		return invalid("MaxBackground", o.MaxBackground, "1 to 64")
 	case o.BlockSize < minBlock || o.BlockSize > maxBlock:
 		return invalid("BlockSize", o.BlockSize, "256 B to 1 MiB, in bytes")
 	case o.Compression < CompressionDefault || o.Compression > CompressionZstd:

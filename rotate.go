@@ -52,7 +52,7 @@ func (db *DB) replaceActive(fresh *mem) {
 // when what it waits for fails.
 func (db *DB) waitForRoom(ctx context.Context) error {
 	flush := patience{worker: &db.flushes, start: db.scheduleFlushLocked}
-	compaction := patience{worker: &db.compactions, start: db.scheduleCompactionLocked}
+	compaction := patience{worker: &db.jobs.state, start: db.scheduleCompactionLocked}
 	return db.waitUntil(ctx, func() (bool, error) {
 		if db.closing {
 			return false, ErrClosed // no flush begins any more
@@ -61,9 +61,9 @@ func (db *DB) waitForRoom(ctx context.Context) error {
 			return false, err
 		}
 		switch s := db.state.Load(); {
-		case len(s.sealed) >= maxSealed:
+		case len(s.sealed) >= db.throttle.limits.maxSealed:
 			return false, db.promptOutcomeLocked(&flush)
-		case len(s.tree.levels[0].tables) >= l0StopTables:
+		case len(s.tree.levels[0].tables) >= db.throttle.limits.stopTables:
 			return false, db.promptOutcomeLocked(&compaction)
 		}
 		return true, nil

@@ -40,9 +40,15 @@ func (s *Snapshot) Close() error {
 	}
 	s.db.mu.Lock()
 	defer s.db.mu.Unlock()
+	wasOldest := s.db.snapshots.oldest == s
 	s.db.snapshots.remove(s)
-	if now := s.db.state.Load(); now != nil && now.tree.rangeDeletes {
+	now := s.db.state.Load()
+	covers := now != nil && now.tree.rangeDeletes
+	if covers {
 		s.db.mayCover.Store(true)
+	}
+	if covers || wasOldest && s.db.jobs.heldBack {
+		s.db.jobs.heldBack = false
 		s.db.scheduleCompactionLocked()
 	}
 	return nil

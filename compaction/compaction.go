@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/sstable"
 )
@@ -33,6 +34,10 @@ type Options struct {
 
 	// Compression is what the tables of each level should have, see misfit.
 	Compression [manifest.NumLevels]sstable.Compression
+
+	// Settled is the sequence number up to which all readers see the same: that of the oldest
+	// snapshot, or key.MaxSeqNum when there is none. At 0 nothing is compacted for the sake of space.
+	Settled key.SeqNum
 }
 
 // misfit tells whether a table was written for another compression than the tables of a level should
@@ -65,8 +70,10 @@ type Plan struct {
 	// Move says that Upper may move to Output as they are.
 	Move bool
 
-	// Score is how urgent the picker found it: 1 is due.
+	// Score is how urgent the picker found it: 1 is due; 0 if not for the size of a level.
 	Score float64
+
+	smallest, largest []byte // stored keys: bounds of the inputs, inclusive
 }
 
 // Inputs returns all input tables.

@@ -28,7 +28,14 @@ type TableOptions struct {
 
 	// Compression of data blocks, where it pays.
 	Compression sstable.Compression
+
+	// Later runs a function at the same time as its caller goes on, and returns one that waits for
+	// its result. Tables are synced that way while the next one is written. Nil: at once.
+	Later func(work func() error) (wait func() error)
 }
+
+// maxUnsynced bounds how many tables of one Outputs are written and not yet synced.
+const maxUnsynced = 4
 
 // Outputs makes tables out of entries that come in order: a flush or a compaction writes through it.
 // Either Finish or Abort must be called at the end. It is for one goroutine.
@@ -39,8 +46,9 @@ type Outputs struct {
 	ranges rangedel.List
 	lower  []byte // the table in the making begins here; nil for the first
 
-	current *output
-	done    []*output
+	current  *output
+	done     []*output
+	unsynced []func() error // wait for the syncs of the last ones, oldest first
 }
 
 // output is a table being made, or made.
@@ -92,7 +100,7 @@ func (o *Outputs) Size() int64 {
 	return o.current.writer.SizeEstimate()
 }
 
-// Cut ends the table in the making, if there is one, before a stored key, and syncs it. Nil ends the
+// Cut ends the table in the making, if there is one, before a stored key, and has it synced. Nil ends the
 // last one.
 func (o *Outputs) Cut(before []byte) error {
 	ranges := o.ranges.Truncate(o.lower, before)
@@ -110,17 +118,19 @@ func (o *Outputs) Cut(before []byte) error {
 		c.writer.DeleteRanges(ranges)
 	}
 	props, size, err := c.writer.Finish()
-	if err == nil {
-		err = c.file.Sync()
-	}
 	if err != nil {
 		return fmt.Errorf("write table %s: %w", c.path, err)
+	}
+	if len(o.unsynced) == maxUnsynced {
+		if err := o.awaitSync(); err != nil {
+			return err
+		}
 	}
 	file := c.file
 	c.file, c.writer = nil, nil
 	o.current, o.done = nil, append(o.done, c)
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("close table %s: %w", c.path, err)
+	if err := o.syncLater(c.path, file); err != nil {
+		return err
 	}
 	c.table.Size = size
 	c.table.Smallest, c.table.Largest = tableBounds(&props, ranges)
@@ -148,11 +158,39 @@ func tableBounds(props *sstable.Properties, ranges rangedel.List) (smallest, lar
 	return smallest, largest
 }
 
+// syncLater has a finished file synced and closed.
+func (o *Outputs) syncLater(path string, file vfs.File) error {
+	work := func() error {
+		err := errors.Join(file.Sync(), file.Close())
+		if err != nil {
+			return fmt.Errorf("sync table %s: %w", path, err)
+		}
+		return nil
+	}
+	if o.opts.Later == nil {
+		return work()
+	}
+	o.unsynced = append(o.unsynced, o.opts.Later(work))
+	return nil
+}
+
+// awaitSync waits for the oldest sync under way.
+func (o *Outputs) awaitSync() error {
+	wait := o.unsynced[0]
+	o.unsynced = o.unsynced[1:]
+	return wait()
+}
+
 // Finish ends the last table and returns all of them. Their contents are durable, their names are
 // not until the directory is synced.
 func (o *Outputs) Finish() ([]*manifest.Table, error) {
 	if err := o.Cut(nil); err != nil {
 		return nil, err
+	}
+	for len(o.unsynced) > 0 {
+		if err := o.awaitSync(); err != nil {
+			return nil, err
+		}
 	}
 	tables := make([]*manifest.Table, len(o.done))
 	for i, d := range o.done {
@@ -164,6 +202,9 @@ func (o *Outputs) Finish() ([]*manifest.Table, error) {
 // Abort removes everything that was made. It may follow a Finish whose tables are not wanted.
 func (o *Outputs) Abort() error {
 	var err error
+	for len(o.unsynced) > 0 {
+		_ = o.awaitSync() // what it says of a file that goes is no matter
+	}
 	if o.current != nil {
 		o.done, o.current = append(o.done, o.current), nil
 	}

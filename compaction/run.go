@@ -1,7 +1,6 @@
 package compaction
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/tinykv/tinykv/internal/iterator"
@@ -18,6 +17,9 @@ type Job struct {
 	Plan    *Plan
 	Version *manifest.Version // that the plan was made for
 	Options Options
+
+	// Span restricts the job to a part of the plan's keys; the zero value is all of them.
+	Span Span
 
 	// Snapshots are the sequence numbers at which readers may see the store, beside its newest
 	// state, in ascending order.
@@ -97,15 +99,19 @@ func run(ctx context.Context, job *Job, stats *Stats) (_ []*manifest.Table, err 
 		}
 	}()
 	rule := newSurvival(job.Snapshots, job.deeper())
-	if rule.ranges, err = job.ranges(); err != nil {
+	ranges, err := job.ranges()
+	if err != nil {
 		return nil, err
 	}
+	rule.ranges = ranges.Truncate(job.Span.Lower, job.Span.Upper)
 	job.Outputs.DeleteRanges(rule.keptRanges())
-	cut := cutter{grandparents: job.Plan.Grandparents, opts: job.Options}
+	cut := newCutter(job)
+	in = within(in, job.Span)
 	for kv := in.First(); kv != nil; kv = in.Next() {
 		if stats.EntriesIn++; stats.EntriesIn%entriesPerCheck == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		cut.consumed(kv)
 		if !rule.keep(kv.Stored, kv.Trailer) {
 			continue
 		}
@@ -130,14 +136,14 @@ func run(ctx context.Context, job *Job, stats *Stats) (_ []*manifest.Table, err 
 func (job *Job) inputs() (iterator.Iterator, error) {
 	var sources []iterator.Iterator
 	if job.Plan.Start == 0 {
-		for _, t := range job.Plan.Upper {
+		for _, t := range job.Span.of(job.Plan.Upper) {
 			sources = append(sources, job.runOf([]*manifest.Table{t}))
 		}
 	} else {
-		sources = append(sources, job.runOf(job.Plan.Upper))
+		sources = append(sources, job.runOf(job.Span.of(job.Plan.Upper)))
 	}
-	if len(job.Plan.Lower) > 0 {
-		sources = append(sources, job.runOf(job.Plan.Lower))
+	if lower := job.Span.of(job.Plan.Lower); len(lower) > 0 {
+		sources = append(sources, job.runOf(lower))
 	}
 	return iterator.Merge(sources...), nil
 }
@@ -184,34 +190,4 @@ func (job *Job) deeper() [][]*manifest.Table {
 		}
 	}
 	return levels
-}
-
-// cutter decides where one output table ends and the next begins: at a certain size, or earlier
-// when the table overlaps too much of the level below it; never between entries of one key.
-type cutter struct {
-	grandparents []*manifest.Table
-	opts         Options
-	overlapped   int64 // bytes of grandparents passed by the current table
-	last         []byte
-}
-
-func (c *cutter) before(stored []byte, size int64) bool {
-	if size > 0 && bytes.Equal(stored, c.last) {
-		return false
-	}
-	c.last = append(c.last[:0], stored...)
-	for len(c.grandparents) > 0 && c.grandparents[0].EndsBefore(stored) {
-		if size > 0 {
-			c.overlapped += c.grandparents[0].Size
-		}
-		c.grandparents = c.grandparents[1:]
-	}
-	if size == 0 {
-		return false
-	}
-	if size < c.opts.TableBytes && c.overlapped <= maxGrandparentTables*c.opts.TableBytes {
-		return false
-	}
-	c.overlapped = 0
-	return true
 }

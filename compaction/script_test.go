@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite the expected output in testdata
 // begin with # are comments. With -update the outputs are written anew.
 //
 //	options l0=4 base=1000 multiplier=10 table=100     in force from here on; s2=N: compressed from
-//	                                                   level N on
+//	                                                   level N on; settled=N: seen by all up to N
 //	tree                                               the input is a tree, see below
 //	shape                                              base, target and score of each level
 //	pick [busy=N,N]                                    what is to be done; tables N are busy
@@ -105,6 +105,9 @@ func (s *script) run(command string, input []string) string {
 				s.opts.Compression[level] = sstable.S2
 			}
 		}
+		if args["settled"] != "" {
+			s.opts.Settled = key.SeqNum(s.number(args["settled"]))
+		}
 		return "ok"
 	case "tree":
 		s.version = parseTree(s.t, strings.Join(input, "\n"))
@@ -113,7 +116,7 @@ func (s *script) run(command string, input []string) string {
 		return s.shape()
 	case "pick":
 		busy := strings.Split(args["busy"], ",")
-		return s.plan(Pick(s.version, s.opts, func(t *manifest.Table) bool { return slices.Contains(busy, fmt.Sprint(t.Num)) }))
+		return s.plan(Pick(s.version, s.opts, claimed(s.version, func(t *manifest.Table) bool { return slices.Contains(busy, fmt.Sprint(t.Num)) })))
 	case "range":
 		return s.plan(PickRange(s.version, manifest.Level(s.number(args["level"])), manifest.Level(s.number(args["deepest"])),
 			bound(args, "from"), bound(args, "to"), s.opts))
@@ -176,7 +179,7 @@ func (s *script) settle() string {
 	var b strings.Builder
 	next := manifest.FileNum(1000)
 	for range 100 {
-		p := Pick(s.version, s.opts, func(*manifest.Table) bool { return false })
+		p := Pick(s.version, s.opts, nil)
 		if p == nil {
 			return b.String() + "settled\n" + s.version.String()
 		}
@@ -249,9 +252,9 @@ func parseTable(t *testing.T, text string) *manifest.Table {
 	for _, flag := range rest[len(digits):] {
 		switch flag {
 		case 'd':
-			out.Deletes = 1
+			out.Deletes = 5
 		case 's':
-			out.Shadowed = 1
+			out.Shadowed = 5
 		case 'c':
 			out.Compression = uint8(sstable.S2)
 		}

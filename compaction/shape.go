@@ -48,3 +48,21 @@ func ShapeOf(v *manifest.Version, opts Options) Shape {
 	}
 	return s
 }
+
+// Debt returns about how many bytes compactions must write until no level is larger than it should
+// be. What leaves a level is merged with about as much of the next as that is larger.
+func Debt(v *manifest.Version, opts Options) int64 {
+	shape := ShapeOf(v, opts)
+	debt, arriving := int64(0), int64(0)
+	if len(v.Levels[0]) >= opts.L0Tables {
+		arriving = v.Bytes(0)
+		debt = arriving + v.Bytes(shape.Base)
+	}
+	for level := shape.Base; level < bottom; level++ {
+		size := v.Bytes(level) + arriving
+		arriving = max(size-shape.Target[level], 0)
+		below := float64(v.Bytes(level+1)) / float64(max(size, 1))
+		debt += int64(float64(arriving) * (1 + min(below, float64(opts.Multiplier))))
+	}
+	return debt
+}
