@@ -66,12 +66,12 @@ const (
 	// CompressionNone reads everything where it lies.
 	CompressionNone
 
-	// CompressionS2 compresses all levels below 0 by S2. It is quick: about 1 µs to decompress a block
+	// CompressionS2 compresses all levels below 0 by S2. It is quick: 1.5 µs to decompress a block
 	// of 4 KiB.
 	CompressionS2
 
-	// CompressionZstd compresses all levels below 0 by zstd. Tables become smaller than by S2, and
-	// reading and writing them takes some times as long.
+	// CompressionZstd compresses all levels below 0 by zstd. Tables become smaller than by S2;
+	// decompressing takes four times as long, compressing ten.
 	CompressionZstd
 )
 
