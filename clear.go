@@ -23,7 +23,7 @@ func (db *DB) sealForClear(own *write, group *request) {
 	if !clears {
 		return
 	}
-	if len(db.state.Load().sealed) > maxSealed {
+	if len(db.state.Load().sealed) > db.throttle.limits.maxSealed {
 		return // there was another just before: what it leaves is in memory
 	}
 	if err := db.turn(nil); err != nil {

@@ -131,7 +131,7 @@ func TestCompression_CachedReadDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, read); n >= 1 {
 		t.Errorf("%v allocations", n)
 	}
-	if m := db.Metrics(); m.Cache.Hits < 1000 || m.Cache.Held == 0 || m.Cache.Size != 32<<20 {
+	if m := db.Metrics(); m.Cache.Hits < 1000 || m.Cache.Held == 0 || m.Cache.Size == 0 {
 		t.Errorf("%+v", m.Cache)
 	}
 }

@@ -59,6 +59,9 @@ type Metrics struct {
 	// Cache is about the blocks that were decompressed.
 	Cache CacheMetrics `json:"cache"`
 
+	// Memory is how the budget is used.
+	Memory MemoryMetrics `json:"memory"`
+
 	// Snapshots is the number of open snapshots.
 	Snapshots int `json:"snapshots"`
 
@@ -69,6 +72,13 @@ type Metrics struct {
 	StallTime    time.Duration `json:"stall_time_ns"`
 	LongestStall time.Duration `json:"longest_stall_ns"`
 	DelayTime    time.Duration `json:"delay_time_ns"`
+}
+
+// MemoryMetrics describe the memory of a store, in bytes.
+type MemoryMetrics struct {
+	Budget    int64 `json:"budget"`
+	MemTables int64 `json:"memtables"` // all that exist: in use, spare, and those that iterators hold
+	Cache     int64 `json:"cache"`     // blocks in it, without the garbage beside them
 }
 
 // minStall is how long a writer must wait for it to count as a stall.
@@ -115,6 +125,9 @@ func (db *DB) Metrics() *Metrics {
 	m := &Metrics{}
 	db.stats.fill(m)
 	m.DelayTime = time.Duration(db.throttle.pausedNanos.Load())
+	m.Memory = MemoryMetrics{
+		Budget: db.opts.MemoryBudget, MemTables: db.mems.made.Load() * db.opts.MemTableSize, Cache: db.files.cache.Stats().Held,
+	}
 	m.LogBytes, m.LogSpareBytes = db.log.Bytes()
 	m.Cache = CacheMetrics(db.files.cache.Stats())
 	s, err := db.acquire()

@@ -91,7 +91,7 @@ func newDB(dir string, o *Options) *DB {
 	db.closeDone = make(chan struct{})
 	db.background, db.cancel = context.WithCancel(context.Background())
 	db.cacheID = o.FS.CacheID(dir)
-	db.mems = &memPool{sizeBytes: o.MemTableSize}
+	db.mems = &memPool{sizeBytes: o.MemTableSize, changed: db.memoryChanged}
 	db.files = &tableFiles{
 		fs: o.FS, dir: dir,
 		residency: sstable.NewResidency(pageCacheBytes),
@@ -123,7 +123,7 @@ func (db *DB) syncPeriodically() {
 // begin gives an opened store its first memtable and log segment. state is what the manifest says,
 // and is completed here; the store serves nobody yet.
 func (db *DB) begin(state *manifest.State, firstSegment wal.SegmentNum) error {
-	table, err := memtable.New(db.opts.MemTableSize)
+	table, err := db.mems.create()
 	if err != nil {
 		return err
 	}
@@ -233,6 +233,7 @@ func (db *DB) sealLast() error {
 	if err != nil {
 		return err
 	}
+	db.mems.count(1)
 	db.replaceActive(&mem{table: table, pool: db.mems, first: segment})
 	return nil
 }

@@ -122,9 +122,17 @@ type Options struct {
 
 	// Performance.
 
+	// MemoryBudget is how much memory the store may use in all: memtables, cache with the garbage
+	// beside it, buffers, indexes, iterators. Mapped files are not counted: how much of them is in
+	// memory is for the system to say. Raising it leaves more for the cache. Default: a sixteenth of
+	// what the process may use (GOMEMLIMIT, the control group, or the machine), from 64 to 256 MiB,
+	// or as much as MemTableSize and CacheSize need where these are chosen; from 1 MiB to 1 TiB.
+	MemoryBudget int64
+
 	// MemTableSize is how much is buffered in memory before it is written to a table. Raising it
 	// makes fewer, larger tables and saves compaction; it slows down each insertion somewhat, and
-	// up to three such buffers exist, or more, up to 8 MiB. Default: 16 MiB; from 64 KiB to 1 GiB.
+	// up to four such buffers exist, or more that are small, up to 8 MiB. Default: a twelfth of
+	// MemoryBudget, or a thirtieth where that is below 1 MiB; at most 16 MiB; from 64 KiB to 1 GiB.
 	MemTableSize int64
 
 	// TableSize is the size at which a compaction ends a table. Raising it makes fewer files and
@@ -146,8 +154,8 @@ type Options struct {
 
 	// CacheSize is how much memory may be used for blocks that were decompressed. Raising it makes
 	// reads of compressed data faster; nothing else is cached, what is not compressed is read where
-	// the system has it. It is taken only as compressed blocks are read. Default: 32 MiB; -1 for
-	// none; from 64 KiB to 1 TiB.
+	// the system has it. It is taken only as compressed blocks are read. Default: half of
+	// what memtables and an eighth for the rest leave of MemoryBudget; -1 for none; from 64 KiB to 1 TiB.
 	CacheSize int64
 
 	// BloomBitsPerKey is the size of the tables' filters. Raising it makes reads of absent keys
@@ -202,10 +210,12 @@ func (o *Options) complete() (*Options, error) {
 		c = *o
 	}
 	setDefault(&c.SyncInterval, 100*time.Millisecond)
-	setDefault(&c.MemTableSize, 16<<20)
+	if c.MemoryBudget != 0 && (c.MemoryBudget < minBudget || c.MemoryBudget > maxBudget) {
+		return nil, invalid("MemoryBudget", c.MemoryBudget, "1 MiB to 1 TiB, in bytes")
+	}
+	c.divideBudget()
 	setDefault(&c.TableSize, max(min(c.MemTableSize/2, maxTable), minTable))
 	setDefault(&c.BlockSize, 4<<10)
-	setDefault(&c.CacheSize, 32<<20)
 	setDefault(&c.BloomBitsPerKey, 10)
 	setDefault(&c.MaxBackground, min(max(runtime.GOMAXPROCS(0), minDefaultBackground), maxDefaultBackground))
 	setDefault(&c.internal.manifestGrowth, 1<<20)
@@ -231,10 +241,11 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
+func invalid(field string, value any, want string) error {
+	return fmt.Errorf("%w: %s is %v, want %s", ErrInvalidOption, field, value, want)
+}
+
 func (o *Options) validate() error {
-	invalid := func(field string, value any, want string) error {
-		return fmt.Errorf("%w: %s is %v, want %s", ErrInvalidOption, field, value, want)
-	}
 	switch {
 	case o.Durability != DurabilityPeriodic && o.Durability != DurabilitySync:
 		return invalid("Durability", int(o.Durability), "DurabilityPeriodic or DurabilitySync")
@@ -261,7 +272,7 @@ func (o *Options) validate() error {
 	case o.Mapping != MapAuto && o.Mapping != MapOff:
 		return invalid("Mapping", int(o.Mapping), "MapAuto or MapOff")
 	}
-	return nil
+	return o.checkBudget()
 }
 
 // WriteOption changes how one write is done. The options are [Sync] and [NoSync].

@@ -1,6 +1,7 @@
 package tinykv
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/tinykv/tinykv/internal/key"
@@ -105,6 +106,32 @@ type memPool struct {
 	sizeBytes int64
 	spare     atomic.Pointer[memtable.Table]
 	closed    atomic.Bool
+	made      atomic.Int64 // memtables that exist: in use, held by readers, or spare
+
+	counting sync.Mutex // held while made and what follows from it change
+	changed  func(made int64)
+}
+
+// count notes that there are more memtables, or fewer.
+func (p *memPool) count(more int64) {
+	p.counting.Lock()
+	defer p.counting.Unlock()
+	p.changed(p.made.Add(more))
+}
+
+// create returns a new memtable.
+func (p *memPool) create() (*memtable.Table, error) {
+	t, err := memtable.New(p.sizeBytes)
+	if err == nil {
+		p.count(1)
+	}
+	return t, err
+}
+
+// free gives the memory of a memtable back to the system.
+func (p *memPool) free(t *memtable.Table) {
+	_ = t.Free() // unmapping memory of our own fails only for a wrong address
+	p.count(-1)
 }
 
 // take returns an empty memtable. See memtable.Table.Reset for the prefix.
@@ -112,7 +139,7 @@ func (p *memPool) take(prefix []byte) (*memtable.Table, error) {
 	t := p.spare.Swap(nil)
 	if t == nil {
 		var err error
-		if t, err = memtable.New(p.sizeBytes); err != nil {
+		if t, err = p.create(); err != nil {
 			return nil, err
 		}
 	}
@@ -128,7 +155,7 @@ func (p *memPool) prepare() error {
 	if p.ready() {
 		return nil
 	}
-	t, err := memtable.New(p.sizeBytes)
+	t, err := p.create()
 	if err != nil {
 		return err
 	}
@@ -140,7 +167,7 @@ func (p *memPool) prepare() error {
 // put takes back a memtable that nobody uses.
 func (p *memPool) put(t *memtable.Table) {
 	if p.closed.Load() || !p.spare.CompareAndSwap(nil, t) {
-		_ = t.Free() // unmapping memory of our own fails only for a wrong address
+		p.free(t)
 		return
 	}
 	if p.closed.Load() {
@@ -152,6 +179,6 @@ func (p *memPool) put(t *memtable.Table) {
 func (p *memPool) close() {
 	p.closed.Store(true)
 	if t := p.spare.Swap(nil); t != nil {
-		_ = t.Free()
+		p.free(t)
 	}
 }

@@ -55,12 +55,13 @@ func (c *config) validate() error {
 		check(c.zipfExponent > 0 && c.zipfExponent <= maxZipf, "zipf_s", c.zipfExponent, fmt.Sprint("above 0, up to ", maxZipf)),
 		check(c.seekNexts >= 0 && c.seekNexts <= maxSeekNexts, "seek_nexts", c.seekNexts, fmt.Sprint("0 to ", maxSeekNexts)),
 		check(c.statsInterval > 0, "stats_interval", c.statsInterval, "a time above 0"),
-		check(c.memTableSize >= 1, "write_buffer_size", c.memTableSize, "1 or more"),
-		check(c.tableSize >= 1, "target_file_size_base", c.tableSize, "1 or more, or 0 for half of -write_buffer_size"),
+		check(c.memoryBudget >= 0, "memory_budget", c.memoryBudget, "0 or more"),
+		check(c.memTableSize >= 1 || c.memoryBudget > 0, "write_buffer_size", c.memTableSize, "1 or more"),
+		check(c.tableSize >= 1 || c.memoryBudget > 0, "target_file_size_base", c.tableSize, "1 or more, or 0 for half of -write_buffer_size"),
 		check(c.blockSize >= 1, "block_size", c.blockSize, "1 or more"),
 		check(c.bloomBits >= -1, "bloom_bits", c.bloomBits, "0 or more"),
 		check(isCompression, "compression", c.compression, strings.Join(compressions, ", ")),
-		check(c.cacheSize >= 0, "cache_size", c.cacheSize, "0 or more"),
+		check(c.cacheSize >= 0 || c.cacheSize == engineDecides, "cache_size", c.cacheSize, "0 or more"),
 		check(!c.useExistingDB || c.db != "", "use_existing_db", c.useExistingDB, "-db too, to know which"),
 	)
 }

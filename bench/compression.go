@@ -9,8 +9,11 @@ import (
 	"github.com/tinykv/tinykv"
 )
 
-// defaultCacheSize is that of tinykv.Options, repeated to be shown; a test compares.
+// defaultCacheSize is db_bench's. The engine's own follows from its memory budget.
 const defaultCacheSize = 32 << 20
+
+// engineDecides stands for a cache size that follows from -memory_budget.
+const engineDecides = -1 << 62
 
 // compressions are the names of -compression, each at the number of its option.
 var compressions = []string{
@@ -35,9 +38,13 @@ func (c *config) compressionOption() (tinykv.Compression, bool) {
 // setCompression sets the options of the store that the flags are for.
 func (c *config) setCompression(o *tinykv.Options) {
 	o.Compression, _ = c.compressionOption() // validated
-	o.CacheSize = c.cacheSize
-	if c.cacheSize == 0 {
+	switch c.cacheSize {
+	case 0:
 		o.CacheSize = -1 // where 0 is the default
+	case engineDecides:
+		o.CacheSize = 0
+	default:
+		o.CacheSize = c.cacheSize
 	}
 }
 
@@ -47,8 +54,11 @@ func compressionText(c *config) string {
 	if how == compressions[tinykv.CompressionDefault] {
 		how += " (the last two levels by S2)"
 	}
-	if c.cacheSize <= 0 {
+	switch c.cacheSize {
+	case 0:
 		return how + ", no cache"
+	case engineDecides:
+		return how + ", cache as the budget leaves"
 	}
 	return fmt.Sprintf("%s, cache %s", how, megabytes(float64(c.cacheSize)))
 }

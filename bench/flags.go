@@ -38,6 +38,7 @@ type config struct {
 	db            string
 	useExistingDB bool
 	sync          bool
+	memoryBudget  int64
 	memTableSize  int64
 	tableSize     int64
 	blockSize     int64
@@ -79,6 +80,14 @@ func parseFlags(args []string) (*config, error) {
 	}
 	if c.reads == -1 {
 		c.reads = c.num
+	}
+	if c.memoryBudget > 0 { // what it leaves open is divided by the engine
+		if !given["write_buffer_size"] {
+			c.memTableSize = 0
+		}
+		if !given["cache_size"] {
+			c.cacheSize = engineDecides
+		}
 	}
 	if c.tableSize == 0 {
 		c.tableSize = c.memTableSize / 2
@@ -133,6 +142,8 @@ func addStoreFlags(fs *flag.FlagSet, c *config) {
 	fs.Int64Var(&c.tableSize, "target_file_size_base", 0, "`bytes` of a table (Options.TableSize); 0: half of -write_buffer_size")
 	fs.Int64Var(&c.blockSize, "block_size", defaultBlockSize, "`bytes` of a block (Options.BlockSize)")
 	fs.IntVar(&c.bloomBits, "bloom_bits", defaultBloomBits, "`bits` of filter for a key (Options.BloomBitsPerKey); 0: no filters")
+	fs.Int64Var(&c.memoryBudget, "memory_budget", 0, "`bytes` of memory for all (Options.MemoryBudget), which the engine divides "+
+		"where -write_buffer_size and -cache_size are not given; what the process has of its own is watched then")
 	addCompressionFlags(fs, c)
 }
 

@@ -161,18 +161,17 @@ func TestDefaults_AreThoseOfTheEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for option, want := range map[string]string{
-		"MemTableSize":    "16 MiB",
+		"MemTableSize":    "a twelfth of\n\t// MemoryBudget, or a thirtieth where that is below 1 MiB",
 		"TableSize":       "half of MemTableSize",
 		"BlockSize":       "4 KiB",
 		"BloomBitsPerKey": "10",
-		"CacheSize":       "32 MiB",
 	} {
 		comment := regexp.MustCompile(`// ` + option + ` is (?:[^\n]*\n\s*//)*?[^\n]*Default: ([^;]*);`).FindSubmatch(source)
 		if comment == nil || string(comment[1]) != want {
 			t.Errorf("%s: options.go has the default %q, the flag %q", option, comment, want)
 		}
 	}
-	if defaultMemTableSize != 16<<20 || defaultBlockSize != 4<<10 || defaultBloomBits != 10 || defaultCacheSize != 32<<20 {
+	if defaultMemTableSize != 16<<20 || defaultBlockSize != 4<<10 || defaultBloomBits != 10 {
 		t.Error("the constants differ from the list above")
 	}
 }

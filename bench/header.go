@@ -76,8 +76,14 @@ func storeText(c *config) string {
 	if c.bloomBits > 0 {
 		bloom = fmt.Sprintf("%d bits a key", c.bloomBits)
 	}
-	return fmt.Sprintf("memtable %s, table %s, block %d bytes, Bloom filter %s, compression %s",
-		megabytes(float64(c.memTableSize)), megabytes(float64(c.tableSize)), c.blockSize, bloom, compressionText(c))
+	sizes := fmt.Sprintf("memtable %s, table %s", megabytes(float64(c.memTableSize)), megabytes(float64(c.tableSize)))
+	if c.memoryBudget > 0 {
+		sizes = "memory budget " + megabytes(float64(c.memoryBudget))
+		if c.memTableSize > 0 {
+			sizes += ", memtable " + megabytes(float64(c.memTableSize))
+		}
+	}
+	return fmt.Sprintf("%s, block %d bytes, Bloom filter %s, compression %s", sizes, c.blockSize, bloom, compressionText(c))
 }
 
 func readsText(c *config) string {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime/metrics"
 	"strings"
+	"sync/atomic"
+	"time"
 )
 
 // processMemory is what memory the process has, in bytes. What is resident is known on Linux only.
@@ -68,5 +70,49 @@ func (m *processMemory) setResident(status []byte) {
 		}
 	}
 }
+
+// anonPeak watches how much resident memory the process has of its own. The kernel keeps the most that
+// ever was resident of own memory and mapped files together, not of each.
+type anonPeak struct {
+	stop, done chan struct{}
+	most       atomic.Uint64 // bytes
+}
+
+const watchInterval = 20 * time.Millisecond
+
+func watchMemory() *anonPeak {
+	p := &anonPeak{stop: make(chan struct{}), done: make(chan struct{})}
+	go p.watch()
+	return p
+}
+
+func (p *anonPeak) watch() {
+	defer close(p.done)
+	tick := time.NewTicker(watchInterval)
+	defer tick.Stop()
+	for {
+		if status, err := os.ReadFile("/proc/self/status"); err == nil {
+			var m processMemory
+			m.setResident(status)
+			p.most.Store(max(p.most.Load(), uint64(m.Anon)))
+		}
+		select {
+		case <-tick.C:
+		case <-p.stop:
+			return
+		}
+	}
+}
+
+// end stops watching. A nil anonPeak watches nothing.
+func (p *anonPeak) end() {
+	if p != nil {
+		close(p.stop)
+		<-p.done
+	}
+}
+
+// take returns the most since the last call, in bytes.
+func (p *anonPeak) take() float64 { return float64(p.most.Swap(0)) }
 
 func megabytes(n float64) string { return fmt.Sprintf("%.1f MB", n/bytesPerMB) }

@@ -16,6 +16,7 @@ const (
 // options returns the options of the store.
 func (c *config) options() *tinykv.Options {
 	o := &tinykv.Options{
+		MemoryBudget:    c.memoryBudget,
 		MemTableSize:    c.memTableSize,
 		TableSize:       c.tableSize,
 		BlockSize:       c.blockSize,
@@ -35,6 +36,7 @@ func (c *config) options() *tinykv.Options {
 // inFlags puts the names of flags for those of options in a message of the engine.
 func inFlags(message string) string {
 	return strings.NewReplacer(
+		"MemoryBudget", "-memory_budget",
 		"MemTableSize", "-write_buffer_size",
 		"TableSize", "-target_file_size_base",
 		"BlockSize", "-block_size",

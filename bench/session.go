@@ -28,6 +28,7 @@ type session struct {
 	empty     bool // nothing was written to the store yet
 	inserts   *inserts
 	streams   uint64 // random streams that threads were given so far
+	memory    *anonPeak
 }
 
 func newSession(c *config, stdout, stderr io.Writer) *session {
@@ -56,6 +57,10 @@ func (s *session) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopProfile()) }()
+	if s.config.memoryBudget > 0 {
+		s.memory = watchMemory()
+		defer s.memory.end()
+	}
 	s.report.begin()
 	for i := range s.config.benchmarks {
 		if ctx.Err() != nil {
@@ -184,6 +189,9 @@ func (s *session) benchmark(ctx context.Context, b *benchmark) error {
 	}
 	r.interrupted = ctx.Err() != nil && !r.isDone(b.limit(s.config))
 	s.report.result(b.name, r, b.remarks(r))
+	if s.memory != nil {
+		s.report.info(b.name+" memory", &ownMemory{Peak: s.memory.take(), Budget: float64(s.config.memoryBudget)})
+	}
 	return nil
 }
 

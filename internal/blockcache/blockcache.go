@@ -46,6 +46,7 @@ type Cache struct {
 	ristretto atomic.Pointer[ristretto.Cache[uint64, entry]]
 	making    sync.Mutex
 
+	limit    atomic.Int64 // of size, what may be used now
 	pending  atomic.Int64 // bytes that ristretto has not looked at yet
 	held     atomic.Int64 // bytes that are in it, about
 	dropped  atomic.Uint64
@@ -87,6 +88,7 @@ func New(size, blockSize int64) *Cache {
 		return nil
 	}
 	c := &Cache{size: size, blockSize: blockSize}
+	c.limit.Store(size)
 	c.refs.Store(1)
 	return c
 }
@@ -142,7 +144,7 @@ func (c *Cache) make() *ristretto.Cache[uint64, entry] {
 	}
 	r, err := ristretto.NewCache(&ristretto.Config[uint64, entry]{
 		NumCounters:            (c.size/max(c.blockSize, minBlock) + 1) * countersPerBlock,
-		MaxCost:                c.size - c.size/pendingPart,
+		MaxCost:                maxCost(c.limit.Load()),
 		BufferItems:            getBuffer,
 		KeyToHash:              func(k uint64) (hash, conflict uint64) { return k, 0 },
 		Cost:                   c.considered,
@@ -164,6 +166,28 @@ func (c *Cache) considered(e entry) int64 {
 	c.pending.Add(-e.cost())
 	c.held.Add(e.cost())
 	return e.cost()
+}
+
+// Limit changes the room to size bytes, not above that of New. What is beyond it goes as other blocks
+// come.
+func (c *Cache) Limit(size int64) {
+	if c == nil || c.limit.Swap(size) == size {
+		return
+	}
+	if r := c.ristretto.Load(); r != nil {
+		r.UpdateMaxCost(maxCost(size))
+	}
+}
+
+// maxCost returns what ristretto may hold where a cache has room for size bytes, with those pending.
+func maxCost(size int64) int64 { return max(size-size/pendingPart, 1) }
+
+// Room returns the limit.
+func (c *Cache) Room() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.limit.Load()
 }
 
 // Ref takes a reference, for somebody who may outlive those who hold one now.

@@ -46,7 +46,7 @@ manifest            vfs internal/key internal/corrupt wal github.com/cespare/xxh
 compaction          vfs internal/key internal/iterator internal/rangedel manifest sstable
 
 # 6. The engine, which alone knows them all.
-.                   vfs internal/key internal/batchrepr internal/iterator internal/rangedel internal/corrupt internal/blockcache memtable wal sstable manifest compaction
+.                   vfs internal/key internal/batchrepr internal/iterator internal/rangedel internal/corrupt internal/blockcache internal/offheap memtable wal sstable manifest compaction
 
 # 7. Programs on top of it.
 bench               . vfs github.com/HdrHistogram/hdrhistogram-go github.com/cespare/xxhash/v2 github.com/klauspost/compress/s2 github.com/klauspost/compress/zstd
