@@ -76,8 +76,10 @@ type tableFile struct {
 
 const tableSuffix = ".sst"
 
-func tablesOf(s *session) (info, error) {
-	entries, err := os.ReadDir(s.dir)
+func tablesOf(s *session) (info, error) { return readTables(s.dir) }
+
+func readTables(dir string) (*tableFiles, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func tablesOf(s *session) (info, error) {
 		if !strings.HasSuffix(e.Name(), tableSuffix) {
 			continue
 		}
-		if file, err := os.Stat(filepath.Join(s.dir, e.Name())); err == nil { // or it has just gone
+		if file, err := os.Stat(filepath.Join(dir, e.Name())); err == nil { // or it has just gone
 			t.Tables = append(t.Tables, tableFile{Name: e.Name(), Bytes: file.Size()})
 		}
 	}
@@ -94,10 +96,15 @@ func tablesOf(s *session) (info, error) {
 }
 
 func (t *tableFiles) writeText(w io.Writer) {
-	total := int64(0)
 	for _, f := range t.Tables {
 		fmt.Fprintf(w, "%-20s %12d bytes\n", f.Name, f.Bytes)
+	}
+	fmt.Fprintf(w, "%d files, %s\n", len(t.Tables), megabytes(float64(t.bytes())))
+}
+
+func (t *tableFiles) bytes() (total int64) {
+	for _, f := range t.Tables {
 		total += f.Bytes
 	}
-	fmt.Fprintf(w, "%d files, %s\n", len(t.Tables), megabytes(float64(total)))
+	return total
 }

@@ -18,6 +18,11 @@ func upkeep() []benchmark {
 			name: "waitforcompaction", about: "wait until no flush and no compaction is due",
 			loop: waitForCompaction, state: compactionState,
 		},
+		{name: "clear", about: "delete all keys by one DeleteRange", loop: clearStore},
+		{
+			name: "waitfordisk", about: "wait until only what a store without keys needs is in the directory",
+			loop: waitForDisk,
+		},
 		{
 			name: "verifychecksum", about: "open the store anew and read it all, which verifies each block",
 			loop: verifyChecksum, reopen: true,
@@ -35,6 +40,39 @@ func flush(w *worker) error {
 
 func compact(w *worker) error {
 	return w.once(func() (int, error) { return 0, w.db.Compact(w.ctx, tinykv.All()) })
+}
+
+func clearStore(w *worker) error {
+	return w.once(func() (int, error) { return 0, w.db.DeleteRange(nil, nil) })
+}
+
+// emptyTableBytes is more than the tables of a cleared store take, which hold a range tombstone.
+const emptyTableBytes = 1 << 20
+
+// waitForDisk returns once the files of tables that were dropped are gone.
+func waitForDisk(w *worker) error {
+	return w.once(func() (int, error) {
+		poll := time.NewTicker(pollInterval)
+		defer poll.Stop()
+		for begun := time.Now(); ; {
+			tables, err := readTables(w.dir)
+			if err != nil {
+				return 0, err
+			}
+			bytes := tables.bytes()
+			switch {
+			case bytes <= emptyTableBytes:
+				return 0, nil
+			case time.Since(begun) > maxIdle:
+				return 0, fmt.Errorf("%s of tables are there after %v", megabytes(float64(bytes)), maxIdle)
+			}
+			select {
+			case <-poll.C:
+			case <-w.ctx.Done():
+				return 0, w.ctx.Err()
+			}
+		}
+	})
 }
 
 // verifyChecksum goes over the whole store. A block is verified when it is touched for the first time,

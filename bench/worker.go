@@ -17,6 +17,7 @@ type worker struct {
 	*meter
 	ctx    context.Context
 	config *config
+	dir    string // of the store
 	db     *tinykv.DB
 
 	rng     *rand.Rand
@@ -38,6 +39,7 @@ func (s *session) newWorker(ctx context.Context, b *benchmark, stop *atomic.Bool
 		meter:     newMeter(b.ops(s.config), b.every, stop),
 		ctx:       ctx,
 		config:    s.config,
+		dir:       s.dir,
 		db:        s.db,
 		rng:       rand.New(rand.NewPCG(s.config.seed, s.streams)),
 		numbers:   b.numbers(s),
