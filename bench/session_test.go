@@ -90,7 +90,10 @@ func TestRun_AllBenchmarks(t *testing.T) {
 		"overwrite : 1000 operations;",
 		"waitforcompaction : 1 operations;",
 		"readrandom : 1000 operations; (853 of 1000 found)", // about 1 - 1/e²
+		"openiterators : 1000 operations;",
 		"deleterandom : 1000 operations;",
+		"clear : 1 operations;",
+		"waitfordisk : 1 operations;",
 	}
 	names := []string{"stats", "levelstats", "sstables"}
 	for _, line := range want {
