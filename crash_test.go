@@ -58,14 +58,20 @@ func newCrashRun(t *testing.T, seed uint64) *crashRun {
 // crashOptions make a store small, and its runs equal. Openings with different numbers draw
 // different random numbers.
 func crashOptions(fsys *simfs.FS, opening int) tinykv.Options {
-	var last atomic.Uint64
-	last.Store(uint64(opening) << 32)
 	rng := enginetest.NewRandom(1)
 	o := tinykv.Options{FS: fsys, MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10, CacheSize: 64 << 10, MaxBackground: 3}
 	return *o.With(tinykv.Internal{
 		Inline: func() bool { return rng.OneIn(4) }, ManifestGrowth: 512,
-		Random: func() uint64 { return last.Add(1) * 0x9e3779b97f4a7c15 },
+		Random: crashRandom(opening),
 	})
+}
+
+// crashRandom returns a source of random numbers that are the same in every run, and different for
+// every opening.
+func crashRandom(opening int) func() uint64 {
+	var last atomic.Uint64
+	last.Store(uint64(opening) << 32)
+	return func() uint64 { return last.Add(1) * 0x9e3779b97f4a7c15 }
 }
 
 // watch has the system crash after every operation from now on.
@@ -412,6 +418,36 @@ var crashWorkloads = []struct {
 		}
 		if r.db.Metrics().ManifestRenewals == 0 {
 			r.Fatal("the manifest was not renewed")
+		}
+		r.close()
+	}},
+	{"edits while the manifest is renewed", func(r *crashRun) {
+		steps, nested := map[string]int{}, false
+		rng := enginetest.NewRandom(1)
+		r.options = *r.options.With(tinykv.Internal{
+			Inline: func() bool { return !nested && rng.OneIn(4) }, ManifestGrowth: 512, Random: crashRandom(7),
+			Hook: func(step string, begins bool) {
+				if !begins || nested || !strings.HasPrefix(step, "manifest ") {
+					return
+				}
+				nested = true
+				steps[step]++
+				for range 2 {
+					r.puts(1, 100)
+					r.flush()
+				}
+				nested = false
+			},
+		})
+		r.open()
+		for range 16 {
+			r.puts(1, 100)
+			r.flush()
+		}
+		for _, step := range []string{"manifest made", "manifest switch", "manifest switched"} {
+			if steps[step] == 0 {
+				r.Fatalf("nothing was written at the step %q", step)
+			}
 		}
 		r.close()
 	}},

@@ -29,6 +29,7 @@ import (
 //	sync.go        the clock of DurabilityPeriodic
 //	count.go       how many, how large          explain.go     how a read finds its key
 //	metrics.go     numbers                      fault.go       disks that fail under a mapping
+//	renew.go       a shorter manifest
 //
 // Locks are taken in this order: the lead of queue, manifestMu, mu. A reader takes none.
 type DB struct {
@@ -69,6 +70,7 @@ type DB struct {
 	// manifestMu is held while a version edit is written and published.
 	manifestMu sync.Mutex
 	manifest   *manifest.Manifest // guarded by manifestMu
+	renewal    renewal            // guarded by manifestMu
 
 	// mu guards the fields below and every change of state. It is never held during I/O.
 	mu        sync.Mutex

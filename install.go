@@ -1,9 +1,7 @@
 package tinykv
 
 import (
-	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/key"
@@ -22,7 +20,7 @@ func (db *DB) install(e *manifest.Edit, change func(sealed []*mem) []*mem) error
 	db.manifestMu.Lock()
 	defer db.manifestMu.Unlock()
 	e.NextFile = manifest.FileNum(db.nextFile.Load())
-	if err := db.manifest.Append(e); err != nil {
+	if err := db.appendEdit(e); err != nil {
 		if db.manifest.Err() != nil {
 			return db.fail(err)
 		}
@@ -50,7 +48,7 @@ func (db *DB) install(e *manifest.Edit, change func(sealed []*mem) []*mem) error
 	db.changed.Broadcast()
 	db.mu.Unlock()
 	old.unref()
-	db.renewManifest()
+	db.scheduleRenewal()
 	return nil
 }
 
@@ -78,35 +76,6 @@ func (db *DB) forgetLocked(num manifest.FileNum, v *manifest.Version) {
 		t.obsolete.Store(true)
 		delete(db.tables, num)
 	}
-}
-
-// renewManifest replaces the manifest when it has grown much longer than a fresh one would be.
-// db.manifestMu is held. Failing to make the new one harms nothing; failing to switch to it leaves
-// unknown which one is in force, and fails the store.
-func (db *DB) renewManifest() {
-	if now, atFirst := db.manifest.Size(); now < 2*atFirst+db.opts.internal.manifestGrowth {
-		return
-	}
-	defer db.step("manifest")()
-	old := db.manifest
-	state := old.State()
-	num := db.newFileNum()
-	state.NextFile = manifest.FileNum(db.nextFile.Load())
-	fresh, err := manifest.New(db.manifestOptions(), num, db.opts.internal.random(), state)
-	if err != nil {
-		db.report("renew manifest", err)
-		return
-	}
-	if err := fresh.Switch(); err != nil {
-		_ = db.fail(errors.Join(err, fresh.Close()))
-		return
-	}
-	db.manifest = fresh
-	db.stats.manifests.Add(1)
-	if err := old.Close(); err != nil {
-		db.report("close manifest", err)
-	}
-	db.scheduleRemoval(filepath.Join(db.dir, manifest.Name(manifest.FileManifest, old.Num())))
 }
 
 func (db *DB) manifestOptions() manifest.Options {

@@ -119,10 +119,11 @@ func Load(opts Options) (*Loaded, error) {
 	return loaded, nil
 }
 
-// Manifest appends edits to the manifest in force. It is for one goroutine at a time.
+// Manifest appends edits to the manifest in force. It is for one goroutine at a time, but for Switch.
 type Manifest struct {
 	opts  Options
 	num   FileNum
+	store uint64
 	log   *wal.Single
 	state State
 	base  int64 // its length when it was new
@@ -146,12 +147,12 @@ func New(opts Options, num FileNum, epoch uint64, state State) (*Manifest, error
 	if err != nil {
 		return nil, fmt.Errorf("new manifest: %w", errors.Join(err, log.Close(), opts.FS.Remove(path)))
 	}
-	return &Manifest{opts: opts, num: num, log: log, state: state, base: log.Size()}, nil
+	return &Manifest{opts: opts, num: num, store: state.Store, log: log, state: state, base: log.Size()}, nil
 }
 
-// Switch puts the manifest in force. When it fails, it is not known whether it is.
+// Switch puts the manifest in force. Edits may be appended meanwhile. When it fails, it is not known whether it is.
 func (m *Manifest) Switch() error {
-	if err := writeCurrent(m.opts.FS, m.opts.Dir, &current{store: m.state.Store, manifest: m.num}); err != nil {
+	if err := writeCurrent(m.opts.FS, m.opts.Dir, &current{store: m.store, manifest: m.num}); err != nil {
 		return fmt.Errorf("switch to new manifest: %w", err)
 	}
 	return nil
@@ -164,10 +165,25 @@ func (m *Manifest) Append(e *Edit) error {
 	if err != nil {
 		return err
 	}
+	return m.Follow(e, next)
+}
+
+// Follow is Append of an edit that is known to lead to a state: one that another manifest of the
+// same store takes in, too.
+func (m *Manifest) Follow(e *Edit, next State) error {
 	if err := m.log.Append(e.Encode()); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	m.state = next
+	return nil
+}
+
+// Reserve makes room for an edit, so that appending it cannot fail for want of that. When it fails,
+// nothing has changed, unless Err says otherwise.
+func (m *Manifest) Reserve(e *Edit) error {
+	if err := m.log.Reserve(len(e.Encode())); err != nil {
+		return fmt.Errorf("grow manifest: %w", err)
+	}
 	return nil
 }
 

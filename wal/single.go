@@ -14,6 +14,7 @@ import (
 // returns. It is for one goroutine at a time.
 type Single struct {
 	segment *segment
+	synced  int64 // bytes known to be on stable storage; 0 before the first record
 	err     error // the first failed write or sync; it sticks
 }
 
@@ -62,13 +63,12 @@ func (s *Single) Append(payload []byte) error {
 	if s.err != nil {
 		return s.err
 	}
-	end := s.segment.end
 	if err := s.reserve(len(payload)); err != nil {
 		return err
 	}
 	vouched := Position{} // the first record is synced together with the header
-	if end > headerLen {
-		vouched = Position{Segment: s.segment.header.number, Offset: end}
+	if s.synced > 0 {
+		vouched = Position{Segment: s.segment.header.number, Offset: s.synced}
 	}
 	s.segment.append(payload, 0, vouched)
 	if err := s.segment.flush(true); err != nil {
@@ -79,7 +79,17 @@ func (s *Single) Append(payload []byte) error {
 		s.err = err
 		return err
 	}
+	s.synced = s.segment.end
 	return nil
+}
+
+// Reserve makes room for a record, so that appending it next cannot fail for want of that. When it
+// fails, the log is as before, unless Err says otherwise.
+func (s *Single) Reserve(n int) error {
+	if s.err != nil {
+		return s.err
+	}
+	return s.reserve(n)
 }
 
 // reserve makes room for a record, doubling the file as often as it takes. That it has grown is noted
