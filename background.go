@@ -3,17 +3,14 @@ package tinykv
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"time"
-
-	"github.com/tinykv/tinykv/vfs"
 )
 
 // Background work runs in goroutines that exist only while there is something to do: an idle store
 // has none. Each kind of work runs in one goroutine at a time:
 //
 //	flushes      sealed memtables to level 0, oldest first
-//	removals     files that nobody needs any more
+//	removals     files that nobody needs any more, see pacing.go
 //	prepare      the next memtable, and the next log segment filled with zeros
 //
 // and compactions in several, see jobs.go. The first two are workers. A worker that fails is started
@@ -242,42 +239,6 @@ func (db *DB) prepare() {
 	defer db.preparing.Store(false)
 	if err := errors.Join(db.log.Prepare(), db.mems.prepare()); err != nil {
 		db.report("prepare memtable and log segment", err)
-	}
-}
-
-// scheduleRemoval has a file removed that nobody needs any more.
-func (db *DB) scheduleRemoval(path string) {
-	db.mu.Lock()
-	if db.closed {
-		db.mu.Unlock()
-		db.removeFile(path) // an iterator outlived the store
-		return
-	}
-	defer db.mu.Unlock()
-	db.garbage = append(db.garbage, path)
-	db.startLocked(&db.removals, db.removeNext, func() bool { return len(db.garbage) > 0 })
-}
-
-// removeNext removes one file.
-func (db *DB) removeNext() (more bool, err error) {
-	db.mu.Lock()
-	if len(db.garbage) == 0 {
-		db.mu.Unlock()
-		return false, nil
-	}
-	path := db.garbage[0]
-	db.garbage = db.garbage[1:]
-	db.mu.Unlock()
-	db.removeFile(path)
-	return true, nil
-}
-
-// removeFile removes a file of no importance: what stays is removed at the next opening.
-func (db *DB) removeFile(path string) { removeFile(db.fs, db.opts, path) }
-
-func removeFile(fsys vfs.FS, opts *Options, path string) {
-	if err := fsys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		opts.Logger.Warn("tinykv: file is left over", "file", path, "error", err)
 	}
 }
 

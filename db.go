@@ -65,6 +65,7 @@ type DB struct {
 	mayCover  atomic.Bool // range tombstones may have come to lie on whole tables, see dropCovered
 	nextFile  atomic.Uint64
 	failure   atomic.Pointer[failedError]
+	pace      bucket // of what compactions write
 	stats     stats
 
 	// manifestMu is held while a version edit is written and published.
@@ -77,9 +78,11 @@ type DB struct {
 	changed   *sync.Cond // with mu: the state changed, or a worker stopped
 	tables    map[manifest.FileNum]*table
 	snapshots snapshotList
-	garbage   []string // files to remove
-	closing   bool     // Close was called
-	closed    bool     // Close has done its work
+	garbage   []garbage // files to remove, oldest first
+	closing   bool      // Close was called
+	closed    bool      // Close has done its work
+
+	garbageBytes int64
 
 	flushes, removals worker
 	jobs              jobs

@@ -86,20 +86,27 @@ func (db *DB) manifestOptions() manifest.Options {
 func (db *DB) newFileNum() manifest.FileNum { return manifest.FileNum(db.nextFile.Add(1) - 1) }
 
 // tableMaker implements compaction.Files.
-type tableMaker struct{ db *DB }
+type tableMaker struct {
+	db    *DB
+	waits bool // keeps to the rate of Options.CompactionRate
+}
 
 func (m tableMaker) Create() (manifest.FileNum, uint64, string, vfs.File, error) {
 	num := m.db.newFileNum()
 	path := m.db.files.path(num)
 	f, err := m.db.fs.Create(path)
+	if err == nil && m.db.pace.rate > 0 {
+		f = &pacedFile{File: f, ctx: m.db.background, bucket: &m.db.pace, waits: m.waits}
+	}
 	return num, m.db.opts.internal.random(), path, f, err
 }
 
 func (m tableMaker) Remove(path string) error { return m.db.fs.Remove(path) }
 
-// newOutputs returns what writes tables of a level.
+// newOutputs returns what writes tables of a level. Only what goes below level 0 waits for its turn:
+// writers wait for the rest.
 func (db *DB) newOutputs(level manifest.Level) *compaction.Outputs {
-	return compaction.NewOutputs(tableMaker{db}, compaction.TableOptions{
+	return compaction.NewOutputs(tableMaker{db: db, waits: level > 0}, compaction.TableOptions{
 		BlockSize:   int(db.opts.BlockSize),
 		BitsPerKey:  db.opts.BloomBitsPerKey,
 		Compression: db.opts.Compression.levels()[level],

@@ -47,6 +47,13 @@ type Metrics struct {
 	Compactions uint64 `json:"compactions"`
 	Moves       uint64 `json:"moves"`
 
+	// RunningCompactions is how many goroutines merge tables, and PendingCompactionBytes about how much
+	// is to be written until no level is larger than it should be. GarbageBytes is the size of the
+	// files that nobody needs and that are still to be removed.
+	RunningCompactions     int   `json:"running_compactions"`
+	PendingCompactionBytes int64 `json:"pending_compaction_bytes"`
+	GarbageBytes           int64 `json:"garbage_bytes"`
+
 	// DroppedTables is how many tables went at once because range tombstones lay on all of them.
 	DroppedTables uint64 `json:"dropped_tables"`
 
@@ -143,8 +150,10 @@ func (db *DB) Metrics() *Metrics {
 		m.Keys += t.table.Entries()
 	}
 	m.fillLevels(s.tree.version, db.shape())
+	m.PendingCompactionBytes = compaction.Debt(s.tree.version, db.shape())
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	m.RunningCompactions, m.GarbageBytes = db.jobs.running, db.garbageBytes
 	for snapshot := db.snapshots.oldest; snapshot != nil; snapshot = snapshot.next {
 		m.Snapshots++
 	}
@@ -196,6 +205,8 @@ func (m *Metrics) String() string {
 		m.Flushes, sizeText(m.FlushedBytes), m.Compactions, m.Moves, m.DroppedTables, m.LargeWrites, m.ManifestRenewals)
 	fmt.Fprintf(&b, "stalls: %d, %.3f s, longest %.3f s; delays: %.3f s\n",
 		m.Stalls, m.StallTime.Seconds(), m.LongestStall.Seconds(), m.DelayTime.Seconds())
+	fmt.Fprintf(&b, "compactions running: %d, pending: %s; files to remove: %s\n",
+		m.RunningCompactions, sizeText(m.PendingCompactionBytes), sizeText(m.GarbageBytes))
 	if c := &m.Cache; c.Hits+c.Misses > 0 {
 		fmt.Fprintf(&b, "cache: %s of %s; hits: %d of %d, %.1f %%; blocks dropped: %d, rejected: %d, evicted: %d\n",
 			sizeText(c.Held), sizeText(c.Size), c.Hits, c.Hits+c.Misses, 100*float64(c.Hits)/float64(c.Hits+c.Misses), c.Dropped, c.Rejected, c.Evicted)

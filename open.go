@@ -101,6 +101,7 @@ func newDB(dir string, o *Options) *DB {
 		report:    db.report,
 	}
 	db.throttle.limits = limitsFor(o)
+	db.pace.rate = o.CompactionRate
 	db.throttle.off = o.internal.noDelay
 	db.syncer.sync = db.syncPeriodically
 	if o.internal.inline == nil {
@@ -216,9 +217,9 @@ func (db *DB) shutDown() error {
 	}
 	err = errors.Join(err, db.manifest.Close())
 	db.mems.close()
-	db.files.cache.Unref() // iterators that are still open hold it too
-	for _, path := range garbage {
-		db.removeFile(path)
+	db.files.cache.Unref()      // iterators that are still open hold it too
+	for _, g := range garbage { // at once
+		db.removeFile(g.path)
 	}
 	return err
 }

@@ -101,6 +101,7 @@ func TestOpen_OptionsOutOfRangeAreRefusedByName(t *testing.T) {
 		"TableSize":       {TableSize: 2 << 30},
 		"BlockSize":       {BlockSize: -1},
 		"MaxBackground":   {MaxBackground: 65},
+		"CompactionRate":  {CompactionRate: -1},
 		"BloomBitsPerKey": {BloomBitsPerKey: 65},
 		"Mapping":         {Mapping: 2},
 	} {

@@ -144,6 +144,11 @@ type Options struct {
 	// are processors and the disk is not the limit. Default: GOMAXPROCS, from 2 to 4; from 1 to 64.
 	MaxBackground int
 
+	// CompactionRate bounds how many bytes per second are written to tables. Compactions wait for
+	// their turn; writing memtables to tables counts but never waits. A rate below what the store
+	// needs makes it slow writers down. Default: 0, unlimited; at least 64 KiB.
+	CompactionRate int64
+
 	// BlockSize is the size at which a data block ends, the unit that is verified on first touch.
 	// Raising it makes indexes smaller. Default: 4 KiB; from 256 B to 1 MiB.
 	BlockSize int64
@@ -201,6 +206,8 @@ const (
 	// A single core has use for a second compaction, too: each waits for the disk half of the time.
 	minDefaultBackground, maxDefaultBackground = 2, 4
 	maxBackground                              = 64
+
+	minCompactionRate = 64 << 10
 )
 
 // complete returns a validated copy in which every field has its value. A nil o has all defaults.
@@ -261,6 +268,8 @@ func (o *Options) validate() error {
 		return invalid("TableSize", o.TableSize, "32 KiB to 1 GiB, in bytes")
 	case o.MaxBackground < 1 || o.MaxBackground > maxBackground:
 		return invalid("MaxBackground", o.MaxBackground, "1 to 64")
+	case o.CompactionRate != 0 && o.CompactionRate < minCompactionRate:
+		return invalid("CompactionRate", o.CompactionRate, "0 for unlimited, or 64 KiB per second and more")
 	case o.BlockSize < minBlock || o.BlockSize > maxBlock:
 		return invalid("BlockSize", o.BlockSize, "256 B to 1 MiB, in bytes")
 	case o.Compression < CompressionDefault || o.Compression > CompressionZstd:

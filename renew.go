@@ -106,7 +106,7 @@ func (db *DB) renewManifest() {
 	if err := old.Close(); err != nil {
 		db.report("close manifest", err)
 	}
-	db.scheduleRemoval(filepath.Join(db.dir, manifest.Name(manifest.FileManifest, old.Num())))
+	db.scheduleRemoval(filepath.Join(db.dir, manifest.Name(manifest.FileManifest, old.Num())), 0)
 }
 
 // freshManifest writes a manifest of the present state and begins to note what comes after.
@@ -160,6 +160,6 @@ func (db *DB) abandonRenewal(fresh *manifest.Manifest) {
 		if err := fresh.Close(); err != nil {
 			db.report("close manifest", err)
 		}
-		db.scheduleRemoval(filepath.Join(db.dir, manifest.Name(manifest.FileManifest, fresh.Num())))
+		db.scheduleRemoval(filepath.Join(db.dir, manifest.Name(manifest.FileManifest, fresh.Num())), 0)
 	}
 }

@@ -83,7 +83,7 @@ func (t *table) unref() {
 		err = r.Close()
 	}
 	if t.obsolete.Load() {
-		t.files.drop(t.files.path(t.meta.Num))
+		t.files.drop(t.files.path(t.meta.Num), t.meta.Size)
 	}
 	if err != nil {
 		t.files.report("unmap table", err)
@@ -98,8 +98,8 @@ type tableFiles struct {
 	mapping   Mapping
 	cache     *blockcache.Cache // nil for none
 
-	drop   func(path string)            // deletes a file in the background
-	report func(what string, err error) // tells of a failure that harms nothing
+	drop   func(path string, sizeBytes int64) // deletes a file in the background
+	report func(what string, err error)       // tells of a failure that harms nothing
 }
 
 func (f *tableFiles) path(num manifest.FileNum) string {

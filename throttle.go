@@ -23,7 +23,7 @@ const (
 	// Debt of this many times what the base level holds, and at least so many bytes, is free; the
 	// second limit is debtFactor times that.
 	freeDebtBases = 8
-	freeDebtBytes = 256 << 20
+	freeDebtBytes = 1 << 30
 	debtFactor    = 4
 
 	// So many sealed memtables, or more that are small, up to sealedBytes, may wait for their flush
@@ -79,7 +79,6 @@ type throttle struct {
 	owed time.Duration
 
 	pausedNanos atomic.Int64 // for metrics
-	debtBytes   atomic.Int64 // for metrics
 
 	// Guarded by DB.mu.
 	last time.Time // when a compaction last took tables out of level 0
@@ -100,7 +99,7 @@ func (t *throttle) pace(bytes int64) {
 	time.Sleep(min(t.owed, maxPause))
 	paused := time.Since(start)
 	t.pausedNanos.Add(int64(paused))
-	t.owed = max(t.owed-paused, -minPause) // sleeping too long is paid back
+	t.owed = max(t.owed-paused, -maxPause) // sleeping too long, as on a busy machine, is paid back
 }
 
 // drained records that a compaction took bytes out of level 0. DB.mu is held.
@@ -119,7 +118,6 @@ func (t *throttle) drained(bytes int64, now time.Time) {
 // adjust sets the price for a version. DB.mu is held.
 func (t *throttle) adjust(v *manifest.Version, shape compaction.Options) {
 	debt := compaction.Debt(v, shape)
-	t.debtBytes.Store(debt)
 	pressure := t.limits.pressure(len(v.Levels[0]), debt)
 	if pressure <= 0 || t.rate == 0 || t.off {
 		t.nanosPerKiB.Store(0)

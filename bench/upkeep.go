@@ -141,7 +141,9 @@ func waitUntilIdle(ctx context.Context, db *tinykv.DB) error {
 }
 
 // isDue tells whether a flush or a compaction is due.
-func isDue(m *tinykv.Metrics) bool { return m.SealedMemTables > 0 || worstScore(m) >= 1 }
+func isDue(m *tinykv.Metrics) bool {
+	return m.SealedMemTables > 0 || m.RunningCompactions > 0 || worstScore(m) >= 1
+}
 
 func worstScore(m *tinykv.Metrics) float64 {
 	worst := 0.0
