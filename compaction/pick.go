@@ -242,9 +242,13 @@ func newPlan(v *manifest.Version, start, output manifest.Level, upper []*manifes
 	if output < bottom {
 		p.Grandparents = v.Overlaps(output+1, p.smallest, p.largest)
 	}
-	p.Move = len(upper) == 1 && len(p.Lower) == 0 && !opts.misfit(upper[0], output)
+	p.Move = len(upper) == 1 && len(p.Lower) == 0 && !opts.misfit(upper[0], output) && !opts.tooLarge(upper[0])
 	return p
 }
+
+// tooLarge tells whether a table is to be cut rather than moved: one that several memtables were
+// written to, or that was made under other options.
+func (o *Options) tooLarge(t *manifest.Table) bool { return o.TableBytes > 0 && t.Size > 2*o.TableBytes }
 
 // rewrite returns a plan that leaves a table at its level and drops what can go.
 func rewrite(level manifest.Level, t *manifest.Table) *Plan {
