@@ -248,7 +248,9 @@ func newPlan(v *manifest.Version, start, output manifest.Level, upper []*manifes
 
 // tooLarge tells whether a table is to be cut rather than moved: one that several memtables were
 // written to, or that was made under other options.
-func (o *Options) tooLarge(t *manifest.Table) bool { return o.TableBytes > 0 && t.Size > 2*o.TableBytes }
+func (o *Options) tooLarge(t *manifest.Table) bool {
+	return o.TableBytes > 0 && t.Size > 2*o.TableBytes
+}
 
 // rewrite returns a plan that leaves a table at its level and drops what can go.
 func rewrite(level manifest.Level, t *manifest.Table) *Plan {
