@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -168,5 +169,18 @@ func TestLoop_AllocatesNothing(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkMeter(b *testing.B) {
+	for _, every := range []uint64{timeEvery, timeSome, timeFew} {
+		b.Run(fmt.Sprint("1in", every), func(b *testing.B) {
+			m := newMeter(uint64(b.N), every, new(atomic.Bool))
+			m.begin()
+			for m.next() {
+				m.did(1, 100)
+			}
+			m.finish()
+		})
 	}
 }

@@ -109,7 +109,7 @@ func writeResult(w io.Writer, name string, r *result, remark string) {
 	for _, l := range r.kinds() {
 		writeLatencies(w, l)
 	}
-	if r.stalls != (stalls{}) || r.writesAmongOthers() {
+	if r.stalls != (stalls{}) || r.written > 0 || r.beside != nil {
 		fmt.Fprintf(w, "  %v\n", r.stalls)
 	}
 	if r.beside != nil {
