@@ -104,7 +104,7 @@ func (db *DB) waitLocked() {
 // work is called again and again until it reports that nothing is left to do.
 func (db *DB) startLocked(w *worker, work func() (more bool, err error), hasWork func() bool) {
 	switch {
-	case w.running || db.closing:
+	case w.running || db.closing || db.opts.ReadOnly:
 	case !hasWork():
 		w.settled()
 	case w.retry == nil:

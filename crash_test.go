@@ -94,11 +94,18 @@ func (r *crashRun) check(image *simfs.FS, crash simfs.Crash) {
 	if crash.Policy == simfs.KillProcess {
 		least = r.acked
 	}
+	seen := -1
+	if r.images%8 == 0 {
+		seen = r.readOnly(image, least, crash)
+	}
 	db, err := tinykv.Open(crashDir, optionsOn(image, 10+r.images))
 	if err != nil {
 		r.Fatalf("%v: %v", crash, err)
 	}
 	n := r.recovered(db, least, crash)
+	if seen >= 0 && n != seen {
+		r.Fatalf("%v: recovered %d commits, but a reader saw %d", crash, n, seen)
+	}
 	if r.images%16 == 0 { // what was recovered stays, whatever comes after
 		r.checkStable(image, db, n, crash)
 		return
@@ -106,6 +113,26 @@ func (r *crashRun) check(image *simfs.FS, crash simfs.Crash) {
 	if err := db.Close(); err != nil {
 		r.Fatalf("%v: close: %v", crash, err)
 	}
+}
+
+// readOnly opens an image for reading, which must not change it, and returns which state it is in.
+func (r *crashRun) readOnly(image *simfs.FS, least int, crash simfs.Crash) int {
+	r.Helper()
+	ops := image.Ops()
+	options := optionsOn(image, 1)
+	options.ReadOnly = true
+	db, err := tinykv.Open(crashDir, options)
+	if errors.Is(err, tinykv.ErrMissing) && least == 0 {
+		return -1
+	}
+	if err != nil {
+		r.Fatalf("%v: read only: %v", crash, err)
+	}
+	n := r.recovered(db, least, crash)
+	if err := db.Close(); err != nil || image.Ops() != ops {
+		r.Fatalf("%v: read only: close: %v; operations: %v", crash, err, image.Trace())
+	}
+	return n
 }
 
 func optionsOn(image *simfs.FS, opening int) *tinykv.Options {

@@ -18,8 +18,8 @@ type cursor struct {
 
 	sources []iterator.Iterator
 	merging iterator.Merging
-	mems    [maxSealed + 2]memtable.Iter // one more is sealed by a range deletion that clears tables
-	runs    []*tableRun                  // those in use come first
+	mems    []memtable.Iter
+	runs    []*tableRun // those in use come first
 	ranges  []rangeCursor
 	used    int
 	seek    []byte // scratch: the stored key sought
@@ -31,6 +31,9 @@ var cursors = sync.Pool{New: func() any { return &cursor{} }}
 func (c *cursor) init(s *readState, r Range) {
 	c.lower, c.upper = r.appendStored(c.lower[:0], c.upper[:0], 0)
 	c.sources, c.ranges = c.sources[:0], c.ranges[:0]
+	if n := 1 + len(s.sealed); n > len(c.mems) { // few, but for a store that is read only, with its log in memory
+		c.mems = make([]memtable.Iter, max(n, maxSealed+2)) // one more is sealed by a range deletion that clears tables
+	}
 	if s.active.table.Entries() > 0 { // what comes in later is not to be seen anyway
 		c.addMem(s.active)
 	}
@@ -119,7 +122,7 @@ func (c *cursor) release() error {
 	clear(c.sources)
 	clear(c.ranges)
 	c.merging.Init(nil)
-	clear(c.mems[:])
+	clear(c.mems)
 	for _, r := range c.runs[:c.used] {
 		*r = tableRun{}
 	}

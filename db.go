@@ -28,6 +28,7 @@ import (
 //	jobs.go        compactions side by side     throttle.go    not letting writers run away
 //	sync.go        the clock of DurabilityPeriodic
 //	count.go       how many, how large          explain.go     how a read finds its key
+//	readonly.go    opening to read only
 //	metrics.go     numbers                      fault.go       disks that fail under a mapping
 //	renew.go       a shorter manifest
 //
@@ -101,6 +102,9 @@ type DB struct {
 func (db *DB) writable() error {
 	if db.state.Load() == nil {
 		return ErrClosed
+	}
+	if db.opts.ReadOnly {
+		return errOpenReadOnly
 	}
 	if err := db.failure.Load(); err != nil {
 		return err

@@ -18,7 +18,7 @@ var (
 	// asked for none, or files that are no part of a store.
 	ErrExists = errors.New("tinykv: directory is not empty")
 
-	// ErrMissing reports that there is no store where Options.ErrorIfMissing asked for one.
+	// ErrMissing reports that there is no store where Options.ErrorIfMissing or ReadOnly asked for one.
 	ErrMissing = errors.New("tinykv: no store in the directory")
 
 	// ErrFormatTooNew reports a store that a newer version of this package wrote. It is left as it
@@ -47,7 +47,7 @@ var (
 	ErrValueTooLarge = errors.New("tinykv: value too large")
 	ErrBatchTooLarge = errors.New("tinykv: batch too large")
 
-	// ErrReadOnly reports a write to something that cannot be written to.
+	// ErrReadOnly reports a write to a store that was opened with Options.ReadOnly, or that has failed.
 	ErrReadOnly = errors.New("tinykv: read only")
 
 	// ErrFailed reports that an earlier write or sync failed in a way that leaves unknown what is on
@@ -58,6 +58,9 @@ var (
 
 // errNilContext is what a nil context.Context gives.
 var errNilContext = fmt.Errorf("%w: the context is nil; pass context.Background()", ErrInvalidOption)
+
+// errOpenReadOnly is what a store that was opened with Options.ReadOnly answers to writes.
+var errOpenReadOnly = fmt.Errorf("%w: the store was opened with Options.ReadOnly; open it without to write", ErrReadOnly)
 
 // ErrClosed reports the use of something after its Close, or after that of the DB it came from.
 var ErrClosed = errors.New("tinykv: closed")

@@ -35,6 +35,9 @@ type jobs struct {
 // scheduleCompactionLocked starts compactions as long as one is due and may run.
 func (db *DB) scheduleCompactionLocked() {
 	j := &db.jobs
+	if db.opts.ReadOnly {
+		return
+	}
 	for j.running < db.opts.MaxBackground && j.manual == 0 && !j.dropping && j.state.retry == nil && !db.closing {
 		if db.mayCover.Swap(false) { // first, as what is dropped need not be merged
 			j.running++

@@ -135,7 +135,11 @@ func (db *DB) Metrics() *Metrics {
 	m.Memory = MemoryMetrics{
 		Budget: db.opts.MemoryBudget, MemTables: db.mems.made.Load() * db.opts.MemTableSize, Cache: db.files.cache.Stats().Held,
 	}
-	m.LogBytes, m.LogSpareBytes = db.log.Bytes()
+	m.DurableSeq = db.stats.flushedSeq.Load()
+	if db.log != nil {
+		m.LogBytes, m.LogSpareBytes = db.log.Bytes()
+		m.DurableSeq = max(db.log.SyncedMark(), m.DurableSeq)
+	}
 	m.Cache = CacheMetrics(db.files.cache.Stats())
 	s, err := db.acquire()
 	if err != nil {
@@ -143,7 +147,6 @@ func (db *DB) Metrics() *Metrics {
 	}
 	defer s.unref()
 	m.LastSeq = db.visible.Load()
-	m.DurableSeq = max(db.log.SyncedMark(), db.stats.flushedSeq.Load())
 	m.SealedMemTables = len(s.sealed)
 	for _, t := range append([]*mem{s.active}, s.sealed...) {
 		m.MemTableBytes += t.table.Used()

@@ -97,6 +97,11 @@ func runHistory(t *testing.T, config storeConfig, seed uint64, operations int) (
 		h := &enginetest.History{
 			T: t, Random: enginetest.NewRandom(seed),
 			Open: func() (*tinykv.DB, error) { return tinykv.Open(dir, &options) },
+			OpenReadOnly: func() (*tinykv.DB, error) {
+				reading := options
+				reading.ReadOnly = true
+				return tinykv.Open(dir, &reading)
+			},
 		}
 		log = h.Run(operations)
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -34,7 +33,7 @@ const (
 //
 // Errors: ErrLocked at once when anyone has it open (unless Options.LockTimeout says to wait);
 // ErrInvalidOption; ErrExists for a directory with files that are no part of a store, which is left
-// untouched; ErrFormatTooNew; for damaged files one that matches ErrCorrupt; and those of the file
+// untouched; ErrMissing where Options ask for a store that is there; ErrFormatTooNew; for damaged files one that matches ErrCorrupt; and those of the file
 // system.
 func Open(dir string, opts *Options) (*DB, error) {
 	o, err := opts.complete()
@@ -49,13 +48,16 @@ func Open(dir string, opts *Options) (*DB, error) {
 }
 
 func open(dir string, o *Options) (_ *DB, err error) {
+	if o.ReadOnly {
+		return openReadOnly(dir, o)
+	}
 	if err := inspect(dir, o); err != nil {
 		return nil, err
 	}
 	if err := o.FS.MkdirAll(dir); err != nil {
 		return nil, err
 	}
-	lock, err := takeLock(dir, o)
+	lock, err := takeLock(dir, o, exclusiveLock)
 	if err != nil {
 		return nil, err
 	}
@@ -75,10 +77,10 @@ func open(dir string, o *Options) (_ *DB, err error) {
 }
 
 // takeLock locks the directory, waiting for as long as the options allow.
-func takeLock(dir string, o *Options) (lock interface{ Close() error }, err error) {
+func takeLock(dir string, o *Options, try func(o *Options, name string) (closer, error)) (lock closer, err error) {
 	const pause = 10 * time.Millisecond
 	for deadline := time.Now().Add(o.LockTimeout); ; time.Sleep(pause) {
-		lock, err = o.FS.Lock(filepath.Join(dir, manifest.LockName))
+		lock, err = try(o, lockName(dir))
 		if err == nil || !errors.Is(err, ErrLocked) || !time.Now().Before(deadline) {
 			return lock, err
 		}
@@ -191,6 +193,10 @@ func (db *DB) close() error {
 // shutDown writes everything to tables and gives up all files. Only the committer calls it, and no
 // background work is running any more.
 func (db *DB) shutDown() error {
+	if db.opts.ReadOnly {
+		db.shutDownReadOnly()
+		return nil
+	}
 	var err error
 	if failed := db.failure.Load(); failed != nil {
 		err = failed

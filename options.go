@@ -108,6 +108,13 @@ type Options struct {
 	// ErrMissing where none does. Default: open what is there, create what is not.
 	ErrorIfExists, ErrorIfMissing bool
 
+	// ReadOnly opens a store that is there without changing a byte of its directory, so that it may lie
+	// on a medium that cannot be written to. Any number of such openers may share a store, but not
+	// with one that writes: that gets ErrLocked, as they do while it is open. (Where no LOCK file can
+	// be opened, nobody is kept away.) What the log holds is read into memory and stays there. Every
+	// write, Flush and Compact returns ErrReadOnly. Default: false.
+	ReadOnly bool
+
 	// LockTimeout is how long Open waits for another opener to close. Default: not at all.
 	LockTimeout time.Duration
 
@@ -260,6 +267,8 @@ func (o *Options) validate() error {
 		return invalid("SyncInterval", o.SyncInterval, "1 ms or more")
 	case o.ErrorIfExists && o.ErrorIfMissing:
 		return invalid("ErrorIfExists", true, "not ErrorIfMissing too")
+	case o.ErrorIfExists && o.ReadOnly:
+		return invalid("ErrorIfExists", true, "not ReadOnly too")
 	case o.LockTimeout < 0:
 		return invalid("LockTimeout", o.LockTimeout, "0 or more")
 	case o.MemTableSize < minMemTable || o.MemTableSize > maxMemTable:

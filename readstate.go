@@ -88,14 +88,18 @@ func (db *DB) publishLocked(s *readState) (old *readState) { return db.state.Swa
 type mem struct {
 	refs  atomic.Int64
 	table *memtable.Table
-	pool  *memPool
+	pool  *memPool // nil in a store that is read only
 
 	first   wal.SegmentNum // the log segment that its first write went to
 	lastSeq key.SeqNum     // set when it is sealed: of its last write
 }
 
 func (m *mem) unref() {
-	if m.refs.Add(-1) == 0 {
+	switch {
+	case m.refs.Add(-1) > 0:
+	case m.pool == nil:
+		_ = m.table.Free() // unmapping memory of our own fails only for a wrong address
+	default:
 		m.pool.put(m.table)
 	}
 }

@@ -112,7 +112,7 @@ func (db *DB) recover() error {
 		return err
 	}
 	state := loaded.State
-	last, err := db.replay(&state, loaded.Sealed, l)
+	last, err := db.replay(&replayer{db: db, state: &state}, loaded.Sealed, l)
 	if err != nil {
 		return err
 	}
@@ -133,21 +133,8 @@ func (db *DB) recover() error {
 // createNew returns the state of an empty store. A directory without CURRENT may hold what an
 // opening left that crashed before it had made one; anything beyond that is the rest of a store.
 func (db *DB) createNew(l *listing) (*manifest.Loaded, error) {
-	lost := func(name string) error {
-		return corrupt.Errorf("store", "%s is there, but %s, which every store has, is missing", name, manifest.CurrentName).In(db.dir)
-	}
-	if len(l.tables) > 0 {
-		return nil, lost(manifest.Name(manifest.FileTable, l.tables[0]))
-	}
-	for _, num := range l.logs {
-		name := manifest.Name(manifest.FileLog, num)
-		holds, err := wal.HoldsRecords(db.fs, filepath.Join(db.dir, name))
-		if err != nil {
-			return nil, err
-		}
-		if holds {
-			return nil, lost(name)
-		}
+	if err := db.findRest(l); err != nil {
+		return nil, err
 	}
 	db.removeLeftovers(l)
 	l.logs, l.manifests = nil, nil
@@ -156,6 +143,27 @@ func (db *DB) createNew(l *listing) (*manifest.Loaded, error) {
 		Version: &manifest.Version{},
 		Log:     manifest.LogState{First: 1},
 	}}, nil
+}
+
+// findRest returns an error when a directory without CURRENT holds something of a store.
+func (db *DB) findRest(l *listing) error {
+	lost := func(name string) error {
+		return corrupt.Errorf("store", "%s is there, but %s, which every store has, is missing", name, manifest.CurrentName).In(db.dir)
+	}
+	if len(l.tables) > 0 {
+		return lost(manifest.Name(manifest.FileTable, l.tables[0]))
+	}
+	for _, num := range l.logs {
+		name := manifest.Name(manifest.FileLog, num)
+		holds, err := wal.HoldsRecords(db.fs, filepath.Join(db.dir, name))
+		if err != nil {
+			return err
+		}
+		if holds {
+			return lost(name)
+		}
+	}
+	return nil
 }
 
 // checkTables sees that every table is there and has its length; what is in it is verified when it
@@ -183,15 +191,14 @@ func (db *DB) checkTables(v *manifest.Version) error {
 
 // replay brings the log's records into tables and adds these to state. It returns the number of the
 // last log segment that was seen.
-func (db *DB) replay(state *manifest.State, sealed bool, l *listing) (wal.SegmentNum, error) {
-	r := &replayer{db: db, state: state}
+func (db *DB) replay(r *replayer, sealed bool, l *listing) (wal.SegmentNum, error) {
 	var paths []string
 	for _, num := range l.logs {
 		paths = append(paths, filepath.Join(db.dir, manifest.Name(manifest.FileLog, num)))
 	}
 	found, err := wal.Recover(wal.RecoverOptions{
-		FS: db.fs, Paths: paths, Store: state.Store, CacheID: db.cacheID,
-		First: state.Log.First, FirstExists: state.Log.Exists,
+		FS: db.fs, Paths: paths, Store: r.state.Store, CacheID: db.cacheID,
+		First: r.state.Log.First, FirstExists: r.state.Log.Exists,
 	}, r.record)
 	if err == nil && sealed && found.Records > 0 {
 		err = corrupt.Errorf("write-ahead log", "holds %d records, although the store was closed in order", found.Records)
@@ -211,11 +218,14 @@ func (db *DB) replay(state *manifest.State, sealed bool, l *listing) (wal.Segmen
 	return found.Last, nil
 }
 
-// replayer brings log records into tables.
+// replayer brings log records into tables or, for a store that is read only, into memtables.
 type replayer struct {
 	db    *DB
 	state *manifest.State
 	mem   *memtable.Table // nil before the first record
+
+	keep bool // memtables are kept instead of flushed
+	kept []*memtable.Table
 }
 
 // record replays a batch and returns its last sequence number.
@@ -258,7 +268,8 @@ func (r *replayer) makeRoom(need int64) (err error) {
 		r.mem = nil
 	}
 	if r.mem == nil {
-		size := max(r.db.opts.MemTableSize, need+need/8+memtable.MinSize)
+		size := max(r.db.opts.MemTableSize<<min(len(r.kept), 4), need+need/8+memtable.MinSize)
+		size = min(size, max(memtable.MaxSize, need))
 		r.mem, err = memtable.New(size)
 		return err
 	}
@@ -270,6 +281,10 @@ func (r *replayer) makeRoom(need int64) (err error) {
 // durable with the new manifest.
 func (r *replayer) flush() error {
 	if r.mem == nil || r.mem.Empty() {
+		return nil
+	}
+	if r.keep {
+		r.kept, r.mem = append(r.kept, r.mem), nil
 		return nil
 	}
 	tables, err := compaction.Flush(r.db.background, r.mem.NewIter(), r.mem.Ranges(), nil, r.db.newOutputs(0))

@@ -9,8 +9,8 @@ import (
 
 // Put sets the value of a key. Options: [Sync], [NoSync].
 //
-// Errors: ErrKeyTooLarge, ErrValueTooLarge, ErrInvalidOption and ErrClosed mean that nothing was
-// written; after ErrFailed, or any other error, the write may or may not have taken effect.
+// Errors: ErrKeyTooLarge, ErrValueTooLarge, ErrInvalidOption, ErrClosed, and ErrReadOnly for a store
+// opened so, mean that nothing was written; after ErrFailed, or any other error, the write may or may not have taken effect.
 func (db *DB) Put(k, value []byte, opts ...WriteOption) error {
 	return db.write(key.KindSet, k, value, opts)
 }
@@ -153,10 +153,13 @@ func (db *DB) writeIf(w *write, opts []WriteOption, condition func(v []byte, fou
 
 // Sync returns once every write that was acknowledged before the call is on stable storage. It does
 // so even in a store that has failed, unless it was the log that failed.
-// Errors: ErrClosed, ErrFailed.
+// Errors: ErrClosed, ErrFailed, ErrReadOnly.
 func (db *DB) Sync() error {
 	if db.state.Load() == nil {
 		return ErrClosed
+	}
+	if db.opts.ReadOnly {
+		return errOpenReadOnly
 	}
 	if err := db.log.Sync(); err != nil {
 		return db.logFailure(err)

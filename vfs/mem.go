@@ -23,8 +23,8 @@ type memFS struct {
 
 // memNode is a directory, a file or a log.
 type memNode struct {
-	isDir  bool
-	locked bool // guarded by memFS.mu
+	isDir bool
+	locks int // guarded by memFS.mu; -1 held by one alone, above 0 shared by so many
 
 	mu   sync.RWMutex
 	data []byte // guarded by mu
@@ -206,10 +206,24 @@ func (m *memFS) Lock(name string) (io.Closer, error) {
 	if node == nil {
 		return nil, pathError("lock", name, fs.ErrNotExist)
 	}
-	if node.locked {
+	if node.locks != 0 {
 		return nil, pathError("lock", name, fmt.Errorf("%w: already open in this process", ErrLocked))
 	}
-	node.locked = true
+	node.locks = -1
+	return &memLock{fsys: m, node: node}, nil
+}
+
+func (m *memFS) LockShared(name string) (io.Closer, error) {
+	node, err := m.file("lock", name)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if node.locks < 0 {
+		return nil, pathError("lock", name, fmt.Errorf("%w: already open in this process", ErrLocked))
+	}
+	node.locks++
 	return &memLock{fsys: m, node: node}, nil
 }
 
@@ -222,7 +236,7 @@ func (l *memLock) Close() error {
 	l.fsys.mu.Lock()
 	defer l.fsys.mu.Unlock()
 	if l.node != nil {
-		l.node.locked = false
+		l.node.locks = max(l.node.locks-1, 0)
 		l.node = nil
 	}
 	return nil

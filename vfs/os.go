@@ -149,6 +149,25 @@ func (osFS) Lock(name string) (io.Closer, error) {
 	return lock, nil
 }
 
+func (osFS) LockShared(name string) (io.Closer, error) {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "lock", Path: name, Err: ErrNotRegular}
+	}
+	lock := flock.New(name, flock.SetFlag(os.O_RDONLY))
+	ok, err := lock.TryRLock()
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, &fs.PathError{Op: "lock", Path: name, Err: fmt.Errorf("%w%s", ErrLocked, holder(name))}
+	}
+	return lock, nil
+}
+
 // recordHolder writes our process number into a lock file, for the message others see. It is a
 // courtesy: where it cannot be written (Windows, a full disk) the lock holds all the same.
 func recordHolder(name string) {

@@ -68,9 +68,15 @@ type FS interface {
 	SyncDir(dir string) error
 
 	// Lock takes an exclusive lock on a file, creating it if needed, without waiting: it fails
-	// with [ErrLocked] when anyone holds it, and names that process if it is known. Closing the
+	// with [ErrLocked] when anyone holds it, alone or shared, and names that process if it is known. Closing the
 	// result releases the lock; so does the death of the process.
 	Lock(name string) (io.Closer, error)
+
+	// LockShared takes a lock on an existing file that any number may share, and that excludes Lock, without
+	// waiting: it fails with [ErrLocked] while Lock holds the file. It changes nothing; so it fails with
+	// fs.ErrNotExist where there is no file. Closing the result releases the lock, as does the death of
+	// the process.
+	LockShared(name string) (io.Closer, error)
 
 	// Space tells how large the file system is that holds dir, and how much of it is free.
 	Space(dir string) (Space, error)

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"io"
+	"io/fs"
 	"sync"
 
 	"github.com/tinykv/tinykv/vfs"
@@ -51,6 +52,32 @@ var fsLockFacts = []fsFact{
 		f.must(err)
 		f.close(a)
 		f.close(b)
+	}},
+	{"a shared lock is held by many and keeps others from holding it alone", func(f *fsFixture) {
+		f.put(f.path("LOCK"), "")
+		a, err := f.LockShared(f.path("LOCK"))
+		f.must(err)
+		b, err := f.LockShared(f.path("LOCK"))
+		f.must(err)
+		f.close(a)
+		f.close(a)
+		_, err = f.Lock(f.path("LOCK"))
+		f.refused("lock", err, vfs.ErrLocked, f.path("LOCK"))
+		f.close(b)
+		f.holds(f.path("LOCK"), "")
+		c, err := f.Lock(f.path("LOCK"))
+		f.must(err)
+		_, err = f.LockShared(f.path("LOCK"))
+		f.refused("shared lock", err, vfs.ErrLocked, f.path("LOCK"))
+		f.close(c)
+		d, err := f.LockShared(f.path("LOCK"))
+		f.must(err)
+		f.close(d)
+	}},
+	{"a shared lock makes no file", func(f *fsFixture) {
+		_, err := f.LockShared(f.path("LOCK"))
+		f.refused("shared lock", err, fs.ErrNotExist, f.path("LOCK"))
+		f.lists(f.dir)
 	}},
 	{"of many who try at once one gets the lock", func(f *fsFixture) {
 		var tries sync.WaitGroup

@@ -22,6 +22,8 @@ type History struct {
 	Random
 	// Open opens the store, which has been closed before.
 	Open func() (*tinykv.DB, error)
+	// OpenReadOnly opens it for reading only.
+	OpenReadOnly func() (*tinykv.DB, error)
 
 	db    *tinykv.DB
 	model *Model
@@ -412,9 +414,30 @@ func (h *History) reopen() {
 	if err := h.db.Put(nil, nil); !errors.Is(err, tinykv.ErrClosed) {
 		h.Errorf("%s: put to a closed store: %v", h.last, err)
 	}
+	if h.OneIn(2) {
+		h.readOnly()
+	}
 	db, err := h.Open()
 	h.must(err)
 	h.db = db
+}
+
+// readOnly opens the store for reading, twice at a time, and reads all of it.
+func (h *History) readOnly() {
+	var both []*tinykv.DB
+	for range 2 {
+		db, err := h.OpenReadOnly()
+		h.must(err)
+		both = append(both, db)
+	}
+	for _, db := range both {
+		h.scanAll(db, h.model)
+		h.getFrom(db, h.model)
+		if err := db.Put(nil, nil); !errors.Is(err, tinykv.ErrReadOnly) {
+			h.Errorf("%s: put to a store that is read only: %v", h.last, err)
+		}
+		h.must(db.Close())
+	}
 }
 
 func (h *History) checkClosed(it *tinykv.Iterator) {

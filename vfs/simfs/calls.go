@@ -273,11 +273,33 @@ func (f *FS) lockLocked(name string) (*lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	if node.locked {
+	if node.locks != 0 {
 		return nil, pathError("lock", name, fmt.Errorf("%w: already open in this process", vfs.ErrLocked))
 	}
-	node.locked = true
+	node.locks = -1
 	return &lock{fsys: f, node: node}, nil
+}
+
+// LockShared implements [vfs.FS].
+func (f *FS) LockShared(name string) (io.Closer, error) {
+	name = filepath.Clean(name)
+	held := &lock{fsys: f}
+	err := f.look(Op{Kind: OpLock, Name: name}, func() error {
+		node, err := f.fileLocked("lock", name)
+		if err != nil {
+			return err
+		}
+		if node.locks < 0 {
+			return pathError("lock", name, fmt.Errorf("%w: already open in this process", vfs.ErrLocked))
+		}
+		node.locks++
+		held.node = node
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return held, nil
 }
 
 // Space implements [vfs.FS] with a large, empty disk.

@@ -12,7 +12,7 @@ type inode struct {
 	isDir bool
 
 	name    string   // path it was last known by, for traces
-	locked  bool     // somebody holds a lock on it
+	locks   int      // -1 held by one alone, above 0 shared by so many
 	cache   content  // what programs read
 	disk    content  // what was synced
 	pending []dataOp // unsynced, oldest first: disk and then these give cache, unless strayed

@@ -67,7 +67,7 @@ func (l *lock) Close() error {
 	l.fsys.mu.Lock()
 	defer l.fsys.mu.Unlock()
 	if l.node != nil {
-		l.node.locked = false
+		l.node.locks = max(l.node.locks-1, 0)
 		l.node = nil
 	}
 	return nil
