@@ -2,7 +2,6 @@ package tinykv
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"iter"
 
@@ -12,7 +11,7 @@ import (
 
 // Batch gathers writes that [DB.Apply] makes take effect all at once or not at all. Of several
 // operations on one key the last wins. The zero value is an empty batch. A Batch belongs to one
-// goroutine at a time and may be used again after Apply, which leaves it as it is, and after Reset.
+// goroutine at a time, must not be copied by value, and may be used again after Apply, which leaves it as it is, and after Reset.
 type Batch struct {
 	repr   []byte // as internal/batchrepr describes; empty or with a header
 	count  uint32
@@ -138,8 +137,11 @@ func (b *Batch) ops() iter.Seq[batchrepr.Op] {
 }
 
 // Append adds all operations of another batch behind those of this one. It fails with
-// ErrBatchTooLarge and then adds nothing.
+// ErrBatchTooLarge, or ErrInvalidOption for a nil batch, and then adds nothing.
 func (b *Batch) Append(other *Batch) error {
+	if other == nil {
+		return errBatchNil
+	}
 	if other.count == 0 {
 		return nil
 	}
@@ -207,4 +209,4 @@ func (b *Batch) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
-var errBatchNil = errors.New("tinykv: batch is nil")
+var errBatchNil = fmt.Errorf("%w: the batch is nil; make one by NewBatch", ErrInvalidOption)

@@ -56,6 +56,9 @@ var (
 	ErrFailed = errors.New("tinykv: store has failed")
 )
 
+// errNoFunction is what Peek without a function gives.
+var errNoFunction = fmt.Errorf("%w: Peek has no function to call", ErrInvalidOption)
+
 // errNilContext is what a nil context.Context gives.
 var errNilContext = fmt.Errorf("%w: the context is nil; pass context.Background()", ErrInvalidOption)
 

@@ -118,6 +118,9 @@ func (s *readState) appendFromTables(dst, stored []byte, hash uint64, at key.Tra
 }
 
 func (r reader) peek(k []byte, fn func([]byte) error) error {
+	if fn == nil {
+		return errNoFunction
+	}
 	var buf [stackKeyLen]byte
 	stored, pooled := storedKey(&buf, k)
 	s, seq, err := r.open()

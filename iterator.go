@@ -107,7 +107,7 @@ func (i *Iterator) SeekLT(k []byte) bool {
 func (i *Iterator) Next() bool {
 	switch {
 	case i.pos == behindLast:
-		return false
+		return i.stay()
 	case !i.Valid():
 		return i.err == nil && i.First()
 	case i.db.state.Load() == nil:
@@ -125,7 +125,7 @@ func (i *Iterator) Next() bool {
 func (i *Iterator) Prev() bool {
 	switch {
 	case i.pos == beforeFirst:
-		return false
+		return i.stay()
 	case !i.Valid():
 		return i.err == nil && i.Last()
 	case i.db.state.Load() == nil:
@@ -135,6 +135,14 @@ func (i *Iterator) Prev() bool {
 	default:
 		return i.backward(i.kv)
 	}
+}
+
+// stay leaves the iterator at the end where it is, unless it was closed.
+func (i *Iterator) stay() bool {
+	if i.state == nil || i.db.state.Load() == nil {
+		return i.end(ErrClosed)
+	}
+	return false
 }
 
 // ready tells whether the iterator may be positioned anew.

@@ -40,6 +40,9 @@ func Open(dir string, opts *Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if dir == "" {
+		return nil, fmt.Errorf("%w: the directory has no name; \".\" is the present one", ErrInvalidOption)
+	}
 	db, err := open(dir, o)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)

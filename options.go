@@ -20,7 +20,7 @@ const (
 
 	maxKeyLen   = key.MaxUserLen
 	maxValueLen = 64<<20 + is64Bit*(1<<30-64<<20)
-	maxBatchLen = 64<<20 + is64Bit*(2<<30-64<<20)
+	maxBatchLen = 64<<20 + is64Bit*(2<<30-64<<20) + (1-is64Bit)*(1<<20) // one operation of any allowed size fits
 )
 
 // Durability says when a write returns, if the call itself does not say.

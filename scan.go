@@ -71,6 +71,7 @@ func (r reader) scan(bounds Range, opts []ScanOption) iter.Seq2[Item, error] {
 			yield(Item{}, err)
 			return
 		}
+		defer i.Close() // also when the loop's body panics; a second Close does nothing
 		stopped := !i.yieldAll(o, yield)
 		err = i.Err()
 		if cerr := i.Close(); err == nil {

@@ -49,16 +49,19 @@ func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
 	}
 	w := write{kind: kind, user: k, value: value, waitSync: waitSync}
 	if db.isLarge(&w) {
-		return db.commitLarge(batchOf(&w))
+		b, err := batchOf(&w)
+		if err != nil {
+			return err
+		}
+		return db.commitLarge(b)
 	}
 	return db.commit(&w)
 }
 
-// batchOf returns a batch with a single operation, whose sizes were checked.
-func batchOf(w *write) *Batch {
+// batchOf returns a batch with a single operation.
+func batchOf(w *write) (*Batch, error) {
 	b := &Batch{}
-	_ = b.add(w.kind, w.user, w.value, nil) // within the limits, as it was checked by itself
-	return b
+	return b, b.add(w.kind, w.user, w.value, nil)
 }
 
 // Apply makes all operations of a batch take effect at once: they are read, and after a crash
@@ -120,7 +123,11 @@ func (db *DB) writeIf(w *write, opts []WriteOption, condition func(v []byte, fou
 	}
 	var large *largeWrite
 	if db.isLarge(w) {
-		if large, err = db.prepareLarge(batchOf(w)); err != nil {
+		b, err := batchOf(w)
+		if err != nil {
+			return false, err
+		}
+		if large, err = db.prepareLarge(b); err != nil {
 			return false, err
 		}
 	}

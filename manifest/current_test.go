@@ -24,7 +24,7 @@ func TestCurrent_RoundTrip(t *testing.T) {
 	for _, c := range []current{
 		{store: testStore, manifest: 7},
 		{store: 0, manifest: 0},
-		{store: 1<<64 - 1, manifest: 1<<64 - 1, seal: &wal.Seal{Length: 1<<63 - 1, Checksum: 1<<64 - 1}},
+		{store: 1<<64 - 1, manifest: MaxFileNum, seal: &wal.Seal{Length: 1<<63 - 1, Checksum: 1<<64 - 1}},
 		{store: 1, manifest: 2, seal: &wal.Seal{}},
 	} {
 		text := c.encode()

@@ -134,8 +134,9 @@ func DecodeEdit(record []byte) (*Edit, error) {
 		switch tag {
 		case tagNextFile:
 			e.NextFile = FileNum(field.uvarint())
+			field.failed = field.failed || e.NextFile > MaxFileNum
 		case tagLastSeq:
-			e.LastSeq = key.SeqNum(field.uvarint())
+			e.LastSeq = field.seq()
 		case tagLog:
 			e.Log = &LogState{First: wal.SegmentNum(field.uvarint()), Exists: field.flag()}
 		case tagDeletedTable:
@@ -192,6 +193,15 @@ func (d *decoder) flag() bool {
 	return b[0] == 1
 }
 
+func (d *decoder) seq() key.SeqNum {
+	v := d.uvarint()
+	if v >= uint64(key.MaxSeqNum) {
+		d.failed = true
+		return 0
+	}
+	return key.SeqNum(v)
+}
+
 func (d *decoder) level() Level {
 	v := d.uvarint()
 	if v >= NumLevels {
@@ -215,8 +225,7 @@ func (d *decoder) table() AddedTable {
 	t := a.Table
 	t.Num, t.ID, t.Size = FileNum(d.uvarint()), d.uvarint(), int64(d.uvarint())
 	t.Smallest, t.Largest = d.internal(), d.internal()
-	t.SmallestSeq, t.LargestSeq = key.SeqNum(d.uvarint()), key.SeqNum(d.uvarint())
-	t.SeqBase = key.SeqNum(d.uvarint())
+	t.SmallestSeq, t.LargestSeq, t.SeqBase = d.seq(), d.seq(), d.seq()
 	t.Entries, t.Deletes, t.Shadowed, t.DataBytes = d.uvarint(), d.uvarint(), d.uvarint(), d.uvarint()
 	compression := d.uvarint()
 	t.Compression = uint8(compression)

@@ -26,12 +26,13 @@ func full(t *testing.T) *Edit {
 
 func (Edit) Generate(r *rand.Rand, size int) reflect.Value {
 	number := func() uint64 { return r.Uint64() >> r.Intn(64) }
+	seq := func() key.SeqNum { return key.SeqNum(number() % uint64(key.MaxSeqNum)) }
 	internal := func() key.Internal {
 		user := make([]byte, r.Intn(20))
 		r.Read(user)
 		return key.Internal{Stored: key.AppendStored(nil, key.Space(r.Intn(1000)), user), Trailer: key.Trailer(number())}
 	}
-	e := Edit{NextFile: FileNum(number()), LastSeq: key.SeqNum(number())}
+	e := Edit{NextFile: FileNum(number()) % MaxFileNum, LastSeq: seq()}
 	if r.Intn(2) == 0 {
 		e.NextFile, e.LastSeq = 0, 0
 	}
@@ -44,7 +45,7 @@ func (Edit) Generate(r *rand.Rand, size int) reflect.Value {
 	for range r.Intn(4) {
 		e.Added = append(e.Added, AddedTable{Level(r.Intn(NumLevels)), &Table{
 			Num: FileNum(number()), ID: number(), Size: int64(number() >> 1), Smallest: internal(), Largest: internal(),
-			SmallestSeq: key.SeqNum(number()), LargestSeq: key.SeqNum(number()), SeqBase: key.SeqNum(number()),
+			SmallestSeq: seq(), LargestSeq: seq(), SeqBase: seq(),
 			Entries: number(), Deletes: number(), Shadowed: number(), DataBytes: number(), Compression: uint8(number()),
 		}})
 	}

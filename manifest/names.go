@@ -9,6 +9,10 @@ import (
 // FileNum numbers the files of a store, in order of creation. A number is never used twice.
 type FileNum uint64
 
+// MaxFileNum bounds the numbers that a store gives to its files: a thousand a second last for thousands
+// of years. What bears a greater one is none of its files.
+const MaxFileNum FileNum = 1 << 48
+
 // FileKind says what a file in a store's directory is.
 type FileKind int
 
@@ -69,7 +73,7 @@ func ParseName(name string) (FileKind, FileNum) {
 		kind, digits = FileTable, rest
 	}
 	num, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil || Name(kind, FileNum(num)) != name {
+	if err != nil || num > uint64(MaxFileNum) || Name(kind, FileNum(num)) != name {
 		return FileUnknown, 0
 	}
 	return kind, FileNum(num)

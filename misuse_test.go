@@ -1,0 +1,99 @@
+package tinykv
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestBatch_AppendOfNilIsAnError(t *testing.T) {
+	b := &Batch{}
+	if err := b.Append(nil); !errors.Is(err, ErrInvalidOption) {
+		t.Error(err)
+	}
+}
+
+func TestPeek_WithoutAFunctionIsAnError(t *testing.T) {
+	db, _ := filled(t, 1)
+	if err := db.Peek(numbered(0), nil); !errors.Is(err, ErrInvalidOption) {
+		t.Error(err)
+	}
+}
+
+func TestOpen_WithoutANameTouchesNothing(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if _, err := Open("", nil); !errors.Is(err, ErrInvalidOption) {
+		t.Error(err)
+	}
+	if names, err := os.ReadDir("."); err != nil || len(names) > 0 {
+		t.Errorf("%v, %v", names, err)
+	}
+}
+
+func TestIterator_AtItsEndTellsThatTheStoreIsClosed(t *testing.T) {
+	db, _ := filled(t, 3)
+	move := map[string]func(*Iterator) bool{"Next": (*Iterator).Next, "Prev": (*Iterator).Prev}
+	its := map[string]*Iterator{}
+	for name, step := range move {
+		it, err := db.NewIter(All())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer it.Close()
+		for step(it) {
+		}
+		its[name] = it
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, it := range its {
+		if move[name](it) || !errors.Is(it.Err(), ErrClosed) {
+			t.Errorf("%s at the end of a closed store: %v", name, it.Err())
+		}
+	}
+}
+
+func TestScan_ALoopThatPanicsLeavesNothingOpen(t *testing.T) {
+	db, _ := filled(t, 3)
+	func() {
+		defer func() { _ = recover() }()
+		for range db.Scan(All()) {
+			panic("in the loop")
+		}
+	}()
+	if n := db.state.Load().refs.Load(); n != 1 {
+		t.Errorf("%d references to the state, want that of the store alone", n)
+	}
+}
+
+// A file that bears a number beyond all that a store gives out is not one of its own.
+func TestOpen_APlantedFileNumberIsNotCountedFrom(t *testing.T) {
+	for _, name := range []string{"18446744073709551614.sst", "18446744073709551615.wal", "MANIFEST-18446744073709551614"} {
+		dir := t.TempDir()
+		for opening := range 3 {
+			db, err := Open(dir, nil)
+			if err != nil {
+				t.Fatalf("%s: opening %d: %v", name, opening, err)
+			}
+			if err := db.Put([]byte("k"), []byte("v")); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// With 32 bits the longest value fills a batch of its own.
+func TestLimits_ABatchHoldsTheLongestOperation(t *testing.T) {
+	const longest = int64(maxValueLen) + int64(maxKeyLen) + 64
+	if longest > int64(maxBatchLen) {
+		t.Errorf("an operation may take %d bytes, a batch %d", longest, int64(maxBatchLen))
+	}
+}
