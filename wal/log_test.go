@@ -107,6 +107,35 @@ func TestVouched_FollowsTheSyncs(t *testing.T) {
 	}
 }
 
+// A record that comes while the disk is at work is for the next sync, whose business it then is.
+func TestSync_CoversWhatWasFlushedBeforeItAndNoMore(t *testing.T) {
+	j := begin(t, "put a; flush")
+	syncs := 0
+	j.sim.SetHook(func(op simfs.Op) {
+		if op.Kind != simfs.OpSync {
+			return
+		}
+		if syncs++; syncs == 1 {
+			j.run("put b; flush")
+		}
+	})
+	for _, c := range []struct {
+		mark     uint64
+		vouched  string
+		powerCut string
+	}{
+		{1, "segment 1 offset 145", "a"},
+		{2, "segment 1 offset 162", "a b"},
+	} {
+		must(t, j.log.Sync())
+		if got := j.log.SyncedMark(); got != c.mark {
+			t.Errorf("mark %d, want %d", got, c.mark)
+		}
+		same(t, fmt.Sprint(j.log.Vouched()), c.vouched)
+		same(t, j.after(simfs.DropAll), c.powerCut)
+	}
+}
+
 func TestRecords_CarryAVouchedPositionFromTheFirstOn(t *testing.T) {
 	j := begin(t, "put a; sync; put b; flush; rotate; put c; sync")
 	for _, n := range []SegmentNum{1, 2} {
