@@ -193,21 +193,55 @@ func library(pkg string) bool {
 		!strings.HasPrefix(pkg, "examples") && !strings.HasPrefix(pkg, "cmd")
 }
 
+// forbidden is what a library leaves to the program: its output, its end, its loggers. A star stands
+// for everything that begins so.
+var forbidden = []string{
+	"fmt.Print*", "os.Exit", "os.Stdout", "os.Stderr", "log.*",
+	"log/slog.Default", "log/slog.SetDefault", "log/slog.With", "log/slog.Log", "log/slog.LogAttrs",
+	"log/slog.Debug*", "log/slog.Info*", "log/slog.Warn*", "log/slog.Error*",
+}
+
+// isForbidden tells whether a library may not use a name of an imported package.
+func isForbidden(imported, name string) bool {
+	return slices.ContainsFunc(forbidden, func(f string) bool {
+		prefix, isTree := strings.CutSuffix(f, "*")
+		return f == imported+"."+name || isTree && strings.HasPrefix(imported+"."+name, prefix)
+	})
+}
+
+// importNames returns the paths of what a file imports by the names that it uses for them.
+func importNames(file *ast.File) map[string]string {
+	names := map[string]string{}
+	for _, spec := range file.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value)
+		name := path.Base(imported)
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		names[name] = imported
+	}
+	return names
+}
+
 func TestLibrary_NeitherPrintsNorExitsNorStartsByItself(t *testing.T) {
 	set, all := sources(t)
-	forbidden := []string{
-		"fmt.Print", "fmt.Println", "fmt.Printf", "os.Exit", "os.Stdout", "os.Stderr",
-		"log.Print", "log.Printf", "log.Println", "log.Fatal", "log.Fatalf", "slog.Default",
-	}
 	for _, s := range all {
 		if s.isTest || !library(s.pkg) {
 			continue
 		}
+		imports := importNames(s.ast)
+		if imports["."] != "" {
+			t.Errorf("%s: the names of %s stand in it as if they were its own", s.name, imports["."])
+		}
 		ast.Inspect(s.ast, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.SelectorExpr:
-				if x, ok := n.X.(*ast.Ident); ok && slices.Contains(forbidden, x.Name+"."+n.Sel.Name) {
+				if x, ok := n.X.(*ast.Ident); ok && isForbidden(imports[x.Name], n.Sel.Name) {
 					t.Errorf("%v: the library uses %s.%s", set.Position(n.Pos()), x.Name, n.Sel.Name)
+				}
+			case *ast.CallExpr:
+				if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "print" || f.Name == "println") {
+					t.Errorf("%v: the library uses %s", set.Position(n.Pos()), f.Name)
 				}
 			case *ast.FuncDecl:
 				if n.Name.Name == "init" && n.Recv == nil {
@@ -216,6 +250,22 @@ func TestLibrary_NeitherPrintsNorExitsNorStartsByItself(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+// What a store does to files goes through package vfs: the file system that crashes sees nothing else.
+func TestLibrary_ReachesTheSystemThroughVfsAlone(t *testing.T) {
+	_, all := sources(t)
+	for _, s := range all {
+		if s.isTest || !library(s.pkg) || s.pkg == "vfs" {
+			continue
+		}
+		for _, spec := range s.ast.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			if top, _, _ := strings.Cut(imported, "/"); slices.Contains([]string{"os", "syscall", "net", "plugin", "C"}, top) {
+				t.Errorf("%s: %s must not import %s", s.name, s.pkg, imported)
+			}
+		}
 	}
 }
 
