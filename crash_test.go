@@ -219,13 +219,22 @@ func (r *crashRun) close() {
 
 // commit runs a write that sets the counter and makes the given changes.
 func (r *crashRun) commit(b *tinykv.Batch, opts ...tinykv.WriteOption) {
+	r.Helper()
+	r.must(r.tryCommit(b, opts...))
+}
+
+// tryCommit is commit where the write may fail.
+func (r *crashRun) tryCommit(b *tinykv.Batch, opts ...tinykv.WriteOption) error {
 	n := len(r.states)
 	r.must(b.Put(counterKey, binary.BigEndian.AppendUint32(nil, uint32(n))))
 	next := r.states[n-1].Clone()
 	next.Apply(b)
 	r.states = append(r.states, next)
-	r.must(r.db.Apply(b, opts...))
+	if err := r.db.Apply(b, opts...); err != nil {
+		return err
+	}
 	r.acknowledged(n, opts)
+	return nil
 }
 
 func (r *crashRun) acknowledged(n int, opts []tinykv.WriteOption) {
@@ -238,17 +247,22 @@ func (r *crashRun) acknowledged(n int, opts []tinykv.WriteOption) {
 // puts commits n batches of a few operations with values of about so many bytes.
 func (r *crashRun) puts(n, valueBytes int, opts ...tinykv.WriteOption) {
 	for range n {
-		b := r.db.NewBatch()
-		for range r.IntN(4) {
-			k := fmt.Appendf(nil, "%03d", r.IntN(60))
-			if r.OneIn(4) {
-				r.must(b.Delete(k))
-			} else {
-				r.must(b.Put(k, fmt.Appendf(nil, "%0*d", 1+r.IntN(2*valueBytes), r.Uint32())))
-			}
-		}
-		r.commit(b, opts...)
+		r.commit(r.batch(valueBytes), opts...)
 	}
+}
+
+// batch returns a few operations with values of about so many bytes.
+func (r *crashRun) batch(valueBytes int) *tinykv.Batch {
+	b := r.db.NewBatch()
+	for range r.IntN(4) {
+		k := fmt.Appendf(nil, "%03d", r.IntN(60))
+		if r.OneIn(4) {
+			r.must(b.Delete(k))
+		} else {
+			r.must(b.Put(k, fmt.Appendf(nil, "%0*d", 1+r.IntN(2*valueBytes), r.Uint32())))
+		}
+	}
+	return b
 }
 
 // singles commits n single operations, the counter itself.
@@ -266,12 +280,16 @@ func (r *crashRun) singles(n int, opts ...tinykv.WriteOption) {
 
 // large commits a batch that is larger than the memtable.
 func (r *crashRun) large() {
+	r.commit(r.largeBatch())
+	r.synced = r.acked // it is a table
+}
+
+func (r *crashRun) largeBatch() *tinykv.Batch {
 	b := r.db.NewBatch()
 	for i := range 40 {
 		r.must(b.Put(fmt.Appendf(nil, "%03d", (i*7)%60), fmt.Appendf(nil, "%02000d", r.Uint32())))
 	}
-	r.commit(b)
-	r.synced = r.acked // it is a table
+	return b
 }
 
 // swaps commits n conditional writes of the counter.
