@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/enginetest"
@@ -260,6 +261,22 @@ func TestFailed_TableIsWrittenAgain(t *testing.T) {
 	must(t, err)
 	if len(got) != 2 {
 		t.Errorf("%v", got)
+	}
+}
+
+// When tables cannot be written, Close says so and leaves everything in the log, on stable storage.
+func TestFailed_CloseThatCannotWriteTablesSyncsTheLog(t *testing.T) {
+	fsys := simfs.New()
+	db := mustOpen(t, "/store", &tinykv.Options{FS: fsys, SyncInterval: time.Hour})
+	must(t, db.Put([]byte("k"), []byte("v")))
+	fsys.FailCall(simfs.Fault{
+		Nth: 1, Always: true, Err: simfs.NoSpace,
+		Match: func(op simfs.Op) bool { return op.Kind == simfs.OpCreate && strings.HasSuffix(op.Name, ".sst") },
+	})
+	wantError(t, db.Close(), simfs.NoSpace)
+	db = mustOpen(t, "/store", &tinykv.Options{FS: fsys.Image(simfs.DropAll, 1)})
+	if v, err := db.Get([]byte("k")); string(v) != "v" || err != nil {
+		t.Errorf("%q, %v", v, err)
 	}
 }
 
