@@ -236,6 +236,28 @@ func TestFailed_SyncOfTheLogEndsWriting(t *testing.T) {
 	must(t, db.Put([]byte("k"), []byte("v"), tinykv.Sync))
 }
 
+// What a failed sync of the directory after a table has lost may be the name of a file that somebody else made, and a
+// second sync would not bring it back.
+func TestFailed_SyncOfTheDirectoryEndsWriting(t *testing.T) {
+	fsys := simfs.New()
+	db := mustOpen(t, "/store", &tinykv.Options{FS: fsys})
+	must(t, db.Put([]byte("k"), []byte("v"), tinykv.Sync))
+	tableSynced := false
+	fsys.FailCall(simfs.Fault{Nth: 1, DropDirty: true, Match: func(op simfs.Op) bool {
+		tableSynced = tableSynced || op.Kind == simfs.OpSync && strings.HasSuffix(op.Name, ".sst")
+		return tableSynced && op.Kind == simfs.OpSyncDir
+	}})
+	err := db.Flush(context.Background())
+	wantError(t, err, tinykv.ErrFailed)
+	wantError(t, err, simfs.IOError)
+	wantError(t, db.Put([]byte("k"), []byte("v2")), tinykv.ErrFailed)
+	wantError(t, db.Close(), tinykv.ErrFailed)
+	db = mustOpen(t, "/store", &tinykv.Options{FS: fsys.Image(simfs.DropAll, 1)})
+	if v, err := db.Get([]byte("k")); string(v) != "v" || err != nil {
+		t.Errorf("%q, %v", v, err)
+	}
+}
+
 // A table that cannot be written is tried again under another name; nothing is lost meanwhile.
 func TestFailed_TableIsWrittenAgain(t *testing.T) {
 	fsys := simfs.New()
