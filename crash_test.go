@@ -354,6 +354,7 @@ var crashWorkloads = []struct {
 			r.puts(3, 50)
 			r.puts(1, 50, tinykv.Sync)
 		}
+		r.puts(3, 50)
 		r.sync()
 		r.puts(2, 50)
 		r.close()
