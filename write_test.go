@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -234,6 +235,21 @@ func TestFailed_SyncOfTheLogEndsWriting(t *testing.T) {
 		t.Errorf("%q, %v", v, err)
 	}
 	must(t, db.Put([]byte("k"), []byte("v"), tinykv.Sync))
+}
+
+// What can be read can be recovered: a write is in the log before anybody sees it.
+func TestFailed_WriteThatIsNotInTheLogIsNotRead(t *testing.T) {
+	for name, opt := range map[string]tinykv.WriteOption{"synced": tinykv.Sync, "unsynced": tinykv.NoSync} {
+		fsys := simfs.New()
+		db := mustOpen(t, "/store", &tinykv.Options{FS: fsys})
+		must(t, db.Put([]byte("before"), []byte("v"), opt))
+		fsys.FailCall(simfs.Fault{Nth: 1, Match: simfs.Kinds(simfs.OpWrite)})
+		wantError(t, db.Put([]byte("k"), []byte("v"), opt), tinykv.ErrFailed)
+		got, err := enginetest.Collect(db.Scan(tinykv.All()))
+		if want := []enginetest.Entry{{Key: "before", Value: "v"}}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+		}
+	}
 }
 
 // What a failed sync of the directory after a table has lost may be the name of a file that somebody else made, and a
