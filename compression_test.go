@@ -16,7 +16,9 @@ const compressedKeys = 4000
 func compressedKey(n int) []byte { return fmt.Appendf(nil, "key%05d", n) }
 
 // shrinking returns a value that compresses to a quarter or so, random one that does not compress.
-func shrinking(n int) []byte { return bytes.Repeat(fmt.Appendf(nil, "%08x", n*int(int32(0x1e3779b1))), 12) }
+func shrinking(n int) []byte {
+	return bytes.Repeat(fmt.Appendf(nil, "%08x", n*int(int32(0x1e3779b1))), 12)
+}
 
 func random(n int) []byte {
 	rng := rand.New(rand.NewPCG(uint64(n), 1))

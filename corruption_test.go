@@ -322,6 +322,7 @@ func TestDamage_AStaleManifestIsReported(t *testing.T) {
 // large batch, which is in no log, then what the log holds does not follow on the tables.
 func TestDamage_ALargeBatchWhoseEditIsLostIsReported(t *testing.T) {
 	r := newCrashRun(t, 1)
+	r.options = *r.options.With(tinykv.Internal{Inline: func() bool { return false }}) // no compaction's edit behind it
 	r.open()
 	r.puts(3, 60)
 	r.large()
