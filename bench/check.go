@@ -14,6 +14,7 @@ const (
 	maxValueSize = 64 << 20
 	maxBatchSize = 1 << 20
 	maxSeekNexts = 1 << 30
+	maxBloomBits = 64 // of the engine
 	maxZipf      = 10
 )
 
@@ -59,7 +60,7 @@ func (c *config) validate() error {
 		check(c.memTableSize >= 1 || c.memoryBudget > 0, "write_buffer_size", c.memTableSize, "1 or more"),
 		check(c.tableSize >= 1 || c.memoryBudget > 0, "target_file_size_base", c.tableSize, "1 or more, or 0 for half of -write_buffer_size"),
 		check(c.blockSize >= 1, "block_size", c.blockSize, "1 or more"),
-		check(c.bloomBits >= -1, "bloom_bits", c.bloomBits, "0 or more"),
+		check(c.bloomBits >= 0 && c.bloomBits <= maxBloomBits, "bloom_bits", c.bloomBits, fmt.Sprint("0 to ", maxBloomBits)),
 		check(isCompression, "compression", c.compression, strings.Join(compressions, ", ")),
 		check(c.cacheSize >= 0 || c.cacheSize == engineDecides, "cache_size", c.cacheSize, "0 or more"),
 		check(!c.useExistingDB || c.db != "", "use_existing_db", c.useExistingDB, "-db too, to know which"),
