@@ -397,3 +397,75 @@ func TestDamage_OneBlockLeavesTheRestReadable(t *testing.T) {
 		}
 	}
 }
+
+// One damaged block far down, newer keys above it: an iterator reaches all that lie beside the block,
+// from either side.
+func TestDamage_HidesNoKeyOfOtherPartsFromIterators(t *testing.T) {
+	const keys = 400
+	key := func(n int) []byte { return fmt.Appendf(nil, "%05d", n) }
+	fsys := simfs.New()
+	options := tinykv.Options{FS: fsys, BlockSize: 256, Compression: tinykv.CompressionNone}
+	db := mustOpen(t, "/s", &options)
+	for n := 0; n < keys; n += 2 {
+		must(t, db.Put(key(n), make([]byte, 50)))
+	}
+	must(t, db.Compact(t.Context(), tinykv.All()))
+	must(t, db.Close())
+	names, err := fsys.List("/s")
+	must(t, err)
+	name := "/s/" + names[slices.IndexFunc(names, func(n string) bool { return strings.HasSuffix(n, ".sst") })]
+	for _, off := range []int{30, 5000, 9000} { // the first block and two others
+		options.FS = fsys.Image(simfs.KillProcess, 1)
+		data := readFile(t, fsys, name)
+		data[off] ^= 1
+		writeFile(t, options.FS, name, data)
+		db := mustOpen(t, "/s", &options)
+		for n := 1; n < keys; n += 2 {
+			must(t, db.Put(key(n), nil))
+		}
+		first, last := keys, 0 // of the keys that cannot be read
+		for n := range keys {
+			if _, err := db.Get(key(n)); errors.Is(err, tinykv.ErrCorrupt) {
+				first, last = min(first, n), max(last, n)
+			}
+		}
+		if first > last {
+			t.Fatalf("byte %d damages nothing", off)
+		}
+		it, err := db.NewIter(tinykv.All())
+		must(t, err)
+		defer it.Close()
+		// What separates the block from its neighbours is some key between theirs.
+		for _, c := range []struct {
+			what        string
+			start       func() bool
+			move        func() bool
+			from, step  int
+			least, most int // where it may stop
+			damage      bool
+		}{
+			{"forward", it.First, it.Next, 0, 1, first - 1, first, true},
+			{"forward behind the damage", func() bool { return it.SeekGE(key(last + 2)) }, it.Next, last + 2, 1, keys, keys, false},
+			{"backward", it.Last, it.Prev, keys - 1, -1, last, last + 1, true},
+			{"backward before the damage", func() bool { return it.SeekLT(key(max(first-2, 0))) }, it.Prev, first - 3, -1, -2, -1, false},
+		} {
+			if first == 0 && c.from < 0 {
+				continue // nothing lies before the damage
+			}
+			n := c.from
+			for ok := c.start(); ok; ok = c.move() {
+				if !bytes.Equal(it.Key(), key(n)) {
+					t.Fatalf("byte %d, %s: at %s instead of %d", off, c.what, it.Key(), n)
+				}
+				n += c.step
+			}
+			if n < c.least || n > c.most || errors.Is(it.Err(), tinykv.ErrCorrupt) != c.damage {
+				t.Errorf("byte %d, %s: stops at %d with %v; keys %d to %d cannot be read", off, c.what, n, it.Err(), first, last)
+			}
+		}
+		got, err := enginetest.Collect(db.Scan(tinykv.Between(nil, key(max(first-2, 0)))))
+		if len(got) != max(first-2, 0) || err != nil {
+			t.Errorf("byte %d: a range that ends before the damage has %d keys, %v", off, len(got), err)
+		}
+	}
+}

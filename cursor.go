@@ -141,6 +141,9 @@ type tableRun struct {
 // Len implements iterator.Sources.
 func (r *tableRun) Len() int { return len(r.tables) }
 
+// Smallest implements iterator.Sources.
+func (r *tableRun) Smallest(i int) key.Internal { return r.tables[i].meta.Smallest }
+
 // Largest implements iterator.Sources.
 func (r *tableRun) Largest(i int) key.Internal { return r.tables[i].meta.Largest }
 

@@ -190,7 +190,7 @@ func (i *Iterator) forward(kv *iterator.KV) bool {
 		return true
 	}
 	if kv == nil {
-		if err := i.in.Err(); err != nil {
+		if err := i.failure(true); err != nil {
 			return i.end(err)
 		}
 	}
@@ -229,8 +229,8 @@ func (i *Iterator) backward(kv *iterator.KV) bool {
 				i.value, i.found = kv.Value, kv.Trailer
 			}
 		}
-		if kv == nil && i.in.Err() != nil {
-			return i.end(i.in.Err()) // a newer entry of the key may be what could not be read
+		if kv == nil && i.unreadAtKey() {
+			return i.end(i.in.Err())
 		}
 		if len(i.cursor.ranges) > 0 && i.found != 0 {
 			by, err := i.cursor.deleted(i.key, i.seq)
@@ -250,13 +250,41 @@ func (i *Iterator) backward(kv *iterator.KV) bool {
 		}
 	}
 	if kv == nil {
-		if err := i.in.Err(); err != nil {
+		if err := i.failure(false); err != nil {
 			return i.end(err)
 		}
 	}
 	i.end(nil)
 	i.pos = beforeFirst
 	return false
+}
+
+// failure returns what ended the last move of in, or nil if that concerns only keys beyond the range.
+func (i *Iterator) failure(forward bool) error {
+	err := i.in.Err()
+	if err == nil {
+		return nil
+	}
+	bound, known := iterator.FailedAt(i.in, forward)
+	switch {
+	case !known:
+		return err
+	case forward && bytes.Compare(bound.Stored, i.cursor.upper) >= 0:
+		return nil
+	case !forward && bytes.Compare(bound.Stored, i.cursor.lower) < 0:
+		return nil
+	}
+	return err
+}
+
+// unreadAtKey tells, when a move backward failed, whether a newer entry of key may be what could not
+// be read.
+func (i *Iterator) unreadAtKey() bool {
+	if i.in.Err() == nil {
+		return false
+	}
+	bound, known := iterator.FailedAt(i.in, false)
+	return !known || bytes.Compare(bound.Stored, i.key) >= 0
 }
 
 // Valid tells whether the iterator stands at a key.

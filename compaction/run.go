@@ -176,6 +176,8 @@ type tableRun struct {
 
 func (r *tableRun) Len() int { return len(r.tables) }
 
+func (r *tableRun) Smallest(i int) key.Internal { return r.tables[i].Smallest }
+
 func (r *tableRun) Largest(i int) key.Internal { return r.tables[i].Largest }
 
 func (r *tableRun) Open(i int) (iterator.Iterator, error) { return r.open(r.tables[i]) }

@@ -1,6 +1,7 @@
 package sstable
 
 import (
+	"bytes"
 	"runtime/debug"
 
 	"github.com/tinykv/tinykv/internal/iterator"
@@ -25,6 +26,7 @@ type Iter struct {
 	i   int // entry that kv is
 	kv  iterator.KV
 	err error
+	bad int // data block that err is about; -1 when it is the index
 
 	touched byte // means nothing; what is never used is never loaded
 }
@@ -32,7 +34,7 @@ type Iter struct {
 // pageLen is the smallest page there is.
 const pageLen = 4 << 10
 
-var _ iterator.Iterator = (*Iter)(nil)
+var _ iterator.Bounded = (*Iter)(nil)
 
 // NewIter returns an iterator that reads in place, not positioned yet. The Reader must outlive it.
 func (r *Reader) NewIter() *Iter {
@@ -94,7 +96,7 @@ func (it *Iter) enterBlock(n int) {
 // one.
 func (it *Iter) find(stored []byte, trailer key.Trailer) bool {
 	at := it.at
-	it.at, it.err = -1, nil
+	it.at, it.err, it.bad = -1, nil, -1
 	defer it.r.endGuard(debug.SetPanicOnFault(true), &it.err)
 	switch n := it.index.seekGE(stored, storedTrailer(trailer, it.base)); n {
 	case it.index.count, at:
@@ -108,6 +110,7 @@ func (it *Iter) find(stored []byte, trailer key.Trailer) bool {
 // read makes data block n the current one and touches its pages; of a large block, which holds one
 // large value, the first ones. A later move within the block relies on them.
 func (it *Iter) read(n int, why access) {
+	it.bad = n
 	if it.b, it.err = it.from.block(n, why); it.err != nil {
 		return
 	}
@@ -182,6 +185,23 @@ func (it *Iter) Prev() *iterator.KV {
 
 // Err implements iterator.Iterator.
 func (it *Iter) Err() error { return it.err }
+
+// FailedAt implements iterator.Bounded. Before the first block and behind the last one it knows of no
+// bound; whoever knows the table's does.
+func (it *Iter) FailedAt(forward bool) (bound key.Internal, known bool) {
+	n, trailer := it.bad, key.MinTrailer
+	if forward {
+		n, trailer = it.bad-1, key.MaxTrailer
+	}
+	if it.err == nil || it.bad < 0 || n < 0 || n+1 >= it.index.count {
+		return key.Internal{}, false
+	}
+	var fault error
+	defer it.r.endGuard(debug.SetPanicOnFault(true), &fault)
+	bound.Stored = bytes.Clone(it.index.separator(n).Stored)
+	bound.Trailer = trailer
+	return bound, true
+}
 
 // Close implements iterator.Iterator.
 func (it *Iter) Close() error { return it.from.Close() }

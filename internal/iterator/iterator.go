@@ -40,3 +40,21 @@ type Iterator interface {
 	// Close releases what the iterator holds. A second call does nothing.
 	Close() error
 }
+
+// Bounded is an Iterator that knows, after a move that failed, where what it could not read lies.
+type Bounded interface {
+	Iterator
+
+	// FailedAt returns an internal key at or before every entry that the move, which went forward,
+	// could not read; or, for a move backward, one at or behind every such entry. It reports false
+	// when nothing is known. The key holds until the next move.
+	FailedAt(forward bool) (bound key.Internal, known bool)
+}
+
+// FailedAt is Bounded.FailedAt for any Iterator.
+func FailedAt(it Iterator, forward bool) (bound key.Internal, known bool) {
+	if b, ok := it.(Bounded); ok {
+		return b.FailedAt(forward)
+	}
+	return key.Internal{}, false
+}

@@ -11,6 +11,10 @@ import (
 //
 // The sources that stand at an entry form a binary heap, the one with the least entry on top, or
 // with the greatest while moving backward. The others have run out in the present direction.
+//
+// A source that failed stands in the heap where the first entry may be that it could not read, if it
+// knows that. Its failure is that of the merged iterator only when it gets to the top: damage in
+// one source does not hide what others hold before it.
 type Merging struct {
 	sources []source
 	heap    []*source
@@ -19,11 +23,26 @@ type Merging struct {
 }
 
 type source struct {
-	it Iterator
-	kv *KV // where it stands; nil when it has run out
+	it     Iterator
+	kv     *KV  // where it stands; nil when it has run out, or failed at an unknown place
+	failed bool // kv, if there is one, is bound
+	bound  KV
 }
 
-var _ Iterator = (*Merging)(nil)
+// arrive notes where a move has taken the source.
+func (s *source) arrive(kv *KV, forward bool) {
+	s.kv, s.failed = kv, false
+	if kv != nil || s.it.Err() == nil {
+		return
+	}
+	s.failed = true
+	if k, known := FailedAt(s.it, forward); known {
+		s.bound = KV{Stored: k.Stored, Trailer: k.Trailer}
+		s.kv = &s.bound
+	}
+}
+
+var _ Bounded = (*Merging)(nil)
 
 // Merge returns an iterator over the union of the sources, which it closes. A single source is
 // returned as it is.
@@ -48,7 +67,7 @@ func (m *Merging) Init(sources []Iterator) {
 // First implements Iterator.
 func (m *Merging) First() *KV {
 	for i := range m.sources {
-		m.sources[i].kv = m.sources[i].it.First()
+		m.sources[i].arrive(m.sources[i].it.First(), true)
 	}
 	return m.rebuild(true)
 }
@@ -56,7 +75,7 @@ func (m *Merging) First() *KV {
 // Last implements Iterator.
 func (m *Merging) Last() *KV {
 	for i := range m.sources {
-		m.sources[i].kv = m.sources[i].it.Last()
+		m.sources[i].arrive(m.sources[i].it.Last(), false)
 	}
 	return m.rebuild(false)
 }
@@ -64,7 +83,7 @@ func (m *Merging) Last() *KV {
 // SeekGE implements Iterator.
 func (m *Merging) SeekGE(stored []byte, trailer key.Trailer) *KV {
 	for i := range m.sources {
-		m.sources[i].kv = m.sources[i].it.SeekGE(stored, trailer)
+		m.sources[i].arrive(m.sources[i].it.SeekGE(stored, trailer), true)
 	}
 	return m.rebuild(true)
 }
@@ -72,7 +91,7 @@ func (m *Merging) SeekGE(stored []byte, trailer key.Trailer) *KV {
 // SeekLT implements Iterator.
 func (m *Merging) SeekLT(stored []byte, trailer key.Trailer) *KV {
 	for i := range m.sources {
-		m.sources[i].kv = m.sources[i].it.SeekLT(stored, trailer)
+		m.sources[i].arrive(m.sources[i].it.SeekLT(stored, trailer), false)
 	}
 	return m.rebuild(false)
 }
@@ -116,7 +135,7 @@ func (m *Merging) Prev() *KV {
 func (m *Merging) AdvanceFrom(from int, stored []byte) *KV {
 	for i := from; i < len(m.sources); i++ {
 		if s := &m.sources[i]; s.kv != nil && bytes.Compare(s.kv.Stored, stored) < 0 {
-			s.kv = s.it.SeekGE(stored, key.MaxTrailer)
+			s.arrive(s.it.SeekGE(stored, key.MaxTrailer), true)
 		}
 	}
 	return m.rebuild(true)
@@ -127,7 +146,7 @@ func (m *Merging) AdvanceFrom(from int, stored []byte) *KV {
 func (m *Merging) RetreatFrom(from int, stored []byte) *KV {
 	for i := from; i < len(m.sources); i++ {
 		if s := &m.sources[i]; s.kv != nil && bytes.Compare(s.kv.Stored, stored) >= 0 {
-			s.kv = s.it.SeekLT(stored, key.MaxTrailer)
+			s.arrive(s.it.SeekLT(stored, key.MaxTrailer), false)
 		}
 	}
 	return m.rebuild(false)
@@ -143,15 +162,15 @@ func (m *Merging) turn(forward bool) *KV {
 		switch {
 		case s == top:
 		case forward:
-			s.kv = s.it.SeekGE(stored, trailer)
+			s.arrive(s.it.SeekGE(stored, trailer), true)
 		default:
-			s.kv = s.it.SeekLT(stored, trailer)
+			s.arrive(s.it.SeekLT(stored, trailer), false)
 		}
 	}
 	if forward { // last, as the key belongs to it
-		top.kv = top.it.Next()
+		top.arrive(top.it.Next(), true)
 	} else {
-		top.kv = top.it.Prev()
+		top.arrive(top.it.Prev(), false)
 	}
 	return m.rebuild(forward)
 }
@@ -160,18 +179,35 @@ func (m *Merging) turn(forward bool) *KV {
 func (m *Merging) settle(top *source, kv *KV) *KV {
 	top.kv = kv
 	if kv == nil {
-		if m.err = top.it.Err(); m.err != nil {
-			return nil
-		}
-		last := len(m.heap) - 1
-		m.heap[0] = m.heap[last]
-		m.heap = m.heap[:last]
-		if last == 0 {
+		if top.arrive(nil, m.forward); top.kv == nil && !m.drop() {
 			return nil
 		}
 	}
 	m.down(0)
-	return m.heap[0].kv
+	return m.top()
+}
+
+// drop takes the source on top, which has run out or failed at an unknown place, from the heap. It
+// reports whether there is another and the iterator can go on.
+func (m *Merging) drop() bool {
+	if m.heap[0].failed {
+		m.err = m.heap[0].it.Err()
+		m.heap = m.heap[:0]
+		return false
+	}
+	last := len(m.heap) - 1
+	m.heap[0] = m.heap[last]
+	m.heap = m.heap[:last]
+	return last > 0
+}
+
+// top returns the entry on top of the heap, which is not empty, or takes over the failure there.
+func (m *Merging) top() *KV {
+	if s := m.heap[0]; !s.failed {
+		return s.kv
+	}
+	m.err = m.heap[0].it.Err()
+	return nil
 }
 
 // rebuild makes the heap anew from where the sources stand.
@@ -179,10 +215,11 @@ func (m *Merging) rebuild(forward bool) *KV {
 	m.forward, m.err, m.heap = forward, nil, m.heap[:0]
 	for i := range m.sources {
 		s := &m.sources[i]
-		if s.kv != nil {
+		switch {
+		case s.kv != nil:
 			m.heap = append(m.heap, s)
-		} else if err := s.it.Err(); err != nil {
-			m.err = err
+		case s.failed:
+			m.err = s.it.Err()
 		}
 	}
 	if m.err != nil || len(m.heap) == 0 {
@@ -192,7 +229,7 @@ func (m *Merging) rebuild(forward bool) *KV {
 	for i := len(m.heap)/2 - 1; i >= 0; i-- {
 		m.down(i)
 	}
-	return m.heap[0].kv
+	return m.top()
 }
 
 // down restores the heap below entry i.
@@ -212,13 +249,26 @@ func (m *Merging) down(i int) {
 	}
 }
 
+// before tells whether a comes before b. An entry comes before the bound of what could not be read, which
+// no two sources hold both.
 func (m *Merging) before(a, b *source) bool {
 	c := key.Compare(a.kv.Key(), b.kv.Key())
-	return c < 0 == m.forward && c != 0
+	if c == 0 {
+		return b.failed && !a.failed
+	}
+	return c < 0 == m.forward
 }
 
 // Err implements Iterator.
 func (m *Merging) Err() error { return m.err }
+
+// FailedAt implements Bounded.
+func (m *Merging) FailedAt(bool) (bound key.Internal, known bool) {
+	if m.err == nil || len(m.heap) == 0 {
+		return key.Internal{}, false
+	}
+	return m.heap[0].bound.Key(), true
+}
 
 // Close implements Iterator.
 func (m *Merging) Close() error {

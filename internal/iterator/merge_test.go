@@ -140,3 +140,47 @@ func anyLandsBad(all []entry, sources [][]entry, to, way int) bool {
 	}
 	return false
 }
+
+// bounded is a slice that knows where its bad entry is.
+type bounded struct{ *slice }
+
+func (b bounded) FailedAt(bool) (key.Internal, bool) { return b.entries[b.at].key, true }
+
+func TestMerging_DamageHidesNoEntryBeforeIt(t *testing.T) {
+	it := Merge(bounded{newSlice(parse(t, "a#1,SET:1 c#1,SET:3! e#1,SET:5"))}, newSlice(parse(t, "b#1,SET:2 d#1,SET:4")))
+	bad := "error: " + errBad.Error()
+	same(t, run(t, it, "first next next next ge:c#0,SET next next last prev prev prev lt:c#1,SET prev"),
+		strings.Join([]string{
+			"a#1,SET:1", "b#1,SET:2", bad, bad, "d#1,SET:4", "e#1,SET:5", "end",
+			"e#1,SET:5", "d#1,SET:4", bad, bad, "b#1,SET:2", "a#1,SET:1",
+		}, " "))
+}
+
+func TestMerging_OfBoundedSourcesFailsOnlyAtTheBadEntry(t *testing.T) {
+	for seed := range uint64(400) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		all := randomEntries(rng, rng.IntN(30))
+		for i := range all {
+			all[i].bad = rng.IntN(8) == 0
+		}
+		sources := make([][]entry, 2+rng.IntN(4))
+		for _, e := range all {
+			i := rng.IntN(len(sources))
+			sources[i] = append(sources[i], e)
+		}
+		var its []Iterator
+		for _, s := range sources {
+			its = append(its, bounded{newSlice(s)})
+		}
+		it := Merge(its...)
+		w := &twin{all: all, at: -1, fails: func(to, _ int, _ *key.Internal) bool { return to >= 0 && to < len(all) && all[to].bad }}
+		targets := randomTargets(rng, all)
+		it.First()
+		w.arrive(0, 1, nil)
+		for i := range 300 {
+			if move, got, want := w.step(rng, it, targets); got != want {
+				t.Fatalf("seed %d, move %d, %s: got %s, want %s\nsources %v", seed, i, move, got, want, sources)
+			}
+		}
+	}
+}

@@ -10,6 +10,9 @@ import (
 type Sources interface {
 	Len() int
 
+	// Smallest returns an internal key at or before every entry of source i.
+	Smallest(i int) key.Internal
+
 	// Largest returns an internal key at or behind every entry of source i, and before every entry
 	// of source i+1.
 	Largest(i int) key.Internal
@@ -26,7 +29,7 @@ type Run struct {
 	err error
 }
 
-var _ Iterator = (*Run)(nil)
+var _ Bounded = (*Run)(nil)
 
 // NewRun returns an iterator, not positioned yet.
 func NewRun(of Sources) *Run {
@@ -172,6 +175,22 @@ func (r *Run) Prev() *KV {
 func (r *Run) Err() error {
 	r.failed()
 	return r.err
+}
+
+// FailedAt implements Bounded.
+func (r *Run) FailedAt(forward bool) (bound key.Internal, known bool) {
+	if r.at < 0 || r.at >= r.of.Len() {
+		return key.Internal{}, false
+	}
+	if r.cur != nil {
+		if bound, known = FailedAt(r.cur, forward); known {
+			return bound, true
+		}
+	}
+	if forward {
+		return r.of.Smallest(r.at), true
+	}
+	return r.of.Largest(r.at), true
 }
 
 // Close implements Iterator.

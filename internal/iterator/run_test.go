@@ -26,6 +26,9 @@ type parts struct {
 
 func (p *parts) Len() int { return len(p.all) }
 
+// Smallest is no use to Run while sources know the place of what they could not read.
+func (p *parts) Smallest(int) key.Internal { return key.Internal{Trailer: key.MaxTrailer} }
+
 func (p *parts) Largest(i int) key.Internal { return p.all[i].largest }
 
 func (p *parts) Open(i int) (Iterator, error) {
