@@ -34,8 +34,11 @@ cross: ## build and vet for other systems
 test: ## all tests
 	$(GO) test ./...
 
-race: ## the tests under the race detector, in their short form
-	$(GO) test -race -short ./...
+# Tests in which one goroutine does everything, thousands of times over; `make test` runs them.
+ALONE = ^(TestCrash_EveryImageOpensToAStateTheStoreHad|TestFailed_WhicheverCallFailsTheStoreOpensToAStateItHad|TestDamage_.*)$$
+
+race: ## the tests under the race detector, in their short form, but for those with a single goroutine
+	$(GO) test -race -short -timeout 20m -skip '$(ALONE)' ./...
 
 crash: ## the random crash, kill and model tests over many seeds (SEEDS=200)
 	$(GO) test -run 'TestCrash|TestHistory' -seed $$RANDOM$$RANDOM -seeds $(SEEDS) -timeout 2h .
