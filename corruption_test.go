@@ -275,6 +275,22 @@ func TestDamage_AMissingFileIsReported(t *testing.T) {
 	}
 }
 
+// Nor need a flush have come before: all that there is of such a store is its log.
+func TestDamage_AMissingFileOfAStoreThatNeverFlushedIsReported(t *testing.T) {
+	r := newCrashRun(t, 1)
+	r.open()
+	r.puts(3, 60, tinykv.Sync)
+	powerCut(r)
+	s := &keptStore{fs: r.fs, states: r.states}
+	for name := range s.files(t) {
+		image := s.fs.Image(simfs.KillProcess, 1)
+		must(t, image.Remove(filepath.Join(crashDir, name)))
+		if n, err := s.read(t, image); !errors.Is(err, tinykv.ErrCorrupt) {
+			t.Errorf("without %s: recovered %d of %d commits, %v", name, n, s.last(), err)
+		}
+	}
+}
+
 func TestDamage_SwappedFilesAreReported(t *testing.T) {
 	s := keepStore(t, killed)
 	files := s.files(t)
