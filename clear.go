@@ -5,6 +5,7 @@ import (
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
 )
 
@@ -66,6 +67,19 @@ func (tr *tree) holdsWithin(lower, upper []byte) bool {
 	return false
 }
 
+// rangeDeletesOf returns the range tombstones of a table of the tree. Unlike DB.rangeDeletes it may be asked
+// for one that has left the present version.
+func (tr *tree) rangeDeletesOf(m *manifest.Table) (rangedel.List, error) {
+	for _, l := range tr.levels {
+		for _, t := range l.tables {
+			if t.meta == m {
+				return t.rangeDeletes()
+			}
+		}
+	}
+	return nil, nil
+}
+
 // dropCovered drops the tables of which range tombstones leave nothing, but for those that a
 // compaction has as inputs. It is a job: see jobs.go.
 func (db *DB) dropCovered() error {
@@ -74,7 +88,14 @@ func (db *DB) dropCovered() error {
 		return err
 	}
 	defer s.unref()
-	found, err := compaction.Covered(s.tree.version, db.snapshotSeqs(), func(*manifest.Table) bool { return false }, db.rangeDeletes)
+	ranges := func(m *manifest.Table) (rangedel.List, error) {
+		list, err := s.tree.rangeDeletesOf(m)
+		if err != nil { // what cannot be read drops nothing; it must not keep others from being compacted
+			db.report("look for tables to drop", err)
+		}
+		return list, nil
+	}
+	found, err := compaction.Covered(s.tree.version, db.snapshotSeqs(), func(*manifest.Table) bool { return false }, ranges)
 	if err != nil {
 		return err
 	}

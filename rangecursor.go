@@ -2,6 +2,7 @@ package tinykv
 
 import (
 	"bytes"
+	"sort"
 
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/internal/rangedel"
@@ -60,19 +61,17 @@ func (c *rangeCursor) at(stored []byte) (list rangedel.List, end []byte, err err
 	if c.tables == nil {
 		return c.list, nil, nil
 	}
-	for i, t := range c.tables {
-		if t.meta.EndsBefore(stored) {
-			continue
-		}
-		if list, err = t.rangeDeletes(); err != nil {
-			return nil, nil, err
-		}
-		if i+1 < len(c.tables) {
-			end = c.tables[i+1].meta.Smallest.Stored
-		}
-		return list, end, nil
+	i := sort.Search(len(c.tables), func(i int) bool { return !c.tables[i].meta.EndsBefore(stored) })
+	if i == len(c.tables) {
+		return nil, nil, nil
 	}
-	return nil, nil, nil
+	if list, err = c.tables[i].rangeDeletes(); err != nil {
+		return nil, nil, err
+	}
+	if i+1 < len(c.tables) {
+		end = c.tables[i+1].meta.Smallest.Stored
+	}
+	return list, end, nil
 }
 
 // addRanges adds a cursor over a list that has tombstones in the range of the iterator.

@@ -36,7 +36,16 @@ func (db *DB) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
 	if !ok {
 		return db.writable()
 	}
-	return db.commit(&write{kind: key.KindRangeDelete, user: first, value: end, waitSync: waitSync})
+	w := write{kind: key.KindRangeDelete, user: first, value: end, waitSync: waitSync}
+	if db.isLarge(&w) { // long bounds, small memtables
+		b, err := batchOf(&w)
+		if err != nil {
+			return err
+		}
+		b.ranges = 1
+		return db.commitLarge(b)
+	}
+	return db.commit(&w)
 }
 
 func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
