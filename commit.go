@@ -29,6 +29,10 @@ import (
 // maxGroupNeed bounds what a leader takes along, so that it does not keep the first ones waiting.
 const maxGroupNeed = 1 << 20
 
+// lastGroupSeq is the last sequence number at which a group may begin: the largest batch has room behind
+// it, and what is taken along.
+const lastGroupSeq = key.MaxSeqNum - 1<<33
+
 // maxKeptRecord is how much memory is kept for the next log record.
 const maxKeptRecord = 1 << 20
 
@@ -165,6 +169,9 @@ func (db *DB) commitGroup(own *write, group *request) error {
 		return db.logFailure(err)
 	}
 	seq := key.SeqNum(db.visible.Load()) + 1
+	if seq > lastGroupSeq {
+		return errNoSeqs
+	}
 	next := db.appendRecord(own, seq)
 	for r := group; r != nil; r = r.next {
 		next = db.appendRecord(&r.write, next)

@@ -59,6 +59,9 @@ var (
 // errNoFunction is what Peek without a function gives.
 var errNoFunction = fmt.Errorf("%w: Peek has no function to call", ErrInvalidOption)
 
+// errNoSeqs is what writing to a store gives that has given out nearly all sequence numbers.
+var errNoSeqs = fmt.Errorf("%w: its sequence numbers are used up; copy what it holds to a new store", ErrReadOnly)
+
 // errNilContext is what a nil context.Context gives.
 var errNilContext = fmt.Errorf("%w: the context is nil; pass context.Background()", ErrInvalidOption)
 

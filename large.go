@@ -94,6 +94,9 @@ func (db *DB) installLarge(l *largeWrite) error {
 		return err
 	}
 	base := key.SeqNum(db.visible.Load())
+	if base >= lastGroupSeq {
+		return errNoSeqs
+	}
 	l.table.SeqBase = base
 	l.table.SmallestSeq += base
 	l.table.LargestSeq += base

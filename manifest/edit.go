@@ -139,6 +139,7 @@ func DecodeEdit(record []byte) (*Edit, error) {
 			e.LastSeq = field.seq()
 		case tagLog:
 			e.Log = &LogState{First: wal.SegmentNum(field.uvarint()), Exists: field.flag()}
+			field.failed = field.failed || e.Log.First > wal.MaxSegmentNum
 		case tagDeletedTable:
 			e.Deleted = append(e.Deleted, DeletedTable{Level: field.level(), Num: FileNum(field.uvarint())})
 		case tagAddedTable:

@@ -37,7 +37,7 @@ func (Edit) Generate(r *rand.Rand, size int) reflect.Value {
 		e.NextFile, e.LastSeq = 0, 0
 	}
 	if r.Intn(2) == 0 {
-		e.Log = &LogState{First: wal.SegmentNum(number()), Exists: r.Intn(2) == 0}
+		e.Log = &LogState{First: wal.SegmentNum(number()) & wal.MaxSegmentNum, Exists: r.Intn(2) == 0}
 	}
 	for range r.Intn(4) {
 		e.Deleted = append(e.Deleted, DeletedTable{Level(r.Intn(NumLevels)), FileNum(number())})

@@ -14,8 +14,8 @@ const (
 	headerStore = 16 // where the store id stands
 )
 
-// maxSegments bounds the numbers of segments: positions keep 32 bits of them.
-const maxSegments = 1 << 32
+// MaxSegmentNum bounds the numbers of segments: positions keep 32 bits of them.
+const MaxSegmentNum SegmentNum = 1<<32 - 1
 
 // header is the decoded header of a segment; see the package comment.
 type header struct {
@@ -74,7 +74,7 @@ func decodeHeader(b []byte, purpose Purpose, store uint64) (header, error) {
 		return damage("purpose is %d, want %d", h.purpose, purpose)
 	case h.store != store:
 		return damage("belongs to store %016x, want %016x", h.store, store)
-	case h.number == 0 || h.number >= maxSegments || h.prevLen < 0 || h.prevLen > maxSegmentLen || h.room < headerLen:
+	case h.number == 0 || h.number > MaxSegmentNum || h.prevLen < 0 || h.prevLen > maxSegmentLen || h.room < headerLen:
 		return damage("segment %d of %d bytes, with %d before it", h.number, h.room, h.prevLen)
 	}
 	return h, nil

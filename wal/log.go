@@ -186,8 +186,8 @@ func (l *Log) makeSpare(need int64) (s spare, err error) {
 // newSpare makes a durable file full of zeros, of at least need bytes. The one after it will have
 // twice its size.
 func (l *Log) newSpare(need int64) (spare, error) {
-	if need > maxSegmentLen {
-		return spare{}, fmt.Errorf("new log segment: %d bytes, at most %d", need, int64(maxSegmentLen))
+	if need > maxLogSegmentLen {
+		return spare{}, fmt.Errorf("new log segment: %d bytes, at most %d", need, int64(maxLogSegmentLen))
 	}
 	l.mu.Lock()
 	size := max(l.nextBytes, need)

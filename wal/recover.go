@@ -151,19 +151,11 @@ func (r *recovery) sortOut(all []found) error {
 // readHeader reads the header of a segment file. It reports false for a file that was made ready
 // but never used.
 func readHeader(fsys vfs.FS, path string, purpose Purpose, store uint64) (header, bool, error) {
-	f, err := fsys.Open(path)
+	b, err := readStart(fsys, path)
 	if err != nil {
 		return header{}, false, err
 	}
-	b := make([]byte, headerLen)
-	n, readErr := f.ReadAt(b, 0)
-	if err := f.Close(); err != nil {
-		return header{}, false, err
-	}
-	if n < headerLen {
-		if readErr != nil && !isEOF(readErr) {
-			return header{}, false, readErr
-		}
+	if n := len(b); n < headerLen {
 		if purpose == PurposeManifest {
 			return header{}, false, corrupt.Errorf("segment header", "file has %d bytes", n).At(0).In(path)
 		}
@@ -177,6 +169,20 @@ func readHeader(fsys vfs.FS, path string, purpose Purpose, store uint64) (header
 		return header{}, false, locate(err, path, 0)
 	}
 	return h, true, nil
+}
+
+// readStart reads the bytes of a header, or fewer where the file has no more.
+func readStart(fsys vfs.FS, path string) ([]byte, error) {
+	f, err := fsys.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, headerLen)
+	n, err := f.ReadAt(b, 0)
+	if n == headerLen || isEOF(err) {
+		err = nil
+	}
+	return b[:n], errors.Join(err, f.Close())
 }
 
 // locate adds the file's path to an error about its contents, which begin at base.
@@ -267,15 +273,20 @@ func (r *recovery) damageAt(f found, off int64, format string, args ...any) erro
 	return corrupt.Errorf("log record", format, args...).At(off).In(f.path)
 }
 
-// HoldsRecords tells whether a segment file of whatever store holds an intact chunk.
+// HoldsRecords tells whether a segment file of whatever store holds an intact chunk. One whose header is
+// damaged is taken to.
 func HoldsRecords(fsys vfs.FS, path string) (bool, error) {
-	data, err := readAll(fsys, path)
-	if err != nil || len(data) < headerLen {
+	b, err := readStart(fsys, path)
+	if err != nil || len(b) < headerLen || !slices.ContainsFunc(b, func(c byte) bool { return c != 0 }) {
 		return false, err
 	}
-	h, err := decodeHeader(data[:headerLen], PurposeLog, binary.LittleEndian.Uint64(data[headerStore:]))
+	h, err := decodeHeader(b, PurposeLog, binary.LittleEndian.Uint64(b[headerStore:]))
 	if err != nil {
-		return slices.ContainsFunc(data[:headerLen], func(c byte) bool { return c != 0 }), nil
+		return true, nil
+	}
+	data, err := readUpTo(fsys, path, maxLogSegmentLen)
+	if err != nil {
+		return false, err
 	}
 	s := scanner{header: h, data: data}
 	for range s.intactFrom(headerLen) {

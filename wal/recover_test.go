@@ -588,3 +588,20 @@ func TestHoldsRecords_TellsUsedSegmentsFromUnused(t *testing.T) {
 		}
 	}
 }
+
+func TestHoldsRecords_ReadsOnlyTheHeaderOfWhatIsNoSegment(t *testing.T) {
+	huge := &fixed{files: map[string][]byte{"/1.wal": make([]byte, headerLen)}, size: 1 << 40}
+	huge.files["/1.wal"][0] = 1
+	if holds, err := HoldsRecords(huge, "/1.wal"); !holds || err != nil {
+		t.Errorf("%v, %v", holds, err)
+	}
+}
+
+func TestRecover_RefusesALogSegmentThatIsTooLong(t *testing.T) {
+	h := header{purpose: PurposeLog, room: headerLen, store: 7, number: 1}
+	huge := &fixed{files: map[string][]byte{"/1.wal": append(h.encode(), 0)}, size: maxLogSegmentLen + 1}
+	_, err := Recover(RecoverOptions{FS: huge, Paths: []string{"/1.wal"}, Store: 7, First: 1}, func([]byte) (uint64, error) { return 0, nil })
+	if !errors.Is(err, corrupt.ErrCorrupt) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -76,7 +76,11 @@ func (s *scanner) intactFrom(off int64) iter.Seq[chunk] {
 
 // readSegment reads the file of a segment, whose header was read before.
 func readSegment(fsys vfs.FS, f found) (*scanner, error) {
-	data, err := readAll(fsys, f.path)
+	limit := int64(maxSegmentLen)
+	if f.header.purpose == PurposeLog {
+		limit = maxLogSegmentLen
+	}
+	data, err := readUpTo(fsys, f.path, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -87,15 +91,18 @@ func readSegment(fsys vfs.FS, f found) (*scanner, error) {
 	return &scanner{header: f.header, data: data, off: headerLen}, nil
 }
 
-// readAll reads a whole file.
-func readAll(fsys vfs.FS, path string) ([]byte, error) {
+// readAll reads a whole file of whatever purpose.
+func readAll(fsys vfs.FS, path string) ([]byte, error) { return readUpTo(fsys, path, maxSegmentLen) }
+
+// readUpTo reads a whole file that has at most limit bytes.
+func readUpTo(fsys vfs.FS, path string, limit int64) ([]byte, error) {
 	f, err := fsys.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	size, err := f.Size()
-	if err == nil && size > min(maxSegmentLen, math.MaxInt) {
-		err = corrupt.Errorf("segment", "file has %d bytes, more than any segment", size).At(0).In(path)
+	if err == nil && size > min(limit, math.MaxInt) {
+		err = corrupt.Errorf("segment", "file has %d bytes, at most %d", size, limit).At(0).In(path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

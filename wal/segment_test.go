@@ -78,7 +78,7 @@ func TestSegment_HasTheseBytes(t *testing.T) {
 func TestHeader_RoundTrip(t *testing.T) {
 	for _, h := range []header{
 		{purpose: PurposeLog, room: headerLen, store: 1, number: 1},
-		{purpose: PurposeLog, room: maxSegmentLen, store: 1<<64 - 1, number: maxSegments - 1, epoch: 1<<64 - 1, cache: 1<<64 - 1, prevLen: maxSegmentLen, prevMark: 1<<64 - 1},
+		{purpose: PurposeLog, room: maxSegmentLen, store: 1<<64 - 1, number: MaxSegmentNum, epoch: 1<<64 - 1, cache: 1<<64 - 1, prevLen: maxSegmentLen, prevMark: 1<<64 - 1},
 	} {
 		if got, err := decodeHeader(h.encode(), h.purpose, h.store); err != nil || got != h {
 			t.Errorf("wrote %+v, read %+v, %v", h, got, err)

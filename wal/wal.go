@@ -88,6 +88,9 @@ const (
 	blockLen       = 32 << 10
 	chunkHeaderLen = 16
 	maxSegmentLen  = 1<<32 - 1 // a vouched offset has 32 bits
+
+	// maxLogSegmentLen is more than any segment of a log has: it bounds what recovery reads at once.
+	maxLogSegmentLen = 64 << 20
 )
 
 const formatVersion = 1

@@ -67,12 +67,19 @@ func (e *Error) Is(target error) bool { return target == ErrCorrupt }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Locate fills in the file of a corruption error that has none and adds base to its offset. Every
-// other error is returned as it is.
+// Locate fills in the file of a corruption error that has none and adds base to its offset, also where
+// it is joined to others. Every other error is returned as it is.
 func Locate(err error, file string, base int64) error {
 	var e *Error
 	if !errors.As(err, &e) || e.File != "" {
 		return err
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, one := range joined.Unwrap() {
+			all = append(all, Locate(one, file, base))
+		}
+		return errors.Join(all...)
 	}
 	located := *e
 	located.File = file

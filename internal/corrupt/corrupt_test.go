@@ -65,3 +65,11 @@ func TestLocate_DoesNotChangeTheErrorItIsGiven(t *testing.T) {
 		t.Errorf("became %v", err)
 	}
 }
+
+func TestLocate_KeepsWhatIsJoined(t *testing.T) {
+	err := Locate(errors.Join(Errorf("batch", "x").At(5), io.ErrClosedPipe), "1.wal", 100)
+	var e *Error
+	if !errors.As(err, &e) || e.File != "1.wal" || e.Offset != 105 || !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("became %v", err)
+	}
+}
