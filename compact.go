@@ -98,10 +98,10 @@ func inputBytes(tables []*manifest.Table) (total int64) {
 // made the merging fail.
 func (db *DB) Compact(ctx context.Context, r Range) error {
 	if ctx == nil {
-		return errNilContext
+		return db.unlessClosed(errNilContext)
 	}
 	if err := r.check(); err != nil {
-		return err
+		return db.unlessClosed(err)
 	}
 	if err := db.Flush(ctx); err != nil {
 		return err

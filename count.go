@@ -10,7 +10,7 @@ const countCheck = 1024
 
 // Count returns the exact number of keys in a range, as the store was when the call began. It reads
 // all of them; EstimateSize and Metrics.Keys tell something about as useful at once.
-// Errors: ErrInvalidRange, ErrClosed, the cause of a context that has ended, and for damaged files
+// Errors: ErrInvalidRange, ErrInvalidOption for a nil ctx, ErrClosed, the cause of a context that has ended, and for damaged files
 // one that matches ErrCorrupt.
 func (db *DB) Count(ctx context.Context, r Range) (uint64, error) { return db.reader().count(ctx, r) }
 
@@ -20,6 +20,9 @@ func (s *Snapshot) Count(ctx context.Context, r Range) (uint64, error) {
 }
 
 func (r reader) count(ctx context.Context, bounds Range) (n uint64, err error) {
+	if ctx == nil {
+		return 0, r.db.unlessClosed(errNilContext)
+	}
 	i, err := r.newIter(bounds)
 	if err != nil {
 		return 0, err

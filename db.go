@@ -112,6 +112,15 @@ func (db *DB) writable() error {
 	return nil
 }
 
+// unlessClosed returns err, or ErrClosed when the store is closed, which comes before anything that is
+// wrong with a call.
+func (db *DB) unlessClosed(err error) error {
+	if db.state.Load() == nil {
+		return ErrClosed
+	}
+	return err
+}
+
 // fail makes the store refuse writes from now on, and returns the error that it answers with. Only
 // the first cause counts.
 func (db *DB) fail(cause error) error {

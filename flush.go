@@ -100,7 +100,7 @@ func mergedMemtables(mems []*mem) iterator.Iterator {
 // writing fail.
 func (db *DB) Flush(ctx context.Context) error {
 	if ctx == nil {
-		return errNilContext
+		return db.unlessClosed(errNilContext)
 	}
 	var last *mem
 	err := db.exclusivelyWithin(ctx, func() error {

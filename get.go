@@ -119,7 +119,7 @@ func (s *readState) appendFromTables(dst, stored []byte, hash uint64, at key.Tra
 
 func (r reader) peek(k []byte, fn func([]byte) error) error {
 	if fn == nil {
-		return errNoFunction
+		return r.db.unlessClosed(errNoFunction)
 	}
 	var buf [stackKeyLen]byte
 	stored, pooled := storedKey(&buf, k)

@@ -58,7 +58,7 @@ func (db *DB) NewIter(r Range) (*Iterator, error) { return db.reader().newIter(r
 
 func (r reader) newIter(bounds Range) (*Iterator, error) {
 	if err := bounds.check(); err != nil {
-		return nil, err
+		return nil, r.db.unlessClosed(err)
 	}
 	s, seq, err := r.open()
 	if err != nil {

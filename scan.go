@@ -63,7 +63,7 @@ func (r reader) scan(bounds Range, opts []ScanOption) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		o, err := decodeScanOptions(opts)
 		if err != nil {
-			yield(Item{}, err)
+			yield(Item{}, r.db.unlessClosed(err))
 			return
 		}
 		i, err := r.newIter(bounds)

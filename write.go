@@ -27,11 +27,11 @@ func (db *DB) Delete(k []byte, opts ...WriteOption) error {
 func (db *DB) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
 	first, end, ok, err := deleteRange(lower, upper, 0)
 	if err != nil {
-		return err
+		return db.unlessClosed(err)
 	}
 	waitSync, err := db.opts.wantsSync(opts)
 	if err != nil {
-		return err
+		return db.unlessClosed(err)
 	}
 	if !ok {
 		return db.writable()
@@ -50,11 +50,11 @@ func (db *DB) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
 
 func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
 	if err := checkSizes(k, value); err != nil {
-		return err
+		return db.unlessClosed(err)
 	}
 	waitSync, err := db.opts.wantsSync(opts)
 	if err != nil {
-		return err
+		return db.unlessClosed(err)
 	}
 	w := write{kind: kind, user: k, value: value, waitSync: waitSync}
 	if db.isLarge(&w) {
@@ -81,11 +81,11 @@ func batchOf(w *write) (*Batch, error) {
 // when Apply returns; other writers wait while it takes its place.
 func (db *DB) Apply(b *Batch, opts ...WriteOption) error {
 	if b == nil {
-		return errBatchNil
+		return db.unlessClosed(errBatchNil)
 	}
 	waitSync, err := db.opts.wantsSync(opts)
 	if err != nil {
-		return err
+		return db.unlessClosed(err)
 	}
 	w := write{batch: b, waitSync: waitSync}
 	if b.count == 0 && !waitSync {
@@ -125,10 +125,10 @@ func (db *DB) CompareAndDelete(k, old []byte, opts ...WriteOption) (bool, error)
 // writeIf commits a single operation if the condition holds of the key's present value.
 func (db *DB) writeIf(w *write, opts []WriteOption, condition func(v []byte, found bool) bool) (done bool, err error) {
 	if err := checkSizes(w.user, w.value); err != nil {
-		return false, err
+		return false, db.unlessClosed(err)
 	}
 	if w.waitSync, err = db.opts.wantsSync(opts); err != nil {
-		return false, err
+		return false, db.unlessClosed(err)
 	}
 	var large *largeWrite
 	if db.isLarge(w) {
