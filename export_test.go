@@ -54,3 +54,6 @@ func (db *DB) CompactionFailure() error {
 	defer db.mu.Unlock()
 	return db.jobs.state.err
 }
+
+// SetLastSeq makes the store go on behind a sequence number.
+func (db *DB) SetLastSeq(seq uint64) { db.visible.Store(seq) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/batchrepr"
@@ -22,6 +23,8 @@ import (
 //  3. A new log segment is made, then a new manifest with all of this, then CURRENT is switched.
 //     Until then, the next opening finds what this one found.
 //  4. Files that the new manifest does not name are removed.
+//
+// What fails before the switch of CURRENT removes the files it made.
 
 // listing is the files of a store's directory, sorted by kind.
 type listing struct {
@@ -59,6 +62,9 @@ func list(o *Options, dir string) (*listing, error) {
 	return l, nil
 }
 
+// lostAndFound is the directory that a fresh file system holds.
+const lostAndFound = "lost+found"
+
 // inspect looks at a directory before anything is done to it.
 func inspect(dir string, o *Options) error {
 	info, err := o.FS.Stat(dir)
@@ -75,6 +81,9 @@ func inspect(dir string, o *Options) error {
 		return fmt.Errorf("%w: a file stands where the directory should be; choose another path", ErrExists)
 	}
 	l, err := list(o, dir)
+	if err != nil && !info.IsDir { // most likely a symbolic link
+		return fmt.Errorf("%w: what stands there is neither a directory nor a link to one; mend the link or choose another path: %w", ErrExists, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,6 +92,9 @@ func inspect(dir string, o *Options) error {
 		return fmt.Errorf("%w: it holds a store", ErrExists)
 	case !l.hasCurrent && o.ErrorIfMissing:
 		return ErrMissing
+	case !l.hasCurrent && slices.Equal(l.unknown, []string{lostAndFound}):
+		return fmt.Errorf("%w: it holds %q, so it is where a file system is mounted; choose a directory below it, such as %s",
+			ErrExists, lostAndFound, filepath.Join(dir, "db"))
 	case !l.hasCurrent && len(l.unknown) > 0:
 		return fmt.Errorf("%w: it holds %q, which is no part of a store; choose an empty directory", ErrExists, l.unknown[0])
 	}
@@ -90,13 +102,20 @@ func inspect(dir string, o *Options) error {
 }
 
 // recover brings the store to the state that its files say, and makes it ready to serve.
-func (db *DB) recover() error {
+func (db *DB) recover() (err error) {
 	defer db.step("recover")()
 	l, err := list(db.opts, db.dir)
 	if err != nil {
 		return err
 	}
-	db.nextFile.Store(uint64(l.highest) + 1)
+	made := l.highest + 1
+	db.nextFile.Store(uint64(made))
+	undo := true
+	defer func() {
+		if err != nil && undo {
+			db.removeFrom(made)
+		}
+	}()
 	loaded, err := manifest.Load(db.manifestOptions())
 	if err != nil {
 		return err
@@ -119,7 +138,12 @@ func (db *DB) recover() error {
 	if err := db.begin(&state, max(state.Log.First, last+1)); err != nil {
 		return err
 	}
-	if err := db.serve(state); err != nil {
+	fresh, err := db.firstManifest(&state)
+	if err == nil {
+		undo = false // a switch that fails leaves unknown which manifest is in force
+		err = db.serve(fresh, state)
+	}
+	if err != nil {
 		return errors.Join(err, db.log.Close(), db.active.table.Free())
 	}
 	db.removeLeftovers(l)
@@ -300,14 +324,15 @@ func (r *replayer) flush() error {
 	return err
 }
 
-// serve puts a new manifest with the state in force and publishes the state.
-func (db *DB) serve(state manifest.State) error {
+// firstManifest makes a manifest with the state, and completes that.
+func (db *DB) firstManifest(state *manifest.State) (*manifest.Manifest, error) {
 	num := db.newFileNum()
 	state.NextFile = manifest.FileNum(db.nextFile.Load())
-	m, err := manifest.New(db.manifestOptions(), num, db.opts.internal.random(), state)
-	if err != nil {
-		return err
-	}
+	return manifest.New(db.manifestOptions(), num, db.opts.internal.random(), *state)
+}
+
+// serve puts a new manifest in force and publishes the state that it holds.
+func (db *DB) serve(m *manifest.Manifest, state manifest.State) error {
 	if err := m.Switch(); err != nil {
 		return errors.Join(err, m.Close())
 	}
@@ -318,6 +343,20 @@ func (db *DB) serve(state manifest.State) error {
 	db.mayCover.Store(tr.rangeDeletes)
 	db.publishLocked(newReadState(db.active, nil, tr))
 	return nil
+}
+
+// removeFrom removes the files with numbers from the given one on: what an opening made that failed. The
+// next one would not need them, and if all fail they would fill the disk.
+func (db *DB) removeFrom(made manifest.FileNum) {
+	names, err := db.fs.List(db.dir)
+	if err != nil {
+		db.report("list the files of an opening that failed", err)
+	}
+	for _, name := range names {
+		if kind, num := manifest.ParseName(name); kind != manifest.FileUnknown && num >= made {
+			db.removeFile(filepath.Join(db.dir, name))
+		}
+	}
 }
 
 // removeLeftovers removes the files of a store that its manifest does not name: those that this

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -283,5 +285,123 @@ func TestFlush_GivesUpWhenItsContextEnds(t *testing.T) {
 				synctest.Wait()
 			})
 		})
+	}
+}
+
+// filesOf returns the names in the store's directory, without LOCK.
+func filesOf(t *testing.T, fsys vfs.FS) []string {
+	t.Helper()
+	names, err := fsys.List("/s")
+	must(t, err)
+	return slices.DeleteFunc(names, func(n string) bool { return n == "LOCK" })
+}
+
+func TestOpen_ThatFailsLeavesNoFileBehind(t *testing.T) {
+	fsys := simfs.New()
+	db := mustOpen(t, "/s", &tinykv.Options{FS: fsys})
+	must(t, db.Put([]byte("a"), make([]byte, 1<<20)))
+	fsys = fsys.Image(simfs.KillProcess, 1)
+	before := filesOf(t, fsys)
+	for name, match := range map[string]func(op simfs.Op) bool{
+		"no table":       isNewTable,
+		"no log segment": func(op simfs.Op) bool { return op.Kind == simfs.OpExtend },
+		"no manifest":    func(op simfs.Op) bool { return op.Kind == simfs.OpCreate && isManifest(op) },
+	} {
+		fsys.FailCall(simfs.Fault{Match: match, Always: true, Err: simfs.NoSpace})
+		_, err := tinykv.Open("/s", &tinykv.Options{FS: fsys})
+		wantError(t, err, simfs.NoSpace)
+		if after := filesOf(t, fsys); !slices.Equal(after, before) {
+			t.Errorf("%s: %v became %v", name, before, after)
+		}
+		fsys.Clear()
+	}
+	db = mustOpen(t, "/s", &tinykv.Options{FS: fsys})
+	if ok, err := db.Has([]byte("a")); !ok || err != nil {
+		t.Errorf("%v, %v", ok, err)
+	}
+}
+
+// A switch of CURRENT that failed may have happened: what it switched to must stay.
+func TestOpen_ThatFailsAtAnyCallLosesNothing(t *testing.T) {
+	for nth := 1; ; nth++ {
+		fsys := simfs.New()
+		db := mustOpen(t, "/s", &tinykv.Options{FS: fsys})
+		must(t, db.Put([]byte("a"), make([]byte, 1000), tinykv.Sync))
+		fsys = fsys.Image(simfs.KillProcess, 1)
+		fault := fsys.FailCall(simfs.Fault{Nth: nth})
+		if db, err := tinykv.Open("/s", &tinykv.Options{FS: fsys}); err == nil {
+			_ = db.Close()
+		}
+		fsys.Clear()
+		for _, policy := range []simfs.Policy{simfs.KillProcess, simfs.DropAll, simfs.KeepAll} {
+			after := mustOpen(t, "/s", &tinykv.Options{FS: fsys.Image(policy, 1)})
+			if ok, err := after.Has([]byte("a")); !ok || err != nil {
+				t.Errorf("call %d fails, then %v: %v, %v", nth, policy, ok, err)
+			}
+		}
+		if fault.Fired() == 0 {
+			return
+		}
+	}
+}
+
+func TestOpen_NamesTheRemedyWhereADirectoryIsExpected(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	must(t, os.WriteFile(path("file"), nil, 0o600))
+	must(t, os.Symlink("file", path("link")))
+	must(t, os.Symlink("nowhere", path("dangling")))
+	must(t, os.MkdirAll(path("mount/lost+found"), 0o700))
+	for name, remedy := range map[string]string{
+		"file": "choose another path", "link": "mend the link", "dangling": "mend the link", "mount": path("mount/db"),
+	} {
+		_, err := tinykv.Open(path(name), nil)
+		wantError(t, err, tinykv.ErrExists, remedy)
+	}
+}
+
+func TestClosed_ComesBeforeWhateverElseIsWrongWithACall(t *testing.T) {
+	db := smallStore(t, nil, tinykv.Internal{})
+	must(t, db.Close())
+	long, option := make([]byte, 1<<16), tinykv.WriteOption(99)
+	inverted := tinykv.Between([]byte("b"), []byte("a"))
+	second := func(_ any, err error) error { return err }
+	for name, err := range map[string]error{
+		"Put of a long key":        db.Put(long, nil),
+		"Delete with an option":    db.Delete(nil, option),
+		"DeleteRange inverted":     db.DeleteRange([]byte("b"), []byte("a")),
+		"DeleteRange, an option":   db.DeleteRange(nil, nil, option),
+		"Apply of nil":             db.Apply(nil),
+		"Apply with an option":     db.Apply(&tinykv.Batch{}, option),
+		"PutIfAbsent, a long key":  second(db.PutIfAbsent(long, nil)),
+		"CompareAndDelete, option": second(db.CompareAndDelete(nil, nil, option)),
+		"NewIter inverted":         second(db.NewIter(inverted)),
+		"Count inverted":           second(db.Count(t.Context(), inverted)),
+		"Compact inverted":         db.Compact(t.Context(), inverted),
+		"Peek without a function":  db.Peek(nil, nil),
+	} {
+		wantError(t, fmt.Errorf("%s: %w", name, err), tinykv.ErrClosed)
+	}
+	for _, err := range db.Scan(inverted, tinykv.Limit(-1)) {
+		wantError(t, err, tinykv.ErrClosed)
+	}
+}
+
+func TestContext_ThatIsNilIsAnError(t *testing.T) {
+	db := smallStore(t, nil, tinykv.Internal{})
+	var none context.Context
+	_, err := db.Count(none, tinykv.All())
+	for _, err := range []error{err, db.Flush(none), db.Compact(none, tinykv.All())} {
+		wantError(t, err, tinykv.ErrInvalidOption, "context.Background")
+	}
+}
+
+func TestWrite_EndsBeforeSequenceNumbersDo(t *testing.T) {
+	db := smallStore(t, nil, tinykv.Internal{})
+	db.SetLastSeq(1<<56 - 1<<33)
+	large := db.NewBatch()
+	must(t, large.Put(nil, make([]byte, 60<<10)))
+	for _, err := range []error{db.Put(nil, nil), db.Apply(large)} {
+		wantError(t, err, tinykv.ErrReadOnly, "sequence numbers")
 	}
 }
