@@ -86,6 +86,38 @@ func TestHistory_IsThatOfTheModelUnderAllConfigurations(t *testing.T) {
 	}
 }
 
+// Crashes in the middle of a history, on the process and on the power, leave a state that it had, and
+// it goes on from there.
+func TestHistory_GoesOnAfterCrashes(t *testing.T) {
+	operations := 3000
+	if testing.Short() {
+		operations = 1000
+	}
+	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			t.Parallel()
+			fsys, draw := simfs.New(), enginetest.NewRandom(seed+1)
+			options := *tiny.With(tinykv.Internal{Inline: func() bool { return draw.OneIn(4) }, ManifestGrowth: 1 << 10})
+			open := func(readOnly bool) func() (*tinykv.DB, error) {
+				return func() (*tinykv.DB, error) {
+					o := options
+					o.FS, o.ReadOnly = fsys, readOnly
+					return tinykv.Open(crashDir, &o)
+				}
+			}
+			h := &enginetest.History{
+				T: t, Random: enginetest.NewRandom(seed), Open: open(false), OpenReadOnly: open(true),
+				Crash: func() bool {
+					policy := simfs.Policies()[draw.IntN(len(simfs.Policies()))]
+					fsys = fsys.Image(policy, draw.Uint64())
+					return policy != simfs.KillProcess
+				},
+			}
+			h.Run(operations)
+		})
+	}
+}
+
 func runHistory(t *testing.T, config storeConfig, seed uint64, operations int) (log string) {
 	t.Run(config.name, func(t *testing.T) {
 		dir, options := "/store", config.options

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,12 +25,21 @@ type History struct {
 	Open func() (*tinykv.DB, error)
 	// OpenReadOnly opens it for reading only.
 	OpenReadOnly func() (*tinykv.DB, error)
+	// Crash, if there is one, has Open and OpenReadOnly find what a crash at this moment leaves, and
+	// tells whether unsynced writes may be gone.
+	Crash func() (powerLost bool)
+	// Fuzzed is for a source with few bits to a draw, and for short histories: every operation is as
+	// likely as any other, and large batches are no larger than need be.
+	Fuzzed bool
+	// More, if there is one, ends the history early by returning false.
+	More func() bool
 
 	db    *tinykv.DB
 	model *Model
 	batch *tinykv.Batch
 	snaps []*pastStore
 	iters []*pastCursor
+	lost  losable
 	log   strings.Builder
 	last  string // the operation that runs
 }
@@ -54,13 +64,14 @@ func (h *History) Run(operations int) string {
 		h.Fatal(err)
 	}
 	h.db, h.model, h.batch = db, &Model{}, db.NewBatch()
+	ops := h.operations()
 	total := 0
-	for _, op := range historyOps {
+	for _, op := range ops {
 		total += op.weight
 	}
-	for n := range operations {
+	for n := 0; n < operations && (h.More == nil || h.More()); n++ {
 		pick := h.IntN(total)
-		for _, op := range historyOps {
+		for _, op := range ops {
 			if pick -= op.weight; pick < 0 {
 				h.last = fmt.Sprintf("%d %s", n, op.name)
 				op.run(h)
@@ -81,12 +92,29 @@ func (h *History) Run(operations int) string {
 	return h.log.String()
 }
 
-// historyOps are the operations, each as often as its weight says.
-var historyOps = []struct {
+// historyOp is an operation that is drawn as often as its weight says.
+type historyOp struct {
 	name   string
 	weight int
 	run    func(*History)
-}{
+}
+
+// operations returns the operations that this history draws from.
+func (h *History) operations() []historyOp {
+	ops := slices.Clone(historyOps)
+	if h.Crash != nil {
+		h.lost.durable = &Model{}
+		ops = append(ops, historyOp{"crash", 6, (*History).crash})
+	}
+	for i := range ops {
+		if h.Fuzzed {
+			ops[i].weight = 1
+		}
+	}
+	return ops
+}
+
+var historyOps = []historyOp{
 	{"put", 300, (*History).put},
 	{"delete", 80, (*History).delete},
 	{"delete range", 12, (*History).deleteRange},
@@ -148,21 +176,21 @@ func (h *History) writeOption() []tinykv.WriteOption {
 }
 
 func (h *History) put() {
-	k, v := h.Key(), h.Value()
-	h.must(h.db.Put(k, v, h.writeOption()...))
-	h.model.Put(string(k), string(v))
+	k, v, opts := h.Key(), h.Value(), h.writeOption()
+	h.must(h.db.Put(k, v, opts...))
+	h.did(opts, func(m *Model) { m.Put(string(k), string(v)) })
 }
 
 func (h *History) delete() {
-	k := h.Key()
-	h.must(h.db.Delete(k, h.writeOption()...))
-	h.model.Delete(string(k))
+	k, opts := h.Key(), h.writeOption()
+	h.must(h.db.Delete(k, opts...))
+	h.did(opts, func(m *Model) { m.Delete(string(k)) })
 }
 
 func (h *History) deleteRange() {
-	r := h.NarrowRange()
-	h.must(h.db.DeleteRange(r.Lower, r.Upper, h.writeOption()...))
-	h.model.DeleteRange(r)
+	r, opts := h.NarrowRange(), h.writeOption()
+	h.must(h.db.DeleteRange(r.Lower, r.Upper, opts...))
+	h.did(opts, func(m *Model) { m.DeleteRange(r) })
 }
 
 func (h *History) addToBatch() {
@@ -185,8 +213,9 @@ func (h *History) apply() {
 		h.batch = h.db.NewBatch()
 		h.must(h.batch.UnmarshalBinary(data))
 	}
-	h.must(h.db.Apply(h.batch, h.writeOption()...))
-	h.model.Apply(h.batch)
+	opts := h.writeOption()
+	h.must(h.db.Apply(h.batch, opts...))
+	h.applied(opts, h.batch)
 	if !h.OneIn(10) { // else it is applied again
 		h.batch.Reset()
 	}
@@ -194,18 +223,23 @@ func (h *History) apply() {
 
 func (h *History) applyLarge() {
 	b := h.db.NewBatch()
-	for range 200 + h.IntN(2000) {
-		if h.OneIn(100) {
-			r := h.NarrowRange()
+	draw := NewRandom(h.Uint64()) // of its own: a source that can end gives a whole batch for one draw
+	n := 200
+	if !h.Fuzzed {
+		n += draw.IntN(2000)
+	}
+	for range n {
+		if draw.OneIn(100) {
+			r := draw.NarrowRange()
 			h.must(b.DeleteRange(r.Lower, r.Upper))
-		} else if h.OneIn(5) {
-			h.must(b.Delete(h.Key()))
+		} else if draw.OneIn(5) {
+			h.must(b.Delete(draw.Key()))
 		} else {
-			h.must(b.Put(h.Key(), h.Value()))
+			h.must(b.Put(draw.Key(), draw.Value()))
 		}
 	}
 	h.must(h.db.Apply(b))
-	h.model.Apply(b)
+	h.applied(nil, b)
 }
 
 // guess returns the present value of a key, or another one.
@@ -219,11 +253,12 @@ func (h *History) guess(k []byte) []byte {
 func (h *History) putIfAbsent() {
 	k, v := h.Key(), h.Value()
 	_, found := h.model.Get(string(k))
-	done, err := h.db.PutIfAbsent(k, v, h.writeOption()...)
+	opts := h.writeOption()
+	done, err := h.db.PutIfAbsent(k, v, opts...)
 	h.must(err)
 	h.same("done", done, !found)
 	if done {
-		h.model.Put(string(k), string(v))
+		h.did(opts, func(m *Model) { m.Put(string(k), string(v)) })
 	}
 }
 
@@ -231,11 +266,12 @@ func (h *History) compareAndSwap() {
 	k, v := h.Key(), h.Value()
 	old := h.guess(k)
 	have, found := h.model.Get(string(k))
-	done, err := h.db.CompareAndSwap(k, old, v, h.writeOption()...)
+	opts := h.writeOption()
+	done, err := h.db.CompareAndSwap(k, old, v, opts...)
 	h.must(err)
 	h.same("done", done, found && have == string(old))
 	if done {
-		h.model.Put(string(k), string(v))
+		h.did(opts, func(m *Model) { m.Put(string(k), string(v)) })
 	}
 }
 
@@ -243,11 +279,12 @@ func (h *History) compareAndDelete() {
 	k := h.Key()
 	old := h.guess(k)
 	have, found := h.model.Get(string(k))
-	done, err := h.db.CompareAndDelete(k, old, h.writeOption()...)
+	opts := h.writeOption()
+	done, err := h.db.CompareAndDelete(k, old, opts...)
 	h.must(err)
 	h.same("done", done, found && have == string(old))
 	if done {
-		h.model.Delete(string(k))
+		h.did(opts, func(m *Model) { m.Delete(string(k)) })
 	}
 }
 
@@ -377,9 +414,15 @@ func (h *History) closeSnapshot() {
 	h.snaps = append(h.snaps[:i], h.snaps[i+1:]...)
 }
 
-func (h *History) flush() { h.must(h.db.Flush(context.Background())) }
+func (h *History) flush() {
+	h.must(h.db.Flush(context.Background()))
+	h.durable()
+}
 
-func (h *History) sync() { h.must(h.db.Sync()) }
+func (h *History) sync() {
+	h.must(h.db.Sync())
+	h.durable()
+}
 
 func (h *History) compact() {
 	err := h.db.Compact(context.Background(), h.Range())
@@ -400,6 +443,17 @@ func (h *History) metrics() {
 
 // reopen closes the store, with all that is open, and opens it again.
 func (h *History) reopen() {
+	h.close()
+	if h.OneIn(2) {
+		h.readOnly()
+	}
+	db, err := h.Open()
+	h.must(err)
+	h.db = db
+}
+
+// close closes the store, with all that is open.
+func (h *History) close() {
 	h.must(h.db.Close())
 	for _, c := range h.iters {
 		h.checkClosed(c.iter)
@@ -414,12 +468,7 @@ func (h *History) reopen() {
 	if err := h.db.Put(nil, nil); !errors.Is(err, tinykv.ErrClosed) {
 		h.Errorf("%s: put to a closed store: %v", h.last, err)
 	}
-	if h.OneIn(2) {
-		h.readOnly()
-	}
-	db, err := h.Open()
-	h.must(err)
-	h.db = db
+	h.durable()
 }
 
 // readOnly opens the store for reading, twice at a time, and reads all of it.
