@@ -1,7 +1,9 @@
-// Package fuzz holds the fuzz targets of the formats: what any bytes can do to a decoder.
+// Package fuzz holds the fuzz targets: what any bytes can do to a decoder, and any operations to the
+// whole engine.
 //
-//	go test ./fuzz                                  runs the seeds
+//	go test ./fuzz                                     runs the seeds
 //	go test ./fuzz -fuzz '^FuzzTable$' -fuzztime 60s   looks for more
+//	make fuzz                                          looks for more with every target
 //
 // Whatever the bytes, a decoder must not panic, hang, or take memory that the input does not pay for;
 // and every error matches corrupt.ErrCorrupt or corrupt.ErrTooNew. What a decoder accepts must mean the
