@@ -107,16 +107,3 @@ func refusesSpecial(t *testing.T, name string) {
 		}
 	}
 }
-
-func TestOS_NoPermissionMatchesErrPermission(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may do everything")
-	}
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := vfs.OS().Create(filepath.Join(dir, "a")); !errors.Is(err, fs.ErrPermission) {
-		t.Errorf("create: %v", err)
-	}
-}
