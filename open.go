@@ -50,7 +50,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 	return db, nil
 }
 
-func open(dir string, o *Options) (_ *DB, err error) {
+func open(dir string, o *Options) (*DB, error) {
 	if o.ReadOnly {
 		return openReadOnly(dir, o)
 	}
@@ -60,7 +60,12 @@ func open(dir string, o *Options) (_ *DB, err error) {
 	if err := o.FS.MkdirAll(dir); err != nil {
 		return nil, err
 	}
-	lock, err := takeLock(dir, o, exclusiveLock)
+	return openLocked(dir, o, exclusiveLock, (*DB).recover)
+}
+
+// openLocked takes a lock and brings a store back. When that fails, it gives everything up again.
+func openLocked(dir string, o *Options, try lockFunc, recover func(*DB) error) (_ *DB, err error) {
+	lock, err := takeLock(dir, o, try)
 	if err != nil {
 		return nil, err
 	}
@@ -73,14 +78,14 @@ func open(dir string, o *Options) (_ *DB, err error) {
 			err = errors.Join(err, lock.Close())
 		}
 	}()
-	if err := db.recover(); err != nil {
+	if err := recover(db); err != nil {
 		return nil, err
 	}
 	return db, nil
 }
 
 // takeLock locks the directory, waiting for as long as the options allow.
-func takeLock(dir string, o *Options, try func(o *Options, name string) (closer, error)) (lock closer, err error) {
+func takeLock(dir string, o *Options, try lockFunc) (lock closer, err error) {
 	const pause = 10 * time.Millisecond
 	for deadline := time.Now().Add(o.LockTimeout); ; time.Sleep(pause) {
 		lock, err = try(o, lockName(dir))

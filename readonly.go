@@ -15,7 +15,7 @@ import (
 // is long, and some of what it shows may be gone after a power cut, as no sync has vouched for it.
 
 // openReadOnly is open for Options.ReadOnly.
-func openReadOnly(dir string, o *Options) (_ *DB, err error) {
+func openReadOnly(dir string, o *Options) (*DB, error) {
 	info, err := o.FS.Stat(dir)
 	switch {
 	case errors.Is(err, errNotExist) || err == nil && info.IsRegular:
@@ -23,23 +23,7 @@ func openReadOnly(dir string, o *Options) (_ *DB, err error) {
 	case err != nil:
 		return nil, err
 	}
-	lock, err := takeLock(dir, o, sharedLock)
-	if err != nil {
-		return nil, err
-	}
-	db := newDB(dir, o)
-	db.lock = lock
-	defer func() {
-		if err != nil {
-			db.cancel()
-			db.files.cache.Unref()
-			err = errors.Join(err, lock.Close())
-		}
-	}()
-	if err := db.recoverInMemory(); err != nil {
-		return nil, err
-	}
-	return db, nil
+	return openLocked(dir, o, sharedLock, (*DB).recoverInMemory)
 }
 
 // sharedLock takes the lock that keeps writers away. Where the file cannot be opened, as on a medium
@@ -122,6 +106,9 @@ func (db *DB) shutDownReadOnly() {
 
 // exclusiveLock takes the lock that a store which is written to needs.
 func exclusiveLock(o *Options, name string) (closer, error) { return o.FS.Lock(name) }
+
+// lockFunc tries once to take a lock.
+type lockFunc func(o *Options, name string) (closer, error)
 
 // closer is a held lock.
 type closer interface{ Close() error }
