@@ -27,6 +27,9 @@ func (db *DB) sealForClear(own *write, group *request) {
 	if len(db.state.Load().sealed) > db.throttle.limits.maxSealed {
 		return // there was another just before: what it leaves is in memory
 	}
+	if db.hasSnapshots() {
+		return // which see what is under the ranges, so most likely nothing can be dropped
+	}
 	if err := db.turn(nil); err != nil {
 		db.report("seal a memtable early", err) // it is sealed when it is full
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/memtable"
 	"github.com/tinykv/tinykv/sstable"
 )
@@ -215,24 +216,44 @@ func (db *DB) appendRecord(w *write, seq key.SeqNum) key.SeqNum {
 
 // apply inserts a write into the memtable and returns the sequence number after its own.
 func (db *DB) apply(w *write, seq key.SeqNum) key.SeqNum {
+	in := inserter{table: db.active.table}
 	if w.batch != nil {
 		for op := range w.batch.ops() {
-			insert(db.active.table, op, seq)
+			in.insert(op, seq)
 			seq++
 		}
+		in.finish()
 		return seq
 	}
 	db.stored = key.AppendStored(db.stored[:0], 0, w.user)
-	insert(db.active.table, batchrepr.Op{Kind: w.kind, Stored: db.stored, Value: w.value}, seq)
+	in.insert(batchrepr.Op{Kind: w.kind, Stored: db.stored, Value: w.value}, seq)
+	in.finish()
 	return seq + 1
 }
 
-func insert(t *memtable.Table, op batchrepr.Op, seq key.SeqNum) {
+// inserter brings the operations of one write into a memtable. Its range deletions go there together at
+// the end, as many cost less that way and readers see all of a write or none.
+type inserter struct {
+	table  *memtable.Table
+	ranges []rangedel.Span
+}
+
+func (in *inserter) insert(op batchrepr.Op, seq key.SeqNum) {
 	if op.Kind == key.KindRangeDelete {
-		t.InsertRange(op.Stored, op.Value, seq)
+		in.ranges = append(in.ranges, tombstone(op, seq))
 		return
 	}
-	t.Insert(op.Stored, sstable.Hash(op.Stored), key.MakeTrailer(seq, op.Kind), op.Value)
+	in.table.Insert(op.Stored, sstable.Hash(op.Stored), key.MakeTrailer(seq, op.Kind), op.Value)
+}
+
+func (in *inserter) finish() {
+	if len(in.ranges) > 0 {
+		in.table.InsertRanges(in.ranges)
+	}
+}
+
+func tombstone(op batchrepr.Op, seq key.SeqNum) rangedel.Span {
+	return rangedel.Span{Lower: op.Stored, Upper: op.Value, Seqs: []key.SeqNum{seq}}
 }
 
 // commitQueue lets one writer lead at a time and the others wait in order.

@@ -47,6 +47,9 @@ type DB struct {
 	// largeNeed is the room in a memtable above which a write is large, see large.go.
 	largeNeed int64
 
+	// largeRanges is the number of range deletions above which a batch is large.
+	largeRanges int
+
 	// state is what readers read; nil once closed. visible is the last sequence number that readers
 	// may see. A reader loads state first.
 	state   atomic.Pointer[readState]

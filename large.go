@@ -14,7 +14,7 @@ import (
 	"github.com/tinykv/tinykv/manifest"
 )
 
-// A batch that would fill a good part of a memtable goes neither through the log nor through a
+// A batch that would fill a good part of a memtable, or has many range deletions, goes neither through the log nor through a
 // memtable. It is sorted and written to a table of level 0, without holding up anyone, with sequence
 // numbers that count from 1. Then, alone, the writer has the memtables flushed, so that nothing
 // older is outside of tables, and adds the table by a version edit that also says what to add to
@@ -55,12 +55,12 @@ func (db *DB) prepareLarge(b *Batch) (*largeWrite, error) {
 		seq key.SeqNum
 	}
 	ops := make([]numbered, 0, b.Len())
-	var ranges []rangedel.List
+	var ranges []rangedel.Span
 	seq := key.SeqNum(0)
 	for op := range b.ops() {
 		seq++
 		if op.Kind == key.KindRangeDelete {
-			ranges = append(ranges, rangedel.List{{Lower: op.Stored, Upper: op.Value, Seqs: []key.SeqNum{seq}}})
+			ranges = append(ranges, tombstone(op, seq))
 			continue
 		}
 		ops = append(ops, numbered{op, seq})
@@ -69,7 +69,7 @@ func (db *DB) prepareLarge(b *Batch) (*largeWrite, error) {
 		return cmp.Or(bytes.Compare(a.Stored, b.Stored), cmp.Compare(b.seq, a.seq))
 	})
 	l := &largeWrite{db: db, outputs: db.newOutputs(0), ops: b.Len()}
-	l.outputs.DeleteRanges(rangedel.Merge(ranges...))
+	l.outputs.DeleteRanges(rangedel.Cut(rangedel.KeepNewest, ranges))
 	for i, op := range ops {
 		if i > 0 && bytes.Equal(op.Stored, ops[i-1].Stored) {
 			continue // a later operation wins

@@ -140,6 +140,7 @@ func (db *DB) begin(state *manifest.State, firstSegment wal.SegmentNum) error {
 	}
 	maxSegment := min(max(db.opts.MemTableSize/2, minLogSegment), maxLogSegment)
 	db.largeNeed = min(table.Capacity(), maxSegment) / 2
+	db.largeRanges = table.MaxRangeDeletes()
 	db.log, err = wal.Create(wal.Options{
 		FS: db.fs, Dir: db.dir, Store: state.Store, CacheID: db.cacheID,
 		First: firstSegment, Mark: uint64(state.LastSeq),

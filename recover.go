@@ -268,10 +268,12 @@ func (r *replayer) record(payload []byte) (uint64, error) {
 	if err := r.makeRoom(memtable.Need(int(count), int64(len(payload)))); err != nil {
 		return 0, err
 	}
+	in := inserter{table: r.mem}
 	for op, ok, _ := ops.Next(); ok; op, ok, _ = ops.Next() {
-		insert(r.mem, op, seq)
+		in.insert(op, seq)
 		seq++
 	}
+	in.finish()
 	r.state.LastSeq = seq - 1
 	return uint64(seq - 1), nil
 }

@@ -30,6 +30,13 @@ func (db *DB) NewSnapshot() (*Snapshot, error) {
 	return s, nil
 }
 
+// hasSnapshots tells whether any snapshot is open.
+func (db *DB) hasSnapshots() bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.snapshots.oldest != nil
+}
+
 // Seq returns the number of the last write, in commit order, that the snapshot sees.
 func (s *Snapshot) Seq() uint64 { return uint64(s.seq) }
 

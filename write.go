@@ -98,7 +98,9 @@ func (db *DB) Apply(b *Batch, opts ...WriteOption) error {
 }
 
 // isLarge tells whether a write does not go through log and memtable.
-func (db *DB) isLarge(w *write) bool { return w.need() > db.largeNeed }
+func (db *DB) isLarge(w *write) bool {
+	return w.need() > db.largeNeed || w.batch != nil && int(w.batch.ranges) > db.largeRanges
+}
 
 // PutIfAbsent sets the value of a key unless it has one, and reports whether it did. Nothing comes
 // between the look and the write. Options and errors are those of Put.

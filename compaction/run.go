@@ -46,7 +46,7 @@ type Stats struct {
 // removes what it made.
 func Flush(ctx context.Context, in iterator.Iterator, ranges []rangedel.List, snapshots []key.SeqNum, outputs *Outputs) ([]*manifest.Table, error) {
 	rule := newShadowing(snapshots)
-	rule.ranges = rangedel.Merge(ranges...)
+	rule.ranges = rangedel.Merge(rule.newest, ranges...)
 	outputs.DeleteRanges(rule.keptRanges())
 	tables, err := flush(ctx, in, rule, outputs)
 	if err != nil {
@@ -99,7 +99,7 @@ func run(ctx context.Context, job *Job, stats *Stats) (_ []*manifest.Table, err 
 		}
 	}()
 	rule := newSurvival(job.Snapshots, job.deeper())
-	ranges, err := job.ranges()
+	ranges, err := job.ranges(rule.newest)
 	if err != nil {
 		return nil, err
 	}
@@ -148,8 +148,8 @@ func (job *Job) inputs() (iterator.Iterator, error) {
 	return iterator.Merge(sources...), nil
 }
 
-// ranges returns the range tombstones of all input tables.
-func (job *Job) ranges() (rangedel.List, error) {
+// ranges returns those range tombstones of all input tables that keep leaves.
+func (job *Job) ranges(keep rangedel.Keep) (rangedel.List, error) {
 	var lists []rangedel.List
 	for _, t := range job.Plan.Inputs() {
 		if t.RangeDeletes == 0 {
@@ -161,7 +161,7 @@ func (job *Job) ranges() (rangedel.List, error) {
 		}
 		lists = append(lists, l)
 	}
-	return rangedel.Merge(lists...), nil
+	return rangedel.Merge(keep, lists...), nil
 }
 
 func (job *Job) runOf(tables []*manifest.Table) iterator.Iterator {

@@ -26,7 +26,7 @@ import (
 type survival struct {
 	snapshots []key.SeqNum // ascending
 	deeper    [][]*manifest.Table
-	ranges    rangedel.List // all range tombstones; those that end before the last entry are cut off
+	ranges    rangedel.List // range tombstones, the newest of each stripe at least; those that end before the last entry are cut off
 
 	// keepTombstones overrides rule 2: everything is deeper than a flush.
 	keepTombstones bool
@@ -79,17 +79,31 @@ func (s *survival) rangeDeleted(stored []byte, seq key.SeqNum, stripe int) bool 
 	return s.ranges[0].Newest(end) > seq
 }
 
+// newest returns, of the sequence numbers of range tombstones on a stretch of keys, the newest of each
+// stripe. No reader sees another one of them as the newest, so none matters to rule 3 either.
+func (s *survival) newest(seqs []key.SeqNum) []key.SeqNum {
+	if len(s.snapshots) == 0 || len(seqs) == 1 {
+		return seqs[:1:1]
+	}
+	kept := make([]key.SeqNum, 0, min(len(seqs), len(s.snapshots)+1))
+	for len(seqs) > 0 {
+		kept = append(kept, seqs[0])
+		stripe := s.stripe(seqs[0])
+		if stripe == 0 {
+			break
+		}
+		older := s.snapshots[stripe-1] // the newest of an older stripe is not above it
+		seqs = seqs[sort.Search(len(seqs), func(i int) bool { return seqs[i] <= older }):]
+	}
+	return kept
+}
+
 // keptRanges returns the range tombstones that stay. It is called before the first entry.
 func (s *survival) keptRanges() rangedel.List {
 	return s.ranges.Thin(func(span *rangedel.Span) []key.SeqNum {
-		var kept []key.SeqNum
-		last := -1
-		for _, seq := range span.Seqs {
-			stripe := s.stripe(seq)
-			if stripe == last || stripe == 0 && !s.keepTombstones && !s.deeperMayOverlap(span) {
-				continue
-			}
-			kept, last = append(kept, seq), stripe
+		kept := s.newest(span.Seqs)
+		if last := len(kept) - 1; !s.keepTombstones && s.stripe(kept[last]) == 0 && !s.deeperMayOverlap(span) {
+			return kept[:last]
 		}
 		return kept
 	})

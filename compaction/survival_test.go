@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
 )
 
@@ -211,6 +212,41 @@ func TestSurvival_DroppingAnyKeptValueWouldBeSeen(t *testing.T) {
 				return read(without, user, seq) != read(slices.Concat(after, w.deep), user, seq)
 			}) {
 				t.Fatalf("seed %d: nobody needs %v\nsnapshots %v\nkept %v", seed, k, w.snapshots, after)
+			}
+		}
+	}
+}
+
+// Of range tombstones that lie on each other only the newest of each stripe is looked at: entries and
+// tombstones stay as if all of them were.
+func TestSurvival_NewestOfEachStripeStandsForAllRangeTombstones(t *testing.T) {
+	for seed := range uint64(500) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		var snapshots, seqs []key.SeqNum
+		for seq := range key.SeqNum(30) {
+			if rng.IntN(8) == 0 {
+				snapshots = append(snapshots, seq)
+			}
+			if rng.IntN(3) == 0 {
+				seqs = append([]key.SeqNum{seq + 1}, seqs...)
+			}
+		}
+		if len(seqs) == 0 {
+			continue
+		}
+		rule := newSurvival(snapshots, nil)
+		kept := rule.newest(seqs)
+		stripes := map[int]bool{}
+		for _, seq := range kept {
+			stripes[rule.stripe(seq)] = true
+		}
+		if len(stripes) != len(kept) {
+			t.Fatalf("seed %d: %v of %v with snapshots %v", seed, kept, seqs, snapshots)
+		}
+		all, few := rangedel.Span{Seqs: seqs}, rangedel.Span{Seqs: kept}
+		for _, at := range append(snapshots, key.MaxSeqNum) {
+			if got, want := few.Newest(at), all.Newest(at); got != want {
+				t.Fatalf("seed %d: newest at %d is %d, want %d: %v of %v with snapshots %v", seed, at, got, want, kept, seqs, snapshots)
 			}
 		}
 	}

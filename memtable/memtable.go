@@ -105,6 +105,8 @@ type Table struct {
 	random uint64 // state of the height generator
 	totals Totals
 
+	rangeBytes int64 // memory that the lists of range tombstones take
+
 	// Atomic.
 	height    atomic.Int32  // levels in use
 	freeBytes atomic.Uint32 // between nodes and entries
@@ -163,6 +165,7 @@ func (t *Table) Reset(prefix []byte) {
 	t.totals = Totals{}
 	t.entries.Store(0)
 	t.ranges.Store(nil)
+	t.rangeBytes = 0
 	t.height.Store(1)
 }
 
@@ -182,9 +185,10 @@ func (t *Table) Capacity() int64 { return int64(len(t.mem)) - int64(t.head) - no
 // values have dataBytes together.
 func Need(entries int, dataBytes int64) int64 { return int64(entries)*maxOverhead + dataBytes }
 
-// Fits tells whether need bytes are left. Only the writer may ask.
+// Fits tells whether need bytes are left, and range tombstones take little memory beside. Only the writer
+// may ask.
 func (t *Table) Fits(need int64) bool {
-	return need <= int64(t.back-t.front) && t.totals.RangeDeletes < maxRangeDeletes
+	return need <= int64(t.back-t.front) && t.rangeBytes < t.maxRangeBytes()
 }
 
 // Used returns the bytes of memory in use.

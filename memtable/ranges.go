@@ -10,27 +10,55 @@ import (
 // larger. So list sizes at least double from the newest to the oldest, there are about log n of
 // them, and each tombstone is merged about log n times (the logarithmic method of J. Bentley and
 // J. Saxe, "Decomposable Searching Problems", 1980).
+//
+// The lists lie in memory of the garbage collector. Where tombstones written one by one all overlap,
+// they grow with the square of their number, as there may be readers between any two of them. So a
+// table counts as full when they have reached a part of its size.
 
-// maxRangeDeletes is after how many range tombstones a table counts as full. Where all of them overlap
-// each other, the lists take memory that grows with the square of it.
-const maxRangeDeletes = 4096
+// rangePart is the part of a table's size that its lists of range tombstones may reach, and at which
+// two of them are rather kept apart than merged; minRangeBytes is for small tables.
+const (
+	rangePart     = 16
+	minRangeBytes = 64 << 10
+)
 
-// InsertRange adds a range tombstone on the stored keys from lower up to, but without, upper. What
-// Insert demands holds here too; the bounds are copied.
-func (t *Table) InsertRange(lower, upper []byte, seq key.SeqNum) {
-	entry := t.newEntry(lower, key.MakeTrailer(seq, key.KindRangeDelete), upper)
-	added := rangedel.List{{Lower: t.storedKey(entry), Upper: t.value(entry), Seqs: []key.SeqNum{seq}}}
+// MaxRangeDeletes is how many range tombstones may be inserted as one: a part of what makes a table
+// full.
+func (t *Table) MaxRangeDeletes() int { return int(t.maxRangeBytes()) / (4 * rangeBytes) }
+
+// rangeBytes is what a tombstone that no other overlaps takes in a list.
+const rangeBytes = 80
+
+func (t *Table) maxRangeBytes() int64 { return max(int64(len(t.mem))/rangePart, minRangeBytes) }
+
+// InsertRanges adds range tombstones that become visible together, each a span with one sequence number.
+// What Insert demands holds here too; the bounds are copied, the slice is changed.
+func (t *Table) InsertRanges(tombstones []rangedel.Span) {
+	for i := range tombstones {
+		s := &tombstones[i]
+		t.totals.RangeDeletes++
+		t.totals.DataBytes += int64(len(s.Lower) + len(s.Upper))
+		entry := t.newEntry(s.Lower, key.MakeTrailer(s.Seqs[0], key.KindRangeDelete), s.Upper)
+		s.Lower, s.Upper = t.storedKey(entry), t.value(entry)
+	}
+	t.addRanges(rangedel.Cut(rangedel.KeepNewest, tombstones))
+	t.freeBytes.Store(t.back - t.front)
+}
+
+// addRanges publishes the lists with another one.
+func (t *Table) addRanges(added rangedel.List) {
 	lists := t.Ranges()
 	rest := len(lists)
-	for rest > 0 && lists[rest-1].Size() <= added.Size() {
+	for rest > 0 && lists[rest-1].Bytes() <= added.Bytes() && int64(rangedel.MergedBytes(lists[rest-1], added)) <= t.maxRangeBytes() {
 		rest--
-		added = rangedel.Merge(lists[rest], added)
+		added = rangedel.Merge(rangedel.KeepAll, lists[rest], added)
 	}
 	lists = append(append(make([]rangedel.List, 0, rest+1), lists[:rest]...), added)
+	t.rangeBytes = 0
+	for _, l := range lists {
+		t.rangeBytes += int64(l.Bytes())
+	}
 	t.ranges.Store(&lists)
-	t.totals.RangeDeletes++
-	t.totals.DataBytes += int64(len(lower) + len(upper))
-	t.freeBytes.Store(t.back - t.front)
 }
 
 // Ranges returns the range tombstones, which together are those of all lists. They hold as long as

@@ -8,6 +8,9 @@
 //
 //	[a, m)#5  and  [f, z)#9   are   [a, f)#5  [f, m)#9,5  [m, z)#9
 //
+// Where n tombstones all lie on each other, their fragments hold up to n times n sequence numbers. So
+// whoever knows that no reader tells some of them apart says so by [Keep], at every step of a merge.
+//
 // A List is immutable; any number of goroutines may use it.
 package rangedel
 
@@ -112,37 +115,70 @@ func (l List) add(lower, upper []byte, seqs []key.SeqNum) List {
 	return append(l, Span{Lower: lower, Upper: upper, Seqs: seqs})
 }
 
-// Size returns how many sequence numbers the list holds, which is what it costs in memory and time.
-func (l List) Size() int {
-	n := 0
+// spanBytes and seqBytes are what a span and a sequence number take in memory.
+const (
+	spanBytes = 72
+	seqBytes  = 8
+)
+
+// Bytes returns what the list takes in memory, but for the bounds.
+func (l List) Bytes() int {
+	n := len(l) * spanBytes
 	for i := range l {
-		n += len(l[i].Seqs)
+		n += len(l[i].Seqs) * seqBytes
 	}
 	return n
 }
 
-// Merge returns the union of lists. It shares the bounds with them.
-func Merge(lists ...List) List {
+// MergedBytes bounds what the union of two lists takes in memory, without making it.
+func MergedBytes(a, b List) int {
+	return 2 * (len(a) + len(b)) * (spanBytes + (a.depth()+b.depth())*seqBytes)
+}
+
+// depth returns the greatest number of tombstones on a span.
+func (l List) depth() (depth int) {
+	for i := range l {
+		depth = max(depth, len(l[i].Seqs))
+	}
+	return depth
+}
+
+// Keep returns those of the sequence numbers of a span, newest first, that matter, at least one of them
+// and in the same order. It does not write to its argument, and to keep all it returns that. Seeing
+// more of the span's sequence numbers must not make it keep one that it dropped before.
+type Keep func(seqs []key.SeqNum) []key.SeqNum
+
+// KeepAll is for tombstones that any reader may tell apart.
+func KeepAll(seqs []key.SeqNum) []key.SeqNum { return seqs }
+
+// KeepNewest is for tombstones of which a reader sees all or none.
+func KeepNewest(seqs []key.SeqNum) []key.SeqNum { return seqs[:1:1] }
+
+// Cut returns the list of some tombstones, each a span of its own, in any order. It shares the bounds with
+// them.
+func Cut(keep Keep, tombstones []Span) List {
+	if len(tombstones) <= 1 {
+		return List(tombstones)
+	}
+	half := len(tombstones) / 2
+	return merge2(keep, Cut(keep, tombstones[:half:half]), Cut(keep, tombstones[half:]))
+}
+
+// Merge returns the union of lists, which it shares the bounds with.
+func Merge(keep Keep, lists ...List) List {
 	switch len(lists) {
 	case 0:
 		return nil
 	case 1:
-		return lists[0]
+		return lists[0].Thin(func(s *Span) []key.SeqNum { return keep(s.Seqs) })
 	}
 	half := len(lists) / 2
-	a, b := Merge(lists[:half]...), Merge(lists[half:]...)
-	switch {
-	case len(a) == 0:
-		return b
-	case len(b) == 0:
-		return a
-	}
-	return merge2(a, b)
+	return merge2(keep, Merge(keep, lists[:half]...), Merge(keep, lists[half:]...))
 }
 
 // merge2 walks over two lists at once. At every step the next stretch begins at lower, and ends where
 // the first of the two spans at hand begins or ends behind it.
-func merge2(a, b List) List {
+func merge2(keep Keep, a, b List) List {
 	out := make(List, 0, len(a)+len(b))
 	var lower []byte
 	for len(a) > 0 || len(b) > 0 {
@@ -167,7 +203,7 @@ func merge2(a, b List) List {
 		if c > 0 {
 			end = b[0].Upper
 		}
-		out, lower = out.add(from, end, union(a[0].Seqs, b[0].Seqs)), end
+		out, lower = out.add(from, end, keep(union(a[0].Seqs, b[0].Seqs))), end
 		if c <= 0 {
 			a = a[1:]
 		}

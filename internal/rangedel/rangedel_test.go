@@ -21,7 +21,7 @@ func list(tombs ...tomb) List {
 	for _, t := range tombs {
 		lists = append(lists, List{{Lower: []byte(t.lower), Upper: []byte(t.upper), Seqs: []key.SeqNum{t.seq}}})
 	}
-	return Merge(lists...)
+	return Merge(KeepAll, lists...)
 }
 
 func text(l List) string {
@@ -113,6 +113,46 @@ func TestList_AnswersAsAllTombstonesTogether(t *testing.T) {
 				t.Fatalf("seed %d: newest on %s at %d is %d, want %d: %s", seed, k, at, got, want, text(l))
 			}
 		}
+	}
+}
+
+// What a Keep leaves answers those readers as before who see all tombstones or none.
+func TestCut_OfTombstonesThatAreSeenTogether(t *testing.T) {
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		word := func() []byte { return []byte(strings.Repeat("x", rng.IntN(2)) + string(rune('a'+rng.IntN(12)))) }
+		var tombs []Span
+		for i := range rng.IntN(30) {
+			if a, b := word(), word(); bytes.Compare(a, b) < 0 {
+				tombs = append(tombs, Span{Lower: a, Upper: b, Seqs: []key.SeqNum{key.SeqNum(i + 1)}})
+			}
+		}
+		rng.Shuffle(len(tombs), func(i, j int) { tombs[i], tombs[j] = tombs[j], tombs[i] })
+		all, newest := Cut(KeepAll, tombs), Cut(KeepNewest, tombs)
+		for range 100 {
+			k := word()
+			if got, want := newest.Newest(k, key.MaxSeqNum), all.Newest(k, key.MaxSeqNum); got != want {
+				t.Fatalf("seed %d: newest on %s is %d, want %d: %s", seed, k, got, want, text(newest))
+			}
+		}
+		for i := range newest {
+			if len(newest[i].Seqs) != 1 {
+				t.Fatalf("seed %d: %s", seed, text(newest))
+			}
+		}
+		if bound := MergedBytes(all, newest); Merge(KeepAll, all, newest).Bytes() > bound {
+			t.Fatalf("seed %d: a union takes more than %d bytes", seed, bound)
+		}
+	}
+}
+
+func TestMerge_DropsAtOnceWhatIsNotKept(t *testing.T) {
+	l := Merge(KeepNewest, list(tomb{"a", "m", 5}, tomb{"f", "z", 9}), list(tomb{"b", "c", 7}, tomb{"y", "zz", 1}))
+	if got := text(l); got != "[a,b)[5] [b,c)[7] [c,f)[5] [f,z)[9] [z,zz)[1]" {
+		t.Error(got)
+	}
+	if got := text(Merge(KeepNewest, list(tomb{"a", "m", 5}, tomb{"f", "z", 9}))); got != "[a,f)[5] [f,z)[9]" {
+		t.Error("of one list: ", got)
 	}
 }
 
