@@ -240,6 +240,7 @@ func (db *DB) prepare() {
 	if err := errors.Join(db.log.Prepare(), db.mems.prepare()); err != nil {
 		db.report("prepare memtable and log segment", err)
 	}
+	db.rester.arm()
 }
 
 // step tells tests that a step begins; the result tells them that it ends.

@@ -64,6 +64,7 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 	if err := db.log.Retire(next.first); err != nil {
 		db.report("retire log segments", err)
 	}
+	db.rester.arm()
 	return true, nil
 }
 

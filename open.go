@@ -113,9 +113,9 @@ func newDB(dir string, o *Options) *DB {
 	db.throttle.limits = limitsFor(o)
 	db.pace.rate = o.CompactionRate
 	db.throttle.off = o.internal.noDelay
-	db.syncer.sync = db.syncPeriodically
+	db.syncer.ring, db.rester.ring = db.syncPeriodically, db.rest
 	if o.internal.inline == nil {
-		db.syncer.interval = o.SyncInterval
+		db.syncer.after, db.rester.after = o.SyncInterval, restAfter
 	}
 	return db
 }
@@ -193,6 +193,7 @@ func (db *DB) close() error {
 		db.cancel()
 		db.running.Wait()
 		db.syncer.stop()
+		db.rester.stop()
 		err = db.shutDown()
 		return nil
 	})

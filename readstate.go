@@ -179,10 +179,15 @@ func (p *memPool) put(t *memtable.Table) {
 	}
 }
 
-// close frees the spare memtable; from now on, what comes back is freed at once.
-func (p *memPool) close() {
-	p.closed.Store(true)
+// trim frees the spare memtable.
+func (p *memPool) trim() {
 	if t := p.spare.Swap(nil); t != nil {
 		p.free(t)
 	}
+}
+
+// close frees the spare memtable; from now on, what comes back is freed at once.
+func (p *memPool) close() {
+	p.closed.Store(true)
+	p.trim()
 }

@@ -313,6 +313,20 @@ func (l *Log) Retire(before SegmentNum) error {
 	return err
 }
 
+// Trim removes the spare segments.
+func (l *Log) Trim() error {
+	l.mu.Lock()
+	spares := l.spares
+	l.spares = nil
+	l.ready.Store(false)
+	l.mu.Unlock()
+	var err error
+	for _, s := range spares {
+		err = errors.Join(err, s.log.Close(), l.opts.FS.Remove(s.name))
+	}
+	return err
+}
+
 // Err returns the failure that ended the log, or nil.
 func (l *Log) Err() error {
 	if err := l.failure.Load(); err != nil {
