@@ -129,6 +129,11 @@ func (r *crashRun) readOnly(image *simfs.FS, least int, crash simfs.Crash) int {
 		r.Fatalf("%v: read only: %v", crash, err)
 	}
 	n := r.recovered(db, least, crash)
+	if r.images%32 == 0 { // no crash is damage
+		if report, err := db.Verify(context.Background(), nil); err != nil || report.Err() != nil {
+			r.Fatalf("%v: verify: %v\n%v", crash, err, report)
+		}
+	}
 	if err := db.Close(); err != nil || image.Ops() != ops {
 		r.Fatalf("%v: read only: close: %v; operations: %v", crash, err, image.Trace())
 	}

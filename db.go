@@ -28,7 +28,7 @@ import (
 //	jobs.go        compactions side by side     throttle.go    not letting writers run away
 //	sync.go        the clock of DurabilityPeriodic
 //	count.go       how many, how large          explain.go     how a read finds its key
-//	readonly.go    opening to read only
+//	readonly.go    opening to read only         verify.go      looking for damage
 //	metrics.go     numbers                      fault.go       disks that fail under a mapping
 //	renew.go       a shorter manifest
 //

@@ -52,7 +52,7 @@ func (db *DB) recoverInMemory() error {
 		return err
 	}
 	if loaded == nil {
-		if err := db.findRest(l); err != nil {
+		if err := findRest(db.opts, db.dir, l); err != nil {
 			return err
 		}
 		return ErrMissing

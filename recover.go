@@ -157,7 +157,7 @@ func (db *DB) recover() (err error) {
 // createNew returns the state of an empty store. A directory without CURRENT may hold what an
 // opening left that crashed before it had made one; anything beyond that is the rest of a store.
 func (db *DB) createNew(l *listing) (*manifest.Loaded, error) {
-	if err := db.findRest(l); err != nil {
+	if err := findRest(db.opts, db.dir, l); err != nil {
 		return nil, err
 	}
 	db.removeLeftovers(l)
@@ -170,16 +170,16 @@ func (db *DB) createNew(l *listing) (*manifest.Loaded, error) {
 }
 
 // findRest returns an error when a directory without CURRENT holds something of a store.
-func (db *DB) findRest(l *listing) error {
+func findRest(o *Options, dir string, l *listing) error {
 	lost := func(name string) error {
-		return corrupt.Errorf("store", "%s is there, but %s, which every store has, is missing", name, manifest.CurrentName).In(db.dir)
+		return corrupt.Errorf("store", "%s is there, but %s, which every store has, is missing", name, manifest.CurrentName).In(dir)
 	}
 	if len(l.tables) > 0 {
 		return lost(manifest.Name(manifest.FileTable, l.tables[0]))
 	}
 	for _, num := range l.logs {
 		name := manifest.Name(manifest.FileLog, num)
-		holds, err := wal.HoldsRecords(db.fs, filepath.Join(db.dir, name))
+		holds, err := wal.HoldsRecords(o.FS, filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}

@@ -111,7 +111,15 @@ func (f *tableFiles) open(path string) (vfs.Mapping, error) {
 	if f.mapping == MapAuto {
 		return f.fs.Map(path)
 	}
-	file, err := f.fs.Open(path)
+	file, err := openUnmapped(f.fs, path)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+func openUnmapped(fsys vfs.FS, path string) (*unmapped, error) {
+	file, err := fsys.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +127,7 @@ func (f *tableFiles) open(path string) (vfs.Mapping, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return unmapped{File: file, size: size}, nil
+	return &unmapped{File: file, size: size}, nil
 }
 
 // unmapped is a table file that is read by system calls.

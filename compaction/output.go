@@ -133,15 +133,15 @@ func (o *Outputs) Cut(before []byte) error {
 		return err
 	}
 	c.table.Size = size
-	c.table.Smallest, c.table.Largest = tableBounds(&props, ranges)
+	c.table.Smallest, c.table.Largest = TableBounds(&props, ranges)
 	c.table.SmallestSeq, c.table.LargestSeq = props.SmallestSeq, props.LargestSeq
 	c.table.Entries, c.table.Deletes, c.table.Shadowed = props.Entries, props.Deletes, props.Shadowed
 	c.table.DataBytes, c.table.RangeDeletes = props.KeyBytes+props.ValueBytes, props.RangeDeletes
 	return nil
 }
 
-// tableBounds returns the bounds of a table's entries and range tombstones together.
-func tableBounds(props *sstable.Properties, ranges rangedel.List) (smallest, largest key.Internal) {
+// TableBounds returns the bounds of a table's entries and range tombstones together.
+func TableBounds(props *sstable.Properties, ranges rangedel.List) (smallest, largest key.Internal) {
 	smallest, largest = props.Smallest, props.Largest
 	if len(ranges) == 0 {
 		return smallest, largest

@@ -73,10 +73,20 @@ type Options struct {
 	CacheID string // vfs.FS.CacheID of Dir
 }
 
+func (o *Options) path(name string) string { return filepath.Join(o.Dir, name) }
+
+// single describes the file of a manifest.
+func (o *Options) single(path string, store uint64, num FileNum) wal.SingleOptions {
+	return wal.SingleOptions{
+		FS: o.FS, Path: path, Purpose: wal.PurposeManifest, Store: store, Number: wal.SegmentNum(num), CacheID: o.CacheID,
+	}
+}
+
 // Loaded is what a directory's CURRENT leads to.
 type Loaded struct {
 	State
 	Manifest FileNum
+	Edits    int  // records of the manifest
 	Sealed   bool // the store was closed in order
 }
 
@@ -92,18 +102,13 @@ func Load(opts Options) (*Loaded, error) {
 		Manifest: c.manifest,
 		Sealed:   c.seal != nil,
 	}
-	path := filepath.Join(opts.Dir, Name(FileManifest, c.manifest))
-	single := wal.SingleOptions{
-		FS: opts.FS, Path: path, Purpose: wal.PurposeManifest, Store: c.store,
-		Number: wal.SegmentNum(c.manifest), CacheID: opts.CacheID,
-	}
-	records := 0
-	err = wal.RecoverSingle(single, c.seal, func(record []byte) error {
+	path := opts.path(Name(FileManifest, c.manifest))
+	err = wal.RecoverSingle(opts.single(path, c.store, c.manifest), c.seal, func(record []byte) error {
 		e, err := DecodeEdit(record)
 		if err != nil {
 			return err
 		}
-		records++
+		loaded.Edits++
 		loaded.State, err = loaded.Apply(e)
 		return err
 	})
@@ -113,8 +118,8 @@ func Load(opts Options) (*Loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("manifest that CURRENT names: %w", err)
 	}
-	if records == 0 || loaded.NextFile == 0 || loaded.Log.First == 0 {
-		return nil, corrupt.Errorf("manifest", "%d records do not make a whole state", records).At(wal.HeaderLen).In(path)
+	if loaded.Edits == 0 || loaded.NextFile == 0 || loaded.Log.First == 0 {
+		return nil, corrupt.Errorf("manifest", "%d records do not make a whole state", loaded.Edits).At(wal.HeaderLen).In(path)
 	}
 	return loaded, nil
 }
@@ -133,11 +138,10 @@ type Manifest struct {
 // stable storage, with its name and with the names of all files made before in the directory, but
 // not in force before [Manifest.Switch]. epoch is random. On failure nothing is left of it.
 func New(opts Options, num FileNum, epoch uint64, state State) (*Manifest, error) {
-	path := filepath.Join(opts.Dir, Name(FileManifest, num))
-	log, err := wal.CreateSingle(wal.SingleOptions{
-		FS: opts.FS, Path: path, Purpose: wal.PurposeManifest,
-		Store: state.Store, Number: wal.SegmentNum(num), CacheID: opts.CacheID, Epoch: epoch, Room: firstRoom,
-	})
+	path := opts.path(Name(FileManifest, num))
+	file := opts.single(path, state.Store, num)
+	file.Epoch, file.Room = epoch, firstRoom
+	log, err := wal.CreateSingle(file)
 	if err != nil {
 		return nil, fmt.Errorf("new manifest: %w", err)
 	}
@@ -192,6 +196,9 @@ func (m *Manifest) State() State { return m.state }
 
 // Num returns the file number of the manifest.
 func (m *Manifest) Num() FileNum { return m.num }
+
+// Path returns the path of the file.
+func (m *Manifest) Path() string { return m.opts.path(Name(FileManifest, m.num)) }
 
 // Size returns how many bytes the manifest has, and how many of them it had when it was new.
 func (m *Manifest) Size() (now, atFirst int64) { return m.log.Size(), m.base }

@@ -189,6 +189,14 @@ func (v *Version) Bytes(level Level) int64 {
 	return total
 }
 
+// TotalBytes returns the size of all files.
+func (v *Version) TotalBytes() (total int64) {
+	for level := range v.Levels {
+		total += v.Bytes(Level(level))
+	}
+	return total
+}
+
 // String lists the levels that hold tables, for tests and logs.
 func (v *Version) String() string {
 	var b bytes.Buffer

@@ -17,10 +17,16 @@ const streamChunk = 256 << 10
 // pages in the mapping that no reader asked for, and it verifies every block again.
 type stream struct {
 	r    *Reader
-	file vfs.File
+	file source
 	buf  []byte
 	off  int64  // of buf in the file
 	raw  []byte // the block, where it was compressed
+}
+
+// source is the file of a stream.
+type source interface {
+	io.ReaderAt
+	io.Closer
 }
 
 // NewStreamIter returns an iterator that reads the table's file by system calls and is quick in
@@ -31,12 +37,10 @@ func (r *Reader) NewStreamIter(file vfs.File) *Iter {
 
 func (s *stream) block(i int, _ access) (block, error) {
 	h := s.r.index.block(i)
-	if h.off < s.off || h.off+h.length > s.off+int64(len(s.buf)) {
-		if err := s.fill(h); err != nil {
-			return block{}, s.r.locate(err, 0)
-		}
+	data, err := s.bytes(h)
+	if err != nil {
+		return block{}, s.r.locate(err, 0)
 	}
-	data := s.buf[h.off-s.off:][:h.length]
 	if s.r.packed != nil && isPacked(data) {
 		return s.unpack(h, data)
 	}
@@ -44,6 +48,16 @@ func (s *stream) block(i int, _ access) (block, error) {
 		return block{}, s.r.locate(err, 0)
 	}
 	return makeBlock(data, s.r.opts.SeqBase), nil
+}
+
+// bytes returns a range of the file, which holds until the next one is asked for.
+func (s *stream) bytes(h handle) ([]byte, error) {
+	if h.off < s.off || h.off+h.length > s.off+int64(len(s.buf)) {
+		if err := s.fill(h); err != nil {
+			return nil, err
+		}
+	}
+	return s.buf[h.off-s.off:][:h.length], nil
 }
 
 // unpack decompresses a block into memory that the next one takes.

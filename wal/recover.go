@@ -31,11 +31,13 @@ type Recovered struct {
 	Records int
 	Bytes   int64      // of the records
 	Last    SegmentNum // highest segment number seen in any file; a new log begins behind it
+	Needed  []string   // paths of the segments that are part of the log, or were meant to be
 	End     Position   // behind the last record; zero when there was none to read
 }
 
 // Recover calls replay with each record of a log, oldest first. replay returns the record's mark;
-// the payload holds until it returns. An error of replay ends the recovery and is returned.
+// the payload holds until it returns. An error of replay ends the recovery and is returned. With an
+// error comes what was found until then.
 //
 // The log ends at the first place where no intact record continues it. Where a crash can explain
 // that, it is the end: records behind it, if any, were never acknowledged as durable and are
@@ -59,12 +61,12 @@ type Recovered struct {
 func Recover(opts RecoverOptions, replay func(payload []byte) (mark uint64, err error)) (Recovered, error) {
 	r := recovery{opts: opts, cache: cacheHash(opts.CacheID), replay: replay}
 	if err := r.readHeaders(); err != nil {
-		return Recovered{}, err
+		return r.result, err
 	}
 	for i := range r.chain {
 		ended, err := r.replaySegment(i)
 		if err != nil {
-			return Recovered{}, err
+			return r.result, err
 		}
 		if ended {
 			break
@@ -127,6 +129,9 @@ func (r *recovery) sortOut(all []found) error {
 		default:
 			r.chain = append(r.chain, f)
 		}
+	}
+	for _, f := range slices.Concat(r.chain, r.beyond, r.other) {
+		r.result.Needed = append(r.result.Needed, f.path)
 	}
 	if len(r.chain) == 0 && r.opts.FirstExists {
 		return corrupt.Errorf("write-ahead log", "segment %d, which held records that no table holds, is missing", r.opts.First)

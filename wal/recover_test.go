@@ -58,7 +58,7 @@ func TestRecover_SaysHowMuchItFoundAndWhereItEnded(t *testing.T) {
 	j := begin(t, "put a; flush; rotate; put bb ccc; flush")
 	_, found, err := j.recover(j.killed())
 	same(t, fmt.Sprintf("%+v %v", found, err),
-		fmt.Sprintf("%+v <nil>", Recovered{Records: 3, Bytes: 6, Last: 2, End: Position{2, headerLen + 2*chunkHeaderLen + 5}}))
+		fmt.Sprintf("%+v <nil>", Recovered{Records: 3, Bytes: 6, Last: 2, Needed: []string{"/db/000001.wal", "/db/000002.wal"}, End: Position{2, headerLen + 2*chunkHeaderLen + 5}}))
 }
 
 func TestRecover_LastIsTheHighestNumberEvenOfSegmentsThatAreNotNeeded(t *testing.T) {

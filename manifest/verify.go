@@ -1,0 +1,65 @@
+package manifest
+
+import (
+	"bytes"
+
+	"github.com/tinykv/tinykv/internal/corrupt"
+	"github.com/tinykv/tinykv/wal"
+)
+
+// Check verifies what a version does not know of itself: no table has a file number that is still to
+// be given out, or a sequence number behind the last one.
+func (s *State) Check() error {
+	if err := s.Version.Check(); err != nil {
+		return err
+	}
+	for level, tables := range s.Version.Levels {
+		for _, t := range tables {
+			if t.Num >= s.NextFile {
+				return corrupt.Errorf("version", "table %d of level %d, but the next file number is %d", t.Num, level, s.NextFile)
+			}
+			if t.LargestSeq > s.LastSeq {
+				return corrupt.Errorf("version", "table %d of level %d reaches up to sequence number %d, the last one is %d", t.Num, level, t.LargestSeq, s.LastSeq)
+			}
+		}
+	}
+	return nil
+}
+
+// Verify reads the file of the manifest anew, and checks that it leads to the state that is known. It
+// returns how many edits it has. Like Append, it is for one goroutine at a time.
+func (m *Manifest) Verify() (edits int, err error) {
+	path := m.Path()
+	read := State{Store: m.store, Version: &Version{}}
+	err = wal.RecoverSingle(m.opts.single(path, m.store, m.num), nil, func(record []byte) error {
+		e, err := DecodeEdit(record)
+		if err != nil {
+			return err
+		}
+		edits++
+		read, err = read.Apply(e)
+		return err
+	})
+	if err != nil {
+		return edits, err
+	}
+	if !bytes.Equal(read.snapshot().Encode(), m.state.snapshot().Encode()) {
+		return edits, corrupt.Errorf("manifest", "what was written to it cannot be read in full: it ends after %d edits, at sequence number %d of %d",
+			edits, read.LastSeq, m.state.LastSeq).At(wal.HeaderLen).In(path)
+	}
+	return edits, corrupt.Locate(m.state.Check(), path, wal.HeaderLen)
+}
+
+// VerifyCurrent checks that CURRENT names the manifest. Nobody may switch it meanwhile.
+func (m *Manifest) VerifyCurrent() error {
+	c, err := readCurrent(m.opts.FS, m.opts.Dir)
+	if err != nil {
+		return err
+	}
+	want := current{store: m.store, manifest: m.num}
+	if c == nil || c.store != want.store || c.manifest != want.manifest || c.seal != nil {
+		return corrupt.Errorf("CURRENT", "does not name %s, the manifest in force", Name(FileManifest, m.num)).At(0).
+			In(m.opts.path(CurrentName))
+	}
+	return nil
+}
