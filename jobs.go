@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/key"
@@ -263,6 +264,7 @@ func (db *DB) release(plans ...*compaction.Plan) {
 // paceLocked has the throttle look at how far compactions are behind.
 func (db *DB) paceLocked() {
 	if s := db.state.Load(); s != nil {
-		db.throttle.adjust(s.tree.version, db.shapeLocked())
+		v := s.tree.version
+		db.throttle.adjust(len(v.Levels[0]), compaction.Debt(v, db.shapeLocked()), time.Now())
 	}
 }

@@ -60,8 +60,8 @@ func TestCompactionRate_HoldsForWhatCompactionsWrite(t *testing.T) {
 
 func TestLimits_SmallMemtablesMayBeMore(t *testing.T) {
 	for size, want := range map[int64]limits{
-		16 << 20: {freeTables: 8, stopTables: 24, freeDebt: 1 << 30, maxDebt: 4 << 30, maxSealed: 2},
-		1 << 20:  {freeTables: 24, stopTables: 72, freeDebt: 1 << 30, maxDebt: 4 << 30, maxSealed: 8},
+		16 << 20: {freeTables: 8, stopTables: 24, freeDebt: 1 << 30, maxDebt: 4 << 30, maxSealed: 2, tableBytes: 16 << 20},
+		1 << 20:  {freeTables: 24, stopTables: 72, freeDebt: 1 << 30, maxDebt: 4 << 30, maxSealed: 8, tableBytes: 1 << 20},
 	} {
 		if got := limitsFor(&Options{MemTableSize: size}); got != want {
 			t.Errorf("%d: %+v, want %+v", size, got, want)
@@ -72,14 +72,15 @@ func TestLimits_SmallMemtablesMayBeMore(t *testing.T) {
 func TestLimits_PressureGrowsWithTablesAndWithDebt(t *testing.T) {
 	l := limitsFor(&Options{MemTableSize: 16 << 20})
 	for _, c := range []struct {
-		tables int
-		debt   int64
-		want   float64
+		tables               int
+		debt                 int64
+		wantTables, wantDebt float64
 	}{
-		{8, 1 << 30, 0}, {16, 0, 0.5}, {24, 0, 1}, {99, 0, 1}, {0, 2560 << 20, 0.5}, {0, 4 << 30, 1}, {16, 3328 << 20, 0.75},
+		{8, 1 << 30, 0, 0}, {16, 0, 0.5, 0}, {24, 0, 1, 0}, {99, 0, 1, 0}, {0, 2560 << 20, 0, 0.5}, {0, 4 << 30, 0, 1}, {16, 3328 << 20, 0.5, 0.75},
 	} {
-		if got := max(l.pressure(c.tables, c.debt), 0); got != c.want {
-			t.Errorf("%d tables, %d bytes: %v, want %v", c.tables, c.debt, got, c.want)
+		tables, bytes := l.pressures(c.tables, c.debt)
+		if max(tables, 0) != c.wantTables || max(bytes, 0) != c.wantDebt {
+			t.Errorf("%d tables, %d bytes: %v and %v, want %v and %v", c.tables, c.debt, tables, bytes, c.wantTables, c.wantDebt)
 		}
 	}
 }

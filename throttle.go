@@ -3,9 +3,6 @@ package tinykv
 import (
 	"sync/atomic"
 	"time"
-
-	"github.com/tinykv/tinykv/compaction"
-	"github.com/tinykv/tinykv/manifest"
 )
 
 // Writers can be faster than compactions. What these are behind is debt: tables of level 0, which
@@ -37,7 +34,10 @@ const (
 	maxPause = 20 * time.Millisecond
 
 	// minRate is the least that writers are let write, in bytes per second.
-	minRate = 1 << 20
+	minRate = 128 << 10
+
+	// minInterval is the least that is reckoned with between compactions of level 0, in seconds.
+	minInterval = 0.1
 )
 
 // limits are where writers are slowed down and stopped.
@@ -45,6 +45,7 @@ type limits struct {
 	freeTables, stopTables int
 	freeDebt, maxDebt      int64
 	maxSealed              int
+	tableBytes             int64 // about what a table of level 0 holds
 }
 
 func limitsFor(o *Options) limits {
@@ -53,21 +54,28 @@ func limitsFor(o *Options) limits {
 	return limits{
 		freeTables: free, stopTables: stopFactor * free,
 		freeDebt: debt, maxDebt: debtFactor * debt,
-		maxSealed: int(min(max(sealedBytes/o.MemTableSize, minSealed), maxSealed)),
+		maxSealed:  int(min(max(sealedBytes/o.MemTableSize, minSealed), maxSealed)),
+		tableBytes: o.MemTableSize,
 	}
 }
 
-// pressure tells how far a store is between its limits: 0 at those up to which writers run free, 1
-// at those that they should not reach.
-func (l *limits) pressure(l0Tables int, debt int64) float64 {
-	tables := float64(l0Tables-l.freeTables) / float64(l.stopTables-l.freeTables)
-	bytes := float64(debt-l.freeDebt) / float64(l.maxDebt-l.freeDebt)
-	return min(max(tables, bytes), 1)
+// pressures tell how far a store is between its limits, by tables of level 0 and by debt: 0 and less at
+// those up to which writers run free, 1 at those that they should not reach.
+func (l *limits) pressures(l0Tables int, debt int64) (tables, bytes float64) {
+	tables = float64(l0Tables-l.freeTables) / float64(l.stopTables-l.freeTables)
+	bytes = float64(debt-l.freeDebt) / float64(l.maxDebt-l.freeDebt)
+	return min(tables, 1), min(bytes, 1)
 }
 
-// throttle slows writers down smoothly, so that they do not have to be stopped. It lets them write at
-// a rate around the one at which compactions lately took bytes out of level 0: above it
-// while pressure is low, below it when it is high. So the pressure settles where both rates meet.
+// throttle slows writers down smoothly, so that they do not have to be stopped.
+//
+// What is left below the number of tables that stops writers must last until the next compaction takes
+// tables out of level 0. So writers get it at a rate at which it would last about as long as these
+// compactions take; since there is less of it from flush to flush, the rate falls too, and the stop
+// is approached but not reached. Pressure settles where both rates meet.
+//
+// Debt has no such end. There the rate is around the one at which compactions lately took bytes out of
+// level 0: above it while pressure is low, below it when it is high.
 type throttle struct {
 	limits limits // fixed after Open
 	off    bool   // for tests: no delay, only stops
@@ -81,8 +89,9 @@ type throttle struct {
 	pausedNanos atomic.Int64 // for metrics
 
 	// Guarded by DB.mu.
-	last time.Time // when a compaction last took tables out of level 0
-	rate float64   // bytes per second, moving average
+	since    time.Time // level 0 waits since then to be compacted; zero: it does not
+	interval float64   // seconds between compactions that take tables out of level 0; moving average
+	rate     float64   // bytes per second that they take out; moving average
 }
 
 // pace makes the committer pay for what it is going to write.
@@ -104,25 +113,52 @@ func (t *throttle) pace(bytes int64) {
 
 // drained records that a compaction took bytes out of level 0. DB.mu is held.
 func (t *throttle) drained(bytes int64, now time.Time) {
-	if since := now.Sub(t.last).Seconds(); !t.last.IsZero() && since > 0 {
-		const weight = 0.3
-		rate := float64(bytes) / since
-		if t.rate == 0 {
-			t.rate = rate
-		}
-		t.rate += weight * (rate - t.rate)
+	took := now.Sub(t.since).Seconds()
+	if !t.since.IsZero() && took > 0 {
+		approach(&t.interval, took)
+		approach(&t.rate, float64(bytes)/took)
 	}
-	t.last = now
+	t.since = now
 }
 
-// adjust sets the price for a version. DB.mu is held.
-func (t *throttle) adjust(v *manifest.Version, shape compaction.Options) {
-	debt := compaction.Debt(v, shape)
-	pressure := t.limits.pressure(len(v.Levels[0]), debt)
-	if pressure <= 0 || t.rate == 0 || t.off {
+// approach moves an average towards the newest value; the first one is taken as it is.
+func approach(average *float64, value float64) {
+	const weight = 0.3
+	if *average == 0 {
+		*average = value
+	}
+	*average += weight * (value - *average)
+}
+
+// adjust sets the price for what level 0 and the debt are now. DB.mu is held.
+func (t *throttle) adjust(l0Tables int, debt int64, now time.Time) {
+	switch {
+	case l0Tables < l0CompactTables:
+		t.since = time.Time{}
+	case t.since.IsZero():
+		t.since = now
+	}
+	rate := t.allowed(l0Tables, debt, now)
+	if rate == 0 || t.off {
 		t.nanosPerKiB.Store(0)
 		return
 	}
-	share := 2 - 1.5*pressure // of the measured rate
-	t.nanosPerKiB.Store(int64(1024 * 1e9 / max(t.rate*share, minRate)))
+	t.nanosPerKiB.Store(int64(1024 * 1e9 / max(rate, minRate)))
+}
+
+// allowed returns how many bytes per second may be written; 0 is any number.
+func (t *throttle) allowed(l0Tables int, debt int64, now time.Time) (rate float64) {
+	tables, bytes := t.limits.pressures(l0Tables, debt)
+	if bytes > 0 && t.rate > 0 {
+		rate = t.rate * (2 - 1.5*bytes)
+	}
+	if tables <= 0 {
+		return rate
+	}
+	last := max(t.interval, now.Sub(t.since).Seconds(), minInterval)
+	left := float64(int64(t.limits.stopTables-t.limits.freeTables)*t.limits.tableBytes) * (1 - tables)
+	if byTables := max(left/(last*tables), minRate); rate == 0 || byTables < rate {
+		rate = byTables
+	}
+	return rate
 }
