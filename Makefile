@@ -40,8 +40,8 @@ ALONE = ^(TestCrash_EveryImageOpensToAStateTheStoreHad|TestFailed_WhicheverCallF
 race: ## the tests under the race detector, in their short form, but for those with a single goroutine
 	$(GO) test -race -short -timeout 20m -skip '$(ALONE)' ./...
 
-crash: ## the random crash, kill and model tests over many seeds (SEEDS=200)
-	$(GO) test -run 'TestCrash|TestHistory' -seed $$RANDOM$$RANDOM -seeds $(SEEDS) -timeout 2h .
+crash: ## the crash, kill and model tests with more images and over many seeds (SEEDS=200)
+	$(GO) test -run 'TestCrash|TestHistory' -images 6 -seed $$RANDOM$$RANDOM -seeds $(SEEDS) -timeout 2h .
 	$(GO) test -run 'TestKill' -count $(COUNT) -timeout 2h .
 
 # Minimising an input of FuzzEngine takes long, and its background work makes it futile.

@@ -49,7 +49,7 @@ type crashRun struct {
 }
 
 func newCrashRun(t *testing.T, seed uint64) *crashRun {
-	r := &crashRun{T: t, Random: enginetest.NewRandom(seed), seed: seed, fs: simfs.New(), perKind: 3}
+	r := &crashRun{T: t, Random: enginetest.NewRandom(seed), seed: seed, fs: simfs.New(), perKind: *images}
 	r.options = crashOptions(r.fs, 0)
 	r.states = []*enginetest.Model{{}}
 	return r
