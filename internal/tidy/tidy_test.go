@@ -51,6 +51,8 @@ compaction          vfs internal/key internal/iterator internal/rangedel manifes
 # 7. Programs on top of it.
 bench               . vfs github.com/HdrHistogram/hdrhistogram-go github.com/cespare/xxhash/v2 github.com/klauspost/compress/s2 github.com/klauspost/compress/zstd
 examples/...        . vfs
+# The command line; dump opens no store, since it is for files that cannot be opened any more: so it reads the formats.
+cmd/tinykv          . vfs internal/key internal/batchrepr internal/corrupt internal/iterator wal sstable manifest github.com/alecthomas/kong
 
 # Tests only: a file system that crashes, and what the tests of several packages share.
 vfs/simfs           vfs

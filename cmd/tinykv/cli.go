@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/tinykv/tinykv"
+)
+
+// The exit codes.
+const (
+	exitDone = iota
+	exitNotFound
+	exitUsage
+	exitDamaged
+	exitLocked
+	exitFailed
+)
+
+// commandLine is everything that may stand on it.
+type commandLine struct {
+	DB      string           `short:"d" name:"db" env:"TINYKV_DB" placeholder:"DIR" help:"Directory of the store."`
+	Version kong.VersionFlag `help:"Print the version."`
+
+	Get     getCommand     `cmd:"" help:"Print the value of a key."`
+	Put     putCommand     `cmd:"" help:"Give a key a value."`
+	Del     delCommand     `cmd:"" help:"Delete keys, or a range of them."`
+	Scan    scanCommand    `cmd:"" help:"Print keys and values in order."`
+	Count   countCommand   `cmd:"" help:"Count keys."`
+	Info    infoCommand    `cmd:"" help:"Tell what there is and how large it is."`
+	Levels  levelsCommand  `cmd:"" help:"Print a table of the levels of the tree."`
+	Explain explainCommand `cmd:"" help:"Tell how a key is found."`
+	Verify  verifyCommand  `cmd:"" help:"Check every byte of the store."`
+	Compact compactCommand `cmd:"" help:"Merge everything, which drops what was overwritten or deleted."`
+	Dump    dumpCommands   `cmd:"" help:"Show what is in a file, without opening the store."`
+}
+
+// environment is what a command works with.
+type environment struct {
+	ctx    context.Context
+	db     string
+	in     io.Reader
+	out    *bufio.Writer
+	errors io.Writer
+}
+
+// run is main without what a process has only one of.
+func run(args []string, in io.Reader, out, errOut io.Writer) (code int) {
+	c := &commandLine{}
+	exited := -1
+	parser, err := kong.New(
+		c, kong.Name("tinykv"), kong.Writers(out, errOut),
+		kong.Description("Look into a tinykv store, change it, check it, and show what is in its files."),
+		kong.Vars{"version": version()}, kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
+	)
+	if err != nil {
+		fmt.Fprintln(errOut, "tinykv:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 { // help or version was printed
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "tinykv: %v; run tinykv --help\n", err)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	e := &environment{ctx: ctx, db: c.DB, in: in, out: bufio.NewWriter(out), errors: errOut}
+	err = command.Run(e)
+	if err = errors.Join(err, e.out.Flush()); err == nil {
+		return exitDone
+	}
+	var quiet quietError
+	if !errors.As(err, &quiet) {
+		fmt.Fprintln(errOut, "tinykv:", e.explain(err))
+	}
+	return exitCode(err)
+}
+
+func version() string {
+	v := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		v = info.Main.Version
+	}
+	return fmt.Sprintf("tinykv %s, %s, %s/%s", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// usageError is a mistake on the command line that its syntax does not show.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+// quietError is one of which everything was said.
+type quietError struct{ error }
+
+func (e quietError) Unwrap() error { return e.error }
+
+func exitCode(err error) int {
+	var usage usageError
+	switch {
+	case errors.Is(err, tinykv.ErrCorrupt):
+		return exitDamaged
+	case errors.Is(err, tinykv.ErrNotFound):
+		return exitNotFound
+	case errors.Is(err, tinykv.ErrLocked):
+		return exitLocked
+	case errors.As(err, &usage), errors.Is(err, tinykv.ErrInvalidRange), errors.Is(err, tinykv.ErrInvalidOption),
+		errors.Is(err, tinykv.ErrKeyTooLarge), errors.Is(err, tinykv.ErrValueTooLarge):
+		return exitUsage
+	default:
+		return exitFailed
+	}
+}
+
+// explain says what went wrong and what to do next.
+func (e *environment) explain(err error) string {
+	switch {
+	case errors.Is(err, tinykv.ErrMissing):
+		return fmt.Sprintf("there is no store in %s; check --db, or make one with put --create", e.db)
+	case errors.Is(err, tinykv.ErrLocked):
+		return fmt.Sprintf("%v; end the program that has it open, and try again", err)
+	case errors.Is(err, tinykv.ErrCorrupt):
+		return fmt.Sprintf("%v; tinykv verify lists all damage", err)
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	default:
+		return strings.TrimPrefix(err.Error(), "tinykv: ")
+	}
+}
+
+var errNoStore = usageError{"no store is named; say --db DIR or set TINYKV_DB"}
+
+// open opens the store with the options, which may be nil.
+func (e *environment) open(o *tinykv.Options) (*tinykv.DB, error) {
+	if e.db == "" {
+		return nil, errNoStore
+	}
+	return tinykv.Open(e.db, o)
+}
+
+// read opens the store to read only and calls fn.
+func (e *environment) read(fn func(db *tinykv.DB) error) error {
+	return e.with(&tinykv.Options{ReadOnly: true}, fn)
+}
+
+// with opens the store and calls fn.
+func (e *environment) with(o *tinykv.Options, fn func(db *tinykv.DB) error) error {
+	db, err := e.open(o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(db), db.Close())
+}
+
+// printf writes to standard output; a failure shows at the end.
+func (e *environment) printf(format string, args ...any) { fmt.Fprintf(e.out, format, args...) }
+
+// say writes a line to standard error.
+func (e *environment) say(format string, args ...any) { fmt.Fprintf(e.errors, format+"\n", args...) }
+
+// json writes a value as indented JSON.
+func (e *environment) json(v any) error {
+	enc := json.NewEncoder(e.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

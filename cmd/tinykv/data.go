@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/tinykv/tinykv"
+)
+
+type getCommand struct {
+	hexFlag
+	Raw bool   `short:"r" xor:"form" help:"Write the bytes of the value and nothing else."`
+	Key string `arg:"" help:"The key."`
+}
+
+// Run prints the value.
+func (c *getCommand) Run(e *environment) error {
+	k, err := c.bytes(c.Key)
+	if err != nil {
+		return err
+	}
+	return e.read(func(db *tinykv.DB) error {
+		return e.orAbsent(c.hexFlag, k, db.Peek(k, func(v []byte) error {
+			if c.Raw {
+				_, err := e.out.Write(v)
+				return err
+			}
+			e.printf("%s\n", c.text(v))
+			return nil
+		}))
+	})
+}
+
+// orAbsent names the key in the error that says that it is absent.
+func (e *environment) orAbsent(x hexFlag, k []byte, err error) error {
+	if errors.Is(err, tinykv.ErrNotFound) {
+		e.say("tinykv: key not found: %s", x.text(k))
+		return quietError{err}
+	}
+	return err
+}
+
+type putCommand struct {
+	hexFlag
+	Create bool   `help:"Make the store if it is not there."`
+	Key    string `arg:"" help:"The key."`
+	Value  string `arg:"" help:"The value, or - for what comes from standard input."`
+}
+
+// Run puts a key, and returns when it is on stable storage.
+func (c *putCommand) Run(e *environment) error {
+	k, err := c.bytes(c.Key)
+	if err != nil {
+		return err
+	}
+	v, err := c.value(e)
+	if err != nil {
+		return err
+	}
+	return e.with(&tinykv.Options{ErrorIfMissing: !c.Create}, func(db *tinykv.DB) error {
+		return db.Put(k, v, tinykv.Sync)
+	})
+}
+
+// value returns the value; from standard input it is taken as it comes.
+func (c *putCommand) value(e *environment) ([]byte, error) {
+	if c.Value != "-" {
+		return c.bytes(c.Value)
+	}
+	v, err := io.ReadAll(e.in)
+	if err != nil {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	return v, nil
+}
+
+type delCommand struct {
+	hexFlag
+	Range bool     `help:"Delete all keys from the first one up to, but without, the second."`
+	Keys  []string `arg:"" name:"key" help:"The keys, or the two ends of a range."`
+}
+
+// Run deletes the keys, all or none. One that is not there is no error.
+func (c *delCommand) Run(e *environment) error {
+	if c.Range && len(c.Keys) != 2 {
+		return usageError{"--range wants two keys: where it begins, and the first one that stays"}
+	}
+	var keys [][]byte
+	for _, text := range c.Keys {
+		k, err := c.bytes(text)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, k)
+	}
+	return e.with(&tinykv.Options{ErrorIfMissing: true}, func(db *tinykv.DB) error {
+		if c.Range {
+			return db.DeleteRange(keys[0], keys[1], tinykv.Sync)
+		}
+		b := db.NewBatch()
+		for _, k := range keys {
+			if err := b.Delete(k); err != nil {
+				return err
+			}
+		}
+		return db.Apply(b, tinykv.Sync)
+	})
+}

@@ -1,0 +1,27 @@
+// Command tinykv looks into a store, changes it, checks it, and shows what is in its files.
+//
+//	tinykv --db DIR put fig ripe --create
+//	tinykv --db DIR get fig
+//	tinykv --db DIR scan --prefix fruit/ --limit 10
+//	tinykv --db DIR verify
+//	tinykv dump sst DIR/000004.sst --entries
+//
+// The directory may stand in TINYKV_DB instead. Commands that only read open the store read-only: they change nothing, and several
+// may run at once, but not while a program has the store open for writing. What is asked for goes to standard
+// output, everything else to standard error. The exit code tells how it ended:
+//
+//	0  done                          3  damaged data was found
+//	1  the key is not there          4  another process has the store open
+//	2  the command line is wrong     5  anything else, such as no store or a failing disk
+//
+// Where to find what:
+//
+//	cli.go    the command line, opening, exit codes    text.go      keys and values as text
+//	data.go   get, put, del                            scan.go      scan, count
+//	info.go   info, levels, explain                    upkeep.go    verify, compact
+//	dump.go   dump sst                                 dump_log.go  dump wal, dump manifest
+package main
+
+import "os"
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tinykv/tinykv"
+)
+
+// hexFlag says how keys and values are written, on the command line and in the output.
+type hexFlag struct {
+	Hex bool `short:"x" help:"Keys and values are hexadecimal, here and in the output."`
+}
+
+// bytes reads a key or a value.
+func (f hexFlag) bytes(text string) ([]byte, error) {
+	if !f.Hex {
+		return []byte(text), nil
+	}
+	b, err := hex.DecodeString(strings.TrimPrefix(text, "0x"))
+	if err != nil {
+		return nil, usageError{fmt.Sprintf("%q is not hexadecimal; write two digits for each byte, or leave out --hex", text)}
+	}
+	return b, nil
+}
+
+// text writes a key or a value: as it is where it prints, otherwise as a Go string in quotes.
+func (f hexFlag) text(b []byte) string {
+	if f.Hex {
+		return hex.EncodeToString(b)
+	}
+	if plain(b) {
+		return string(b)
+	}
+	return strconv.Quote(string(b))
+}
+
+// plain tells whether bytes can be shown as they are and are not taken for anything else.
+func plain(b []byte) bool {
+	if len(b) == 0 || b[0] == '"' || !utf8.Valid(b) {
+		return false
+	}
+	return !strings.ContainsFunc(string(b), func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// rangeFlags choose keys.
+type rangeFlags struct {
+	Prefix *string `short:"p" xor:"lower,upper" placeholder:"KEY" help:"Keys that begin with this."`
+	Lower  *string `short:"l" xor:"lower" placeholder:"KEY" help:"Keys from this one on."`
+	Upper  *string `short:"u" xor:"upper" placeholder:"KEY" help:"Keys below this one."`
+}
+
+func (f rangeFlags) bounds(x hexFlag) (r tinykv.Range, err error) {
+	if f.Prefix != nil {
+		p, err := x.bytes(*f.Prefix)
+		return tinykv.Prefix(p), err
+	}
+	if f.Lower != nil {
+		if r.Lower, err = x.bytes(*f.Lower); err != nil {
+			return r, err
+		}
+	}
+	if f.Upper != nil {
+		r.Upper, err = x.bytes(*f.Upper)
+	}
+	return r, err
+}
+
+// sizeText returns a size in bytes with a unit, in at most nine columns.
+func sizeText(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	size, units := float64(n)/1024, "KMGTPE"
+	for size >= 999.95 {
+		size, units = size/1024, units[1:]
+	}
+	return fmt.Sprintf("%.1f %ciB", size, units[0])
+}
+
+func entriesText(n uint64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
+}
+
+// countText returns a number and what it counts.
+func countText[T int | uint64](n T, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,390 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tinykv/tinykv"
+)
+
+// binary builds the program once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(buildDir, "tinykv.exe")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, out)
+	}
+	return path, err
+})
+
+var buildDir string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "tinykv-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	buildDir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// shell runs the program as its user does.
+type shell struct {
+	*testing.T
+	dir   string // the store
+	input string // standard input of the next call
+}
+
+func newShell(t *testing.T) *shell {
+	return &shell{T: t, dir: filepath.Join(t.TempDir(), "db")}
+}
+
+// run runs a command line, divided at spaces, and returns both outputs and the exit code.
+func (s *shell) run(line string) (out, errOut string, code int) {
+	s.Helper()
+	path, err := binary()
+	if err != nil {
+		s.Fatal(err)
+	}
+	cmd := exec.Command(path, strings.Fields(line)...)
+	cmd.Env = append(os.Environ(), "TINYKV_DB="+s.dir)
+	cmd.Stdin = strings.NewReader(s.input)
+	s.input = ""
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		s.Fatal(err)
+	}
+	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
+}
+
+// want runs a command line that must succeed with this output.
+func (s *shell) want(line, want string) {
+	s.Helper()
+	if out, errOut, code := s.run(line); code != 0 || out != want || errOut != "" {
+		s.Errorf("%s: exit code %d, output\n%s%s, want\n%s", line, code, out, errOut, want)
+	}
+}
+
+// shows runs a command line that must succeed and have all these words in its output, which must fit
+// in 80 columns. It returns the output.
+func (s *shell) shows(line string, words ...string) string {
+	s.Helper()
+	out, errOut, code := s.run(line)
+	if code != 0 || errOut != "" {
+		s.Errorf("%s: exit code %d, %s", line, code, errOut)
+	}
+	s.contains(line, strings.ReplaceAll(out, s.dir, "DIR"), words)
+	return out
+}
+
+func (s *shell) contains(line, out string, words []string) {
+	s.Helper()
+	for _, word := range words {
+		if !strings.Contains(out, word) {
+			s.Errorf("%s: no %q in\n%s", line, word, out)
+		}
+	}
+	for text := range strings.Lines(out) {
+		if len(text) > 81 {
+			s.Errorf("%s: more than 80 columns: %s", line, text)
+		}
+	}
+}
+
+// fails runs a command line that must end with an exit code and say these words on standard error.
+func (s *shell) fails(line string, want int, words ...string) {
+	s.Helper()
+	_, errOut, code := s.run(line)
+	if code != want {
+		s.Errorf("%s: exit code %d, want %d: %s", line, code, want, errOut)
+	}
+	for _, word := range words {
+		if !strings.Contains(errOut, word) {
+			s.Errorf("%s: no %q in: %s", line, word, errOut)
+		}
+	}
+}
+
+// fill makes a store with a few keys, of which some were deleted.
+func (s *shell) fill() {
+	s.Helper()
+	s.want("put fig ripe --create", "")
+	db, err := tinykv.Open(s.dir, nil)
+	if err != nil {
+		s.Fatal(err)
+	}
+	b := db.NewBatch()
+	for i := range 9 {
+		err = errors.Join(err, b.Put(fmt.Appendf(nil, "fruit/%d", i+1), fmt.Appendf(nil, "v%d", i+1)))
+	}
+	err = errors.Join(err, b.Put([]byte("bin\x00"), []byte("\xff")), b.Put([]byte("empty"), nil))
+	if err = errors.Join(err, db.Apply(b), db.Close()); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// footprint describes every byte of the store.
+func (s *shell) footprint() (text string) {
+	s.Helper()
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			s.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(s.dir, e.Name()))
+		if err != nil {
+			s.Fatal(err)
+		}
+		text += fmt.Sprintf("%s %v %v %x\n", e.Name(), info.Mode(), info.ModTime(), sha256.Sum256(data))
+	}
+	return text
+}
+
+// files returns the paths of the files whose names match.
+func (s *shell) files(pattern string) []string {
+	s.Helper()
+	paths, err := filepath.Glob(filepath.Join(s.dir, pattern))
+	if err != nil || len(paths) == 0 {
+		s.Fatalf("%s: %v, %v", pattern, paths, err)
+	}
+	return paths
+}
+
+// flip damages a file.
+func (s *shell) flip(path string, off int) {
+	s.Helper()
+	data, err := os.ReadFile(path)
+	if err == nil {
+		data[off] ^= 1
+		err = os.WriteFile(path, data, 0o600)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+func TestPutGetDel(t *testing.T) {
+	s := newShell(t)
+	s.fails("put fig ripe", exitFailed, "no store in", "put --create")
+	s.fails("get fig", exitFailed, "no store in")
+	s.want("put fig ripe --create", "")
+	s.want("get fig", "ripe\n")
+	s.want("get fig --raw", "ripe")
+	s.want("get --hex 666967", "72697065\n")
+	s.want("put --hex 00ff 0x6100", "")
+	s.want("get --hex 00ff --raw", "a\x00")
+	s.want("get --hex 0x00ff", "6100\n")
+	s.input = "a\tb\n"
+	s.want("put tab -", "")
+	s.want("get tab", `"a\tb\n"`+"\n")
+	s.want("get tab --raw", "a\tb\n")
+	s.fails("get nope", exitNotFound, "key not found: nope")
+	s.want("del fig nope", "")
+	s.fails("get fig", exitNotFound)
+	for _, k := range []string{"a1", "a2", "b1"} {
+		s.want("put "+k+" v", "")
+	}
+	s.want("del --range a b", "")
+	s.want("scan", `"\x00\xff"`+"\t"+`"a\x00"`+"\nb1\tv\ntab\t"+`"a\tb\n"`+"\n")
+}
+
+func TestScanAndCount(t *testing.T) {
+	s := newShell(t)
+	s.fill()
+	s.want("scan -p fruit/ -n 2", "fruit/1\tv1\nfruit/2\tv2\n")
+	s.want("scan --prefix fruit/ --limit 2 --reverse --keys-only", "fruit/9\nfruit/8\n")
+	s.want("scan --lower fruit/8", "fruit/8\tv8\nfruit/9\tv9\n")
+	s.want("scan --upper fig --json", `{"key":"bin\u0000","value_hex":"ff"}`+"\n"+`{"key":"empty","value":""}`+"\n")
+	s.want("scan -n 1 --hex", "62696e00\tff\n")
+	s.want("scan -n 1 --hex --json -k", `{"key_hex":"62696e00"}`+"\n")
+	s.want("count", "12\n")
+	s.want("count -l fruit/2 -u fruit/4", "2\n")
+	s.want("count -p nothing", "0\n")
+	s.shows("count --json", `"count": 12`)
+}
+
+func TestLookingAround(t *testing.T) {
+	s := newShell(t)
+	s.fill()
+	s.want("del --range fruit/1 fruit/3", "")
+	s.shows("info", "store      DIR", "keys       about", "tables     ", "sequence   13", "log        0 files")
+	s.shows("info --json", `"last_seq": 13`)
+	s.shows("levels", "level  tables", "L6", "total", "level 0 is merged into L6")
+	s.shows("levels --json", `"target_bytes"`)
+	s.shows("explain fig", "found #1,SET with a value of 4 bytes")
+	s.shows("explain fruit/1", "absent: deleted by #13,RANGEDEL")
+	s.shows("explain fig --json", `"entry_seq": 1`)
+	s.shows("verify", "no damage", "manifest: ")
+	s.shows("verify --json", `"problem_count": 0`, `"problems": []`)
+	s.shows("dump sst", "entries", "first: ", "1 range deletion", "range deleted: fruit/1 up to fruit/3, at [13]")
+	s.shows("dump sst --entries", "fruit/9#10,SET = v9", "empty#12,SET = \"\"", `"bin\x00"#11,SET = "\xff"`, "block at 0:")
+	s.shows("dump manifest", "record 1 at 128", "next file", "+ L", "fruit/1#13,RANGEDEL to before fruit/3")
+	s.shows("compact", "tables: ", " before, ")
+	s.shows("scan", "fruit/3\tv3")
+	s.shows("--version", "tinykv ", "go1.")
+	s.shows("", "Commands:", "dump sst")
+	s.shows("scan --help", "--limit=N")
+}
+
+func TestDumpWal(t *testing.T) {
+	s := newShell(t)
+	s.fill()
+	db, err := tinykv.Open(s.dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	b := db.NewBatch()
+	err = errors.Join(b.Put([]byte("kiwi"), []byte("new")), b.Delete([]byte("fig")), b.DeleteRange([]byte("x"), nil),
+		db.Apply(b), db.Put([]byte("plum"), []byte("blue"), tinykv.Sync))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It may be looked at while the store is open.
+	out := s.shows("dump wal", "record 1 at 128", "kiwi#13,SET = new", "fig#14,DEL", "x#15,RANGEDEL up to (end)", "plum#16,SET = blue", "2 records, up to ")
+	if strings.Contains(out, "record 3") {
+		t.Error(out)
+	}
+	for _, path := range s.files("*.wal") { // a copy, since the log of an open store is mapped
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data[0] == 0 {
+			continue // a spare
+		}
+		bad := filepath.Join(t.TempDir(), "bad.wal")
+		data[150] ^= 1
+		if err := os.WriteFile(bad, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.fails("dump wal "+bad, exitDamaged, "at offset 128: record: none can be read")
+		s.fails("dump manifest "+bad, exitUsage, "another kind")
+		if out, _, _ := s.run("dump wal " + bad); !strings.Contains(out, "plum#16,SET = blue") {
+			t.Errorf("what is behind the damage is missing:\n%s", out)
+		}
+	}
+}
+
+func TestWhatIsWrongWithTheCommandLine(t *testing.T) {
+	s := newShell(t)
+	s.fill()
+	s.fails("gte fig", exitUsage, `did you mean "get"?`, "tinykv --help")
+	s.fails("get --hxe fig", exitUsage, `did you mean "--hex"?`)
+	s.fails("get", exitUsage, "expected \"<key>\"")
+	s.fails("get fig plum", exitUsage, "unexpected argument plum")
+	s.fails("get --hex xyz", exitUsage, `"xyz" is not hexadecimal`)
+	s.fails("scan --lower b --upper a", exitUsage, "tinykv: lower bound is above upper bound")
+	s.fails("scan --prefix b --upper a", exitUsage, "--prefix and --upper can't be used together")
+	s.fails("scan --limit -1", exitUsage)
+	s.fails("del --range a", exitUsage, "two keys")
+	s.dir = ""
+	s.fails("get fig", exitUsage, "--db DIR", "TINYKV_DB")
+	s.fails("verify", exitUsage, "--db DIR")
+	s.fails("dump sst", exitUsage, "--db DIR")
+}
+
+func TestWhatIsWrongWithTheDirectory(t *testing.T) {
+	s := newShell(t)
+	for _, line := range []string{"get a", "scan", "count", "info", "levels", "explain a", "verify", "del a", "compact"} {
+		s.fails(line, exitFailed, "no store in "+s.dir)
+	}
+	s.fails("dump sst", exitFailed, s.dir)
+	if _, err := os.Stat(s.dir); err == nil {
+		t.Error("a command made the directory")
+	}
+	s.dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(s.dir, "notes.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.fails("get a", exitFailed, "no store in "+s.dir)
+	s.fails("put a b --create", exitFailed, "notes.txt", "choose an empty directory")
+
+	s = newShell(t)
+	s.fill()
+	db, err := tinykv.Open(s.dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"get a", "put a b", "scan", "verify", "compact", "info"} {
+		s.fails(line, exitLocked, fmt.Sprint(os.Getpid()), "try again")
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDamage(t *testing.T) {
+	s := newShell(t)
+	s.fill()
+	s.shows("compact", "tables: ")
+	tables := s.files("*.sst")
+	for _, path := range tables {
+		s.flip(path, 30)
+	}
+	s.fails("get fig", exitDamaged, ".sst", "tinykv verify")
+	s.fails("scan", exitDamaged)
+	s.fails("count", exitDamaged)
+	s.fails("explain fig", exitDamaged)
+	s.fails("compact", exitDone) // nothing is to be merged
+	out, errOut, code := s.run("verify")
+	if code != exitDamaged || errOut != "" {
+		t.Errorf("verify: exit code %d, %s", code, errOut)
+	}
+	s.contains("verify", strings.ReplaceAll(out, s.dir, "DIR"), []string{"damaged: " + filepath.Base(tables[0]) + ", offset 0", "data block: checksum is"})
+	out, _, code = s.run("verify --json")
+	if s.contains("verify --json", "", nil); code != exitDamaged || !strings.Contains(out, `"what": "data block"`) {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+	s.fails("dump sst --entries", exitDamaged, "data block: checksum is")
+	manifest := s.files("MANIFEST-*")[0]
+	s.flip(manifest, 140)
+	s.fails("get fig", exitDamaged, "MANIFEST")
+	s.fails("dump manifest", exitDamaged, "MANIFEST", "none can be read before")
+	if err := os.WriteFile(tables[0], nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.fails("dump sst "+tables[0], exitDamaged, "file has 0 bytes")
+}
+
+func TestReadingCommandsChangeNothing(t *testing.T) {
+	s := newShell(t)
+	s.fill()
+	other, err := tinykv.Open(s.dir, &tinykv.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.footprint()
+	for _, line := range []string{
+		"get fig", "scan", "count", "info", "levels", "explain fig", "verify", "verify --progress",
+		"dump sst", "dump sst -e", "dump manifest",
+	} {
+		if _, errOut, code := s.run(line); code != 0 {
+			t.Errorf("%s: exit code %d, %s", line, code, errOut)
+		}
+	}
+	if after := s.footprint(); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
