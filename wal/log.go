@@ -6,11 +6,12 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tinykv/tinykv/vfs"
 )
 
-// Options describe a log to be created. All fields but MakeFile must be set.
+// Options describe a log to be created. All fields but MakeFile and Synced must be set.
 type Options struct {
 	FS  vfs.FS
 	Dir string
@@ -27,6 +28,11 @@ type Options struct {
 	// returns the error of a former call if that was a moment ago: so a full disk is not filled and
 	// emptied all the time. It may be called concurrently. Nil runs the function.
 	MakeFile func(make func() error) error
+
+	// Synced is told of every sync of the log once it is over, by the goroutine that made it and with no
+	// lock of the log held: how many bytes it covered, and how long it took by Now. Nil: nobody.
+	Synced func(bytes int64, took time.Duration, err error)
+	Now    func() time.Duration
 
 	FirstSegmentBytes int64 // size of the first segment; each new one is twice as large ...
 	MaxSegmentBytes   int64 // ... up to this, unless a record needs more
@@ -49,6 +55,7 @@ type Log struct {
 	live      []*segment // guarded by mu; oldest first, the last is current
 	spares    []spare    // guarded by mu; ready to become segments
 	nextBytes int64      // guarded by mu; size of the next new file
+	past      int64      // guarded by mu; bytes in the segments before current
 
 	// syncMu is held during a sync and while segments are retired; taken before mu.
 	syncMu sync.Mutex
@@ -151,6 +158,9 @@ func (l *Log) begin(number SegmentNum, prevLen int64, prevMark uint64, need int6
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.current != nil {
+		l.past += l.current.end
+	}
 	l.current = s
 	l.live = append(l.live, s)
 	return nil
@@ -244,10 +254,25 @@ func (l *Log) Prepare() error {
 // Sync returns once everything that was flushed before the call is on stable storage, oldest
 // segment first, so that what a power cut leaves is a prefix of the log.
 func (l *Log) Sync() error {
+	did, err := l.sync()
+	if did.count > 0 && l.opts.Synced != nil {
+		l.opts.Synced(did.bytes, did.took, err)
+	}
+	return err
+}
+
+// syncs is what one call of Sync did.
+type syncs struct {
+	count int
+	bytes int64
+	took  time.Duration
+}
+
+func (l *Log) sync() (did syncs, err error) {
 	l.syncMu.Lock()
 	defer l.syncMu.Unlock()
 	if err := l.Err(); err != nil {
-		return err
+		return did, err
 	}
 	l.mu.Lock()
 	live := l.live
@@ -257,14 +282,27 @@ func (l *Log) Sync() error {
 		if s.synced == flushed {
 			continue
 		}
-		if err := s.log.Datasync(); err != nil {
-			return l.fail(fmt.Errorf("sync of write-ahead log: %w", err))
+		if err := l.datasync(s, flushed, &did); err != nil {
+			return did, l.fail(fmt.Errorf("sync of write-ahead log: %w", err))
 		}
 		s.synced = flushed
 		l.vouched.Store(uint64(s.header.number)<<32 | uint64(flushed))
 		l.syncedMark.Store(mark)
 	}
-	return nil
+	return did, nil
+}
+
+// datasync syncs one segment and notes it.
+func (l *Log) datasync(s *segment, flushed int64, did *syncs) error {
+	did.count++
+	did.bytes += flushed - s.synced
+	if l.opts.Synced == nil {
+		return s.log.Datasync()
+	}
+	start := l.opts.Now()
+	err := s.log.Datasync()
+	did.took += l.opts.Now() - start
+	return err
 }
 
 // Vouched returns the position that the last sync covered.
@@ -290,6 +328,16 @@ func (l *Log) Bytes() (live, spares int64) {
 		spares += s.log.Size()
 	}
 	return live, spares
+}
+
+// Written returns how many bytes were written to the log since it began.
+func (l *Log) Written() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.live) == 0 {
+		return l.past
+	}
+	return l.past + l.live[len(l.live)-1].flushed.Load()
 }
 
 // Retire gives up the segments before the given one, which must be live. Whatever makes them
@@ -362,6 +410,9 @@ func (l *Log) close(remove bool) error {
 		if remove {
 			err = errors.Join(err, l.opts.FS.Remove(s.name))
 		}
+	}
+	if l.current != nil {
+		l.past += l.current.end
 	}
 	l.spares, l.live = nil, nil
 	l.fail(errClosed)
