@@ -2,6 +2,7 @@ package sstable
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 
 	"github.com/bits-and-blooms/bloom/v3"
@@ -74,4 +75,23 @@ func (f filter) mayContain(hash uint64) bool {
 		g >>= 9
 	}
 	return missing&1 == 0
+}
+
+// FilterRate returns what part of the keys that are not in a table its filter lets pass by design; 1
+// when bitsPerKey is not positive. A line gets a Poisson number of keys; with n of them, a probe meets a
+// bit that is set with probability p = 1 - (1 - 1/512)^7n, and all seven do with p^7.
+func FilterRate(bitsPerKey int) float64 {
+	if bitsPerKey <= 0 {
+		return 1
+	}
+	mean := float64(filterLineBits) / float64(bitsPerKey)
+	rate, part := 0.0, math.Exp(-mean) // of the lines that have n keys
+	for n := range filterLineBits * 4 {
+		if n > 0 {
+			part *= mean / float64(n)
+		}
+		set := 1 - math.Pow(1-1.0/filterLineBits, float64(filterProbes*n))
+		rate += part * math.Pow(set, filterProbes)
+	}
+	return rate
 }

@@ -289,6 +289,9 @@ func (r *Reader) unpack(i int, h handle, data []byte, why access) (block, error)
 // MayContain reports whether the filter lets a key with this hash pass; false is certain.
 func (r *Reader) MayContain(hash uint64) bool { return r.filter.mayContain(hash) }
 
+// HasFilter tells whether the table has a filter; without one, every key passes.
+func (r *Reader) HasFilter() bool { return len(r.filter) > 0 }
+
 // Get returns the newest entry of a stored key at or behind the trailer, which is a
 // [key.SeekTrailer]. hash is the [Hash] of the stored key. It does not ask the filter.
 func (r *Reader) Get(stored []byte, hash uint64, trailer key.Trailer) (value []byte, found key.Trailer, ok bool, err error) {
