@@ -28,6 +28,7 @@ const (
 
 // worker is one kind of background work. All fields are guarded by DB.mu.
 type worker struct {
+	what     string // fixed after Open
 	running  bool
 	err      error // of the last run, until one succeeds or there is nothing to do
 	failures int   // runs that failed
@@ -126,7 +127,7 @@ func (db *DB) runWorker(w *worker, work func() (more bool, err error), hasWork f
 	}
 	failed := err != nil && !errors.Is(err, context.Canceled)
 	if failed {
-		db.logWorkerFailure(err)
+		db.tellWorkerFailure(w, err)
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -141,9 +142,11 @@ func (db *DB) runWorker(w *worker, work func() (more bool, err error), hasWork f
 	}
 }
 
-// logWorkerFailure tells the logger, which may use the store: so no lock is held.
-func (db *DB) logWorkerFailure(err error) {
+// tellWorkerFailure tells those who may use the store: so no lock is held.
+func (db *DB) tellWorkerFailure(w *worker, err error) {
 	db.opts.Logger.Error("tinykv: background work failed", "dir", db.dir, "error", err)
+	db.met(err)
+	emit(db, db.opts.Events.BackgroundError, BackgroundErrorInfo{Work: w.what, Fatal: db.failure.Load() != nil, Err: err})
 }
 
 // retryLocked notes that a worker failed and has it started again after a pause.

@@ -2,6 +2,7 @@ package tinykv
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/key"
@@ -109,12 +110,29 @@ func (db *DB) dropCovered() error {
 	if len(plans) == 0 {
 		return nil
 	}
+	return db.drop(plans)
+}
+
+// drop carries out plans to drop tables.
+func (db *DB) drop(plans []*compaction.Plan) error {
 	e := &manifest.Edit{}
+	info := CompactionInfo{Job: db.newJob(), Kind: compactionDrop, FromLevel: int(plans[0].Start)}
 	for _, p := range plans {
 		e.Deleted = append(e.Deleted, p.Edit(nil).Deleted...)
+		info.Inputs += len(p.Inputs())
+		info.InputBytes += p.InputBytes()
+		info.FromLevel = min(info.FromLevel, int(p.Start))
+		info.ToLevel = max(info.ToLevel, int(p.Start))
 	}
-	db.stats.dropped.Add(uint64(len(plans)))
-	return db.install(e, nil)
+	emit(db, db.opts.Events.CompactionBegin, info)
+	start := time.Now()
+	info.Err = db.install(e, nil)
+	info.Duration = time.Since(start)
+	if info.Err == nil {
+		db.stats.dropped.Add(uint64(len(plans)))
+	}
+	emit(db, db.opts.Events.CompactionEnd, info)
+	return info.Err
 }
 
 // claimDropsLocked claims the tables among those found that are still where they were and that no

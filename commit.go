@@ -85,6 +85,23 @@ func (w *write) firstKey() []byte {
 	return nil
 }
 
+// commitSampled is commit for a call whose time may be taken: always when it waits for stable storage,
+// where the clock costs nothing in comparison.
+func (db *DB) commitSampled(w *write) error {
+	ticket := uint32(db.visible.Load())
+	if !w.waitSync && !db.sampler.drawn(ticket) {
+		return db.commit(w)
+	}
+	weight := db.sampler.every
+	if w.waitSync {
+		weight = 1
+	}
+	start := db.sampler.now()
+	err := db.commit(w)
+	db.sampler.writes.record(db.sampler.now()-start, weight, ticket)
+	return err
+}
+
 // commit makes a write take effect.
 func (db *DB) commit(w *write) error {
 	if db.queue.tryLead() {

@@ -26,9 +26,27 @@ func (db *DB) shape() compaction.Options {
 // compact carries out a plan, in parts. Its claims keep the inputs part of the version.
 func (db *DB) compact(ctx context.Context, p *compaction.Plan, spans []compaction.Span) error {
 	defer db.step("compact")()
-	start := time.Now()
+	info := CompactionInfo{
+		Job: db.newJob(), Kind: compactionMerge, FromLevel: int(p.Start), ToLevel: int(p.Output),
+		Inputs: len(p.Inputs()), InputBytes: p.InputBytes(),
+	}
 	if p.Move {
-		db.stats.moved(p)
+		info.Kind = compactionMove
+	}
+	emit(db, db.opts.Events.CompactionBegin, info)
+	start := time.Now()
+	info.Err = db.carryOut(ctx, p, spans, &info)
+	info.Duration = time.Since(start)
+	if info.Err == nil {
+		db.stats.compacted(p, &info)
+	}
+	emit(db, db.opts.Events.CompactionEnd, info)
+	return info.Err
+}
+
+// carryOut does what compact is for, and notes what came of it.
+func (db *DB) carryOut(ctx context.Context, p *compaction.Plan, spans []compaction.Span, info *CompactionInfo) error {
+	if p.Move {
 		return db.installCompaction(p, nil)
 	}
 	s, err := db.acquire()
@@ -54,7 +72,8 @@ func (db *DB) compact(ctx context.Context, p *compaction.Plan, spans []compactio
 		db.disown(outputs, tables)
 		return err
 	}
-	db.stats.compacted(p, stats, time.Since(start))
+	info.Outputs, info.OutputBytes = len(tables), stats.BytesOut
+	info.EntriesIn, info.EntriesOut = stats.EntriesIn, stats.EntriesOut
 	return nil
 }
 

@@ -30,7 +30,10 @@ import (
 //	count.go       how many, how large          explain.go     how a read finds its key
 //	readonly.go    opening to read only         verify.go      looking for damage
 //	metrics.go     numbers                      fault.go       disks that fail under a mapping
-//	renew.go       a shorter manifest
+//	renew.go       a shorter manifest           sampling.go    what reads and writes do
+//	histogram.go   how long things take         events.go      who is told of what
+//	holders.go     what is open, and since when stats.go       counters
+//	drawn.go       reads that are looked at
 //
 // Locks are taken in this order: the lead of queue, manifestMu, mu. A reader takes none.
 type DB struct {
@@ -71,8 +74,14 @@ type DB struct {
 	mayCover  atomic.Bool // range tombstones may have come to lie on whole tables, see dropCovered
 	nextFile  atomic.Uint64
 	failure   atomic.Pointer[failedError]
+	opened    atomic.Bool // events are told from now on
+	told      atomic.Bool // the failure was told of, see tellFailure
+	jobNums   atomic.Uint64
+	damages   damages
 	pace      bucket // of what compactions write
 	stats     stats
+	sampler   sampler // fixed after Open
+	iterators openIterators
 
 	// manifestMu is held while a version edit is written and published.
 	manifestMu sync.Mutex
@@ -126,20 +135,36 @@ func (db *DB) unlessClosed(err error) error {
 	return err
 }
 
-// fail makes the store refuse writes from now on, and returns the error that it answers with. Only
-// the first cause counts.
+// fail makes the store refuse writes from now on, tells of it, and returns the error that it answers
+// with. Only the first cause counts. No lock is held.
 func (db *DB) fail(cause error) error {
+	defer db.tellFailure()
+	return db.latch(cause)
+}
+
+// latch is fail without telling. db.mu is not held; who holds another lock tells later.
+func (db *DB) latch(cause error) error {
 	var failed *failedError
 	if errors.As(cause, &failed) {
 		return cause
 	}
 	if db.failure.CompareAndSwap(nil, &failedError{cause: cause}) {
-		db.opts.Logger.Error("tinykv: store has failed", "dir", db.dir, "error", cause)
 		db.mu.Lock()
 		db.changed.Broadcast()
 		db.mu.Unlock()
 	}
 	return db.failure.Load()
+}
+
+// tellFailure tells, once, that the store has failed, if it has. Those who are told may use the store:
+// so no lock is held.
+func (db *DB) tellFailure() {
+	failed := db.failure.Load()
+	if failed == nil || db.told.Swap(true) {
+		return
+	}
+	db.opts.Logger.Error("tinykv: store has failed", "dir", db.dir, "error", failed.cause)
+	emit(db, db.opts.Events.BackgroundError, BackgroundErrorInfo{Work: "store", Fatal: true, Err: failed.cause})
 }
 
 // logFailure returns what a writer is told when the write-ahead log returned err. If the log cannot

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/vfs"
@@ -250,4 +253,41 @@ func ExampleDB_Scan_reverse() {
 	// Output:
 	// plum is green
 	// pear is hard
+}
+
+// Events tell what happens when it happens; they are called by the goroutine that does it.
+func ExampleEvents() {
+	db, err := tinykv.Open("garden", &tinykv.Options{
+		FS: vfs.NewMem(),
+		Events: &tinykv.Events{
+			FlushEnd:   func(f tinykv.FlushInfo) { fmt.Println("flushed", f.MemTables, "memtable to", f.Tables, "table") },
+			StallEnd:   func(s tinykv.StallInfo) { fmt.Println("writers waited for", s.Reason) },
+			Corruption: func(c tinykv.CorruptionInfo) { fmt.Println("damage in", c.Path, "at", c.Offset) },
+		},
+	})
+	check(err)
+	check(db.Put([]byte("fig"), []byte("ripe")))
+	check(db.Close())
+	// Output: flushed 1 memtable to 1 table
+}
+
+func ExampleMetrics_WritePrometheus() {
+	db := garden()
+	defer db.Close()
+	metrics := func(w http.ResponseWriter, _ *http.Request) {
+		if err := db.Metrics().WritePrometheus(w); err != nil {
+			log.Print(err)
+		}
+	}
+	w := httptest.NewRecorder()
+	metrics(w, nil)
+	for line := range strings.Lines(w.Body.String()) {
+		if strings.Contains(line, "tinykv_last_sequence") {
+			fmt.Print(line)
+		}
+	}
+	// Output:
+	// # HELP tinykv_last_sequence Number of the last write.
+	// # TYPE tinykv_last_sequence gauge
+	// tinykv_last_sequence 4
 }

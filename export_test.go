@@ -8,6 +8,7 @@ type Internal struct {
 	Random         func() uint64
 	Hook           func(step string, begins bool)
 	ManifestGrowth int64
+	SampleEvery    uint64
 	NoDelay        bool
 }
 
@@ -16,7 +17,7 @@ func (o *Options) With(in Internal) *Options {
 	c := *o
 	c.internal = internalOptions{
 		inline: in.Inline, random: in.Random, hook: in.Hook, manifestGrowth: in.ManifestGrowth,
-		noDelay: in.NoDelay,
+		sampleEvery: in.SampleEvery, noDelay: in.NoDelay,
 	}
 	return &c
 }

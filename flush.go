@@ -22,17 +22,34 @@ func (db *DB) scheduleFlushLocked() {
 const flushBytes = 16 << 20
 
 // flushOldest writes the oldest sealed memtable, or several small ones, to a table of level 0.
-//
-// Order that durability leans on: the table is synced, then the directory; the log, whose next
-// segment the edit names, at the same time; then the edit; only then is the log before that segment
-// given up.
 func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 	oldest, next := db.state.Load().oldestSealed(max(int(flushBytes/db.opts.MemTableSize), 1))
 	if len(oldest) == 0 {
 		return false, nil
 	}
 	defer db.step("flush")()
+	info := FlushInfo{Job: db.newJob(), MemTables: len(oldest)}
+	for _, m := range oldest {
+		info.MemTableBytes += m.table.Used()
+	}
+	emit(db, db.opts.Events.FlushBegin, info)
 	start := time.Now()
+	tables, err := db.flush(ctx, oldest, next)
+	info.Duration, info.Err = time.Since(start), err
+	if err == nil {
+		info.Tables, info.Bytes = len(tables), inputBytes(tables)
+		db.stats.flushed(tables, info.Duration)
+	}
+	emit(db, db.opts.Events.FlushEnd, info)
+	return err == nil, err
+}
+
+// flush writes memtables to tables, and gives up their log. next is the memtable that follows them.
+//
+// Order that durability leans on: the table is synced, then the directory; the log, whose next
+// segment the edit names, at the same time; then the edit; only then is the log before that segment
+// given up.
+func (db *DB) flush(ctx context.Context, oldest []*mem, next *mem) ([]*manifest.Table, error) {
 	logSynced := db.later(db.log.Sync)
 	outputs := db.newOutputs(0)
 	tables, err := compaction.Flush(ctx, mergedMemtables(oldest), rangesOf(oldest), db.snapshotSeqs(), outputs)
@@ -43,10 +60,10 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 		if err == nil {
 			db.disown(outputs, tables)
 		}
-		return false, errors.Join(db.logFailure(lerr), err)
+		return nil, errors.Join(db.logFailure(lerr), err)
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	e := &manifest.Edit{
 		LastSeq: oldest[0].lastSeq,
@@ -58,14 +75,13 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 	err = db.install(e, func(sealed []*mem) []*mem { return slices.Clone(sealed[:len(sealed)-len(oldest)]) })
 	if err != nil {
 		db.disown(outputs, tables)
-		return false, err
+		return nil, err
 	}
-	db.stats.flushed(tables, time.Since(start))
 	if err := db.log.Retire(next.first); err != nil {
 		db.report("retire log segments", err)
 	}
 	db.rester.arm()
-	return true, nil
+	return tables, nil
 }
 
 // oldestSealed returns the memtables to be flushed next, at most n, newest first, and the one that

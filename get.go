@@ -36,10 +36,20 @@ type reader struct {
 func (db *DB) reader() reader { return reader{db: db} }
 
 // open returns the state to read and the sequence number to read it at. The caller unrefs the state.
+func (r reader) open() (*readState, key.SeqNum, error) {
+	s, seq, err := r.openOrDraw()
+	if err == errDrawn {
+		err = nil
+	}
+	return s, seq, err
+}
+
+// openOrDraw is open for a read of a single key. When the read is drawn, which is seldom, errDrawn comes with
+// the state; so that all others pay for the draw alone.
 //
 // The sequence number is loaded after the state. A state may lack what only readers at older
 // sequence numbers could see; it never lacks what is the newest at any later moment.
-func (r reader) open() (*readState, key.SeqNum, error) {
+func (r reader) openOrDraw() (*readState, key.SeqNum, error) {
 	if r.snapshot != nil {
 		return r.openSnapshot()
 	}
@@ -48,10 +58,14 @@ func (r reader) open() (*readState, key.SeqNum, error) {
 		if s == nil {
 			return nil, 0, ErrClosed
 		}
-		if !s.tryRef() {
+		refs := s.tryRef()
+		if refs == 0 {
 			continue
 		}
 		if seq, ok := r.db.seqFor(s); ok {
+			if r.db.sampler.drawn(ticketOf(refs)) {
+				return s, seq, errDrawn
+			}
 			return s, seq, nil
 		}
 		s.unref()
@@ -76,14 +90,20 @@ func (r reader) openSnapshot() (*readState, key.SeqNum, error) {
 		s.unref()
 		return nil, 0, ErrClosed
 	}
+	if r.db.sampler.drawn(ticketOf(s.refs.Load())) {
+		return s, r.snapshot.seq, errDrawn
+	}
 	return s, r.snapshot.seq, nil
 }
 
 func (r reader) get(dst, k []byte) ([]byte, error) {
 	var buf [stackKeyLen]byte
 	stored, pooled := storedKey(&buf, k)
-	s, seq, err := r.open()
+	s, seq, err := r.openOrDraw()
 	if err != nil {
+		if err == errDrawn {
+			return r.getDrawn(dst, stored[spaceLen:], s, seq)
+		}
 		return dst, err
 	}
 	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
@@ -91,12 +111,20 @@ func (r reader) get(dst, k []byte) ([]byte, error) {
 		if v, err = present(v, found); err == nil {
 			dst = appendValue(dst, v)
 		}
-	} else {
-		dst, err = s.appendFromTables(dst, stored, hash, at)
+	} else if dst, err = s.appendFromTables(dst, stored, hash, at); err != nil && !isNotFound(err) {
+		return dst, r.failed(s, pooled, err)
 	}
 	s.unref()
 	pooled.release()
 	return dst, err
+}
+
+// failed ends a read that has failed, and tells of damage once nothing is held any more.
+func (r reader) failed(s *readState, pooled *keyBuffer, err error) error {
+	s.unref()
+	pooled.release()
+	r.db.met(err)
+	return err
 }
 
 // appendValue appends to dst and never returns nil, not even for an empty value.
@@ -123,8 +151,11 @@ func (r reader) peek(k []byte, fn func([]byte) error) error {
 	}
 	var buf [stackKeyLen]byte
 	stored, pooled := storedKey(&buf, k)
-	s, seq, err := r.open()
+	s, seq, err := r.openOrDraw()
 	if err != nil {
+		if err == errDrawn {
+			return r.peekDrawn(stored[spaceLen:], fn, s, seq)
+		}
 		return err
 	}
 	defer s.unref()
@@ -136,38 +167,46 @@ func (r reader) peek(k []byte, fn func([]byte) error) error {
 		}
 		return fn(v)
 	}
-	return s.peekInTables(stored, pooled, hash, at, fn)
+	answer, err := s.peekInTables(stored, pooled, hash, at, fn)
+	if err == nil {
+		return answer
+	}
+	if !isNotFound(err) {
+		r.db.met(err)
+	}
+	return err
 }
 
-func (s *readState) peekInTables(stored []byte, pooled *keyBuffer, hash uint64, at key.Trailer, fn func([]byte) error) (err error) {
+// peekInTables returns what the function answers and, apart from that, what went wrong before or within it.
+func (s *readState) peekInTables(stored []byte, pooled *keyBuffer, hash uint64, at key.Trailer, fn func([]byte) error) (answer, err error) {
 	defer s.endGuard(debug.SetPanicOnFault(true), &err)
 	v, err := s.getFromTables(stored, hash, at)
 	pooled.release()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return fn(v)
+	return fn(v), nil
 }
 
 func (r reader) has(k []byte) (bool, error) {
 	var buf [stackKeyLen]byte
 	stored, pooled := storedKey(&buf, k)
-	s, seq, err := r.open()
+	s, seq, err := r.openOrDraw()
 	if err != nil {
+		if err == errDrawn {
+			return r.hasDrawn(stored[spaceLen:], s, seq)
+		}
 		return false, err
 	}
 	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
 	if v, found, ok := s.getFromMem(stored, hash, at); ok {
 		_, err = present(v, found)
-	} else {
-		err = s.hasInTables(stored, hash, at)
+	} else if err = s.hasInTables(stored, hash, at); err != nil && !isNotFound(err) {
+		return false, r.failed(s, pooled, err)
 	}
 	s.unref()
 	pooled.release()
-	if err == ErrNotFound {
-		return false, nil
-	}
-	return err == nil, err
+	return err == nil, nil
 }
 
 func (s *readState) hasInTables(stored []byte, hash uint64, at key.Trailer) (err error) {

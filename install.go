@@ -17,14 +17,27 @@ import (
 // When it fails, the store is as before; if nothing is known of the manifest any more, the store
 // has failed.
 func (db *DB) install(e *manifest.Edit, change func(sealed []*mem) []*mem) error {
+	old, err := db.installEdit(e, change)
+	if err != nil {
+		db.tellFailure()
+		return err
+	}
+	old.unref()
+	db.tellCreated(e)
+	return nil
+}
+
+// installEdit is install up to where nobody may hold a lock any more. It returns the state that was
+// replaced.
+func (db *DB) installEdit(e *manifest.Edit, change func(sealed []*mem) []*mem) (old *readState, err error) {
 	db.manifestMu.Lock()
 	defer db.manifestMu.Unlock()
 	e.NextFile = manifest.FileNum(db.nextFile.Load())
 	if err := db.appendEdit(e); err != nil {
 		if db.manifest.Err() != nil {
-			return db.fail(err)
+			return nil, db.latch(err)
 		}
-		return err
+		return nil, err
 	}
 
 	db.stats.flushedSeq.Store(uint64(db.manifest.State().LastSeq))
@@ -39,7 +52,7 @@ func (db *DB) install(e *manifest.Edit, change func(sealed []*mem) []*mem) error
 	if change != nil {
 		sealed = change(sealed)
 	}
-	old := db.publishLocked(newReadState(now.active, sealed, tr))
+	old = db.publishLocked(newReadState(now.active, sealed, tr))
 	if tr.rangeDeletes {
 		db.mayCover.Store(true)
 	}
@@ -47,9 +60,8 @@ func (db *DB) install(e *manifest.Edit, change func(sealed []*mem) []*mem) error
 	db.scheduleCompactionLocked()
 	db.changed.Broadcast()
 	db.mu.Unlock()
-	old.unref()
 	db.scheduleRenewal()
-	return nil
+	return old, nil
 }
 
 // handleLocked returns the table for a description.

@@ -34,6 +34,11 @@ type Iterator struct {
 	// state is held, wherever in goes. Next, Prev, forward and backward rely on that.
 	key, value []byte
 	found      key.Trailer
+
+	// For Metrics, see holders.go. All but list are guarded by the list.
+	origin       origin
+	list         *iteratorList
+	older, newer *Iterator
 }
 
 // position says where an Iterator stands, and how in stands to that.
@@ -66,7 +71,9 @@ func (r reader) newIter(bounds Range) (*Iterator, error) {
 	}
 	c := cursors.Get().(*cursor)
 	c.init(s, bounds)
-	return &Iterator{db: r.db, state: s, seq: seq, cursor: c, in: c.in()}, nil
+	i := &Iterator{db: r.db, state: s, seq: seq, cursor: c, in: c.in()}
+	r.db.iterators.add(i, &r.db.sampler, ticketOf(s.refs.Load()))
+	return i, nil
 }
 
 // First moves to the first key of the range.
@@ -156,6 +163,9 @@ func (i *Iterator) ready() bool {
 
 // end leaves the iterator nowhere, with an error.
 func (i *Iterator) end(err error) bool {
+	if err != nil {
+		i.db.met(err)
+	}
 	i.pos, i.err = nowhere, err
 	i.key, i.value = nil, nil
 	return false
@@ -320,7 +330,8 @@ func (i *Iterator) Close() error {
 	}
 	err := i.cursor.release()
 	i.state.unref()
+	i.list.remove(i)
 	i.state, i.cursor, i.in, i.kv = nil, nil, nil, nil
-	i.end(ErrClosed)
+	i.key, i.value, i.pos, i.err = nil, nil, nowhere, ErrClosed
 	return err
 }

@@ -75,7 +75,7 @@ func (db *DB) runJob(p *compaction.Plan, spans []compaction.Span) {
 	err := db.compact(db.background, p, spans)
 	failed := err != nil && !errors.Is(err, context.Canceled)
 	if failed {
-		db.logWorkerFailure(err)
+		db.tellWorkerFailure(&db.jobs.state, err)
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -90,7 +90,7 @@ func (db *DB) runDrop() {
 	err := db.dropCovered()
 	failed := err != nil && !errors.Is(err, context.Canceled)
 	if failed {
-		db.logWorkerFailure(err)
+		db.tellWorkerFailure(&db.jobs.state, err)
 		db.mayCover.Store(true)
 	}
 	db.mu.Lock()

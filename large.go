@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/batchrepr"
@@ -30,6 +31,8 @@ type largeWrite struct {
 
 // commitLarge makes a large batch take effect.
 func (db *DB) commitLarge(b *Batch) error {
+	start := db.sampler.now()
+	defer func() { db.sampler.writes.record(db.sampler.now()-start, 1, 0) }()
 	l, err := db.prepareLarge(b)
 	if err != nil {
 		return err
@@ -119,7 +122,7 @@ func (db *DB) installLarge(l *largeWrite) error {
 		db.disown(l.outputs, []*manifest.Table{l.table})
 		return err
 	}
-	db.stats.largeWrites.Add(1)
+	db.stats.large(l.table.Size)
 	return nil
 }
 
@@ -134,8 +137,13 @@ func (db *DB) drainMemtables() error {
 			return err
 		}
 	}
+	if len(db.state.Load().sealed) == 0 { // only a committer seals
+		return nil
+	}
+	start := time.Now()
+	defer func() { db.stats.rotated(time.Since(start)) }()
 	attempt := patience{worker: &db.flushes, start: db.scheduleFlushLocked}
-	return db.waitUntil(ctx, func() (bool, error) {
+	return db.stall(ctx, stallLarge, func() (bool, error) {
 		if err := db.writable(); err != nil {
 			return false, err
 		}

@@ -1,14 +1,11 @@
 package tinykv
 
 import (
-	"fmt"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/sstable"
 )
 
 // Metrics is what a store tells about itself at one moment. Counters count from the opening. Sizes
@@ -20,9 +17,28 @@ type Metrics struct {
 	// BaseLevel is the level that level 0 is merged into.
 	BaseLevel int `json:"base_level"`
 
-	// Keys estimates the number of keys: entries in tables, less twice the tombstones among them, and
-	// entries in memtables. Keys that are stored several times count as often.
+	// Keys estimates the number of keys: entries in tables, less twice the tombstones among them and those
+	// behind a newer entry in their table, and entries in memtables. A key that is in several tables
+	// counts as often, one under a range tombstone until it is compacted away.
 	Keys uint64 `json:"keys"`
+
+	// TableBytes is the size of all tables. DeadBytes estimates what part of it is of no use: that of
+	// the entries behind newer ones in their table, and of each tombstone and what it deletes. LiveBytes
+	// is the rest. What an upper level has anew, or what lies under range tombstones, still counts as live
+	// below it.
+	TableBytes int64 `json:"table_bytes"`
+	LiveBytes  int64 `json:"live_bytes"`
+	DeadBytes  int64 `json:"dead_bytes"`
+
+	// ReadAmplification is how many places an iterator goes over, and a read looks at in the worst
+	// case: the memtables that hold something, the tables of level 0, and the levels below that hold
+	// any. WriteAmplification is how many bytes were written to log and tables for each byte that came
+	// in. SpaceAmplification estimates how much larger the tables are than they must be: their size over
+	// that of the deepest level, if that held all keys once; 0 when there are no tables. The deepest level of a
+	// store that is being filled is small yet, and the estimate too high.
+	ReadAmplification  int     `json:"read_amplification"`
+	WriteAmplification float64 `json:"write_amplification"`
+	SpaceAmplification float64 `json:"space_amplification"`
 
 	// LastSeq is the number of the last write, in commit order; DurableSeq that of the last write
 	// that is known to be on stable storage.
@@ -35,8 +51,10 @@ type Metrics struct {
 	SealedMemTables int   `json:"sealed_memtables"`
 
 	// LogBytes is the size of the log segments in use; LogSpareBytes that of those kept for new use.
-	LogBytes      int64 `json:"log_bytes"`
-	LogSpareBytes int64 `json:"log_spare_bytes"`
+	// LogWrittenBytes is how much was written to the log: what came in, and 1 % more.
+	LogBytes        int64 `json:"log_bytes"`
+	LogSpareBytes   int64 `json:"log_spare_bytes"`
+	LogWrittenBytes int64 `json:"log_written_bytes"`
 
 	// Flushes turned FlushedBytes of memtables into tables, in FlushTime.
 	Flushes      uint64        `json:"flushes"`
@@ -57,11 +75,22 @@ type Metrics struct {
 	// DroppedTables is how many tables went at once because range tombstones lay on all of them.
 	DroppedTables uint64 `json:"dropped_tables"`
 
-	// LargeWrites are batches that were written to a table of their own.
+	// LargeWrites are batches that were written to a table of their own, LargeBytes the size of these.
 	LargeWrites uint64 `json:"large_writes"`
+	LargeBytes  int64  `json:"large_bytes"`
 
 	// ManifestRenewals counts manifests that were replaced by shorter ones.
 	ManifestRenewals uint64 `json:"manifest_renewals"`
+
+	// Reads is what reads of single keys met, Filters what the filters of tables were good for then.
+	Reads   ReadMetrics   `json:"reads"`
+	Filters FilterMetrics `json:"filters"`
+
+	// Latency is how long calls took.
+	Latency LatencyMetrics `json:"latency"`
+
+	// CorruptPlaces is how many damaged places were met; see Events.Corruption.
+	CorruptPlaces int `json:"corrupt_places"`
 
 	// Cache is about the blocks that were decompressed.
 	Cache CacheMetrics `json:"cache"`
@@ -69,8 +98,18 @@ type Metrics struct {
 	// Memory is how the budget is used.
 	Memory MemoryMetrics `json:"memory"`
 
-	// Snapshots is the number of open snapshots.
-	Snapshots int `json:"snapshots"`
+	// Snapshots is the number of open snapshots. OldestSnapshot is the one that was opened first,
+	// TracedSnapshot the first one of which it is known where: that is noted for one in 64. They are nil
+	// when there is none.
+	Snapshots      int     `json:"snapshots"`
+	OldestSnapshot *Holder `json:"oldest_snapshot,omitempty"`
+	TracedSnapshot *Holder `json:"traced_snapshot,omitempty"`
+
+	// Iterators is the number of open iterators, those in use by Scan and Count among them. The others
+	// are as for snapshots.
+	Iterators      int     `json:"iterators"`
+	OldestIterator *Holder `json:"oldest_iterator,omitempty"`
+	TracedIterator *Holder `json:"traced_iterator,omitempty"`
 
 	// Stalls is how often writers had to wait for a millisecond or more: for flushes, compactions, or
 	// a new memtable or log segment. StallTime is for how long in all, LongestStall at most.
@@ -79,6 +118,45 @@ type Metrics struct {
 	StallTime    time.Duration `json:"stall_time_ns"`
 	LongestStall time.Duration `json:"longest_stall_ns"`
 	DelayTime    time.Duration `json:"delay_time_ns"`
+}
+
+// Holder is something open that keeps a store from giving up what is old: a snapshot keeps entries that were
+// overwritten since, an iterator files and memtables.
+type Holder struct {
+	Seq    uint64        `json:"seq"`              // of the last write that it sees
+	Age    time.Duration `json:"age_ns"`           // since it was opened
+	Origin string        `json:"origin,omitempty"` // file:line of the call that opened it; empty where that was not noted
+}
+
+// ReadMetrics describe the reads of single keys: Get, GetTo, Peek, Has, and each key of GetMulti. Of the
+// keys of GetMulti all are counted, of the rest one in 256, drawn at random, which counts for as
+// many: so numbers are off by about 16/sqrt(n).
+type ReadMetrics struct {
+	Lookups uint64 `json:"lookups"` // keys sought
+	Tables  uint64 `json:"tables"`  // tables looked into for them; those that a filter kept away do not count
+}
+
+// FilterMetrics describe what the filters of tables said, in the reads and with the exactness of
+// ReadMetrics. A read of the past, in a snapshot, may take for a false positive what was written since.
+type FilterMetrics struct {
+	Asked          uint64 `json:"asked"`
+	No             uint64 `json:"no"`              // the key was not there, and the table was not touched
+	FalsePositives uint64 `json:"false_positives"` // the key was not there either, but the filter let it pass
+
+	// Rate is the part of the keys that were not there that was let pass; DesignRate is what it should be
+	// for Options.BloomBitsPerKey.
+	Rate       float64 `json:"rate"`
+	DesignRate float64 `json:"design_rate"`
+}
+
+// LatencyMetrics are how long calls took, from start to return. Get is Get, GetTo, Has, and Peek up to where
+// it calls its function. Write is Put, Delete, DeleteRange and Apply. Of these, one in 256 is timed and counts
+// for as many, but for writes that wait for stable storage and large batches, which are all timed. So Min
+// and Max are of those that were timed; Metrics.LongestStall is exact. Sync is every sync of the log.
+type LatencyMetrics struct {
+	Get   Histogram `json:"get"`
+	Write Histogram `json:"write"`
+	Sync  Histogram `json:"sync"`
 }
 
 // MemoryMetrics describe the memory of a store, in bytes.
@@ -116,7 +194,11 @@ type LevelMetrics struct {
 	TargetBytes int64   `json:"target_bytes"` // 0 where level 0 is merged past it
 	Score       float64 `json:"score"`        // 1 and above: a compaction is due
 	Entries     uint64  `json:"entries"`
-	Deletes     uint64  `json:"deletes"` // of the entries, tombstones
+	Deletes     uint64  `json:"deletes"`  // of the entries, tombstones
+	Shadowed    uint64  `json:"shadowed"` // of the entries, those behind a newer one in their table
+
+	// RangeDeletes is the number of range tombstones, each of which may be told in several pieces.
+	RangeDeletes uint64 `json:"range_deletes"`
 
 	// What compactions into this level, and for level 0 flushes, have read and written. InBytes is
 	// what came from above, WrittenBytes over InBytes the level's share in write amplification.
@@ -125,6 +207,17 @@ type LevelMetrics struct {
 	ReadBytes      int64         `json:"read_bytes"`
 	WrittenBytes   int64         `json:"written_bytes"`
 	CompactionTime time.Duration `json:"compaction_time_ns"`
+}
+
+// WriteAmplification returns how much was written to a level for each byte that came from above; 0 when
+// nothing came.
+func (l *LevelMetrics) WriteAmplification() float64 { return ratio(l.WrittenBytes, l.InBytes) }
+
+func ratio(a, b int64) float64 {
+	if b <= 0 {
+		return 0
+	}
+	return float64(a) / float64(b)
 }
 
 // Metrics returns the store's numbers, as far as they can be had after Close.
@@ -138,12 +231,23 @@ func (db *DB) Metrics() *Metrics {
 	m.DurableSeq = db.stats.flushedSeq.Load()
 	if db.log != nil {
 		m.LogBytes, m.LogSpareBytes = db.log.Bytes()
+		m.LogWrittenBytes = db.log.Written()
 		m.DurableSeq = max(db.log.SyncedMark(), m.DurableSeq)
 	}
 	m.Cache = CacheMetrics(db.files.cache.Stats())
+	m.CorruptPlaces = db.damages.count()
+	db.sampler.fill(m)
+	m.Filters.DesignRate = sstable.FilterRate(db.opts.BloomBitsPerKey)
+	m.fillWritten()
+	m.fillState(db)
+	return m
+}
+
+// fillState sets what is known of a store that is open. What takes time is done under no lock.
+func (m *Metrics) fillState(db *DB) {
 	s, err := db.acquire()
 	if err != nil {
-		return m
+		return
 	}
 	defer s.unref()
 	m.LastSeq = db.visible.Load()
@@ -151,21 +255,26 @@ func (db *DB) Metrics() *Metrics {
 	for _, t := range append([]*mem{s.active}, s.sealed...) {
 		m.MemTableBytes += t.table.Used()
 		m.Keys += t.table.Entries()
+		if t.table.Entries() > 0 || t.table.Ranges() != nil {
+			m.ReadAmplification++
+		}
 	}
 	m.fillLevels(s.tree.version, db.shape())
+	m.fillSpace(s.tree.version)
 	m.PendingCompactionBytes = compaction.Debt(s.tree.version, db.shape())
 	db.mu.Lock()
-	defer db.mu.Unlock()
 	m.RunningCompactions, m.GarbageBytes = db.jobs.running, db.garbageBytes
-	for snapshot := db.snapshots.oldest; snapshot != nil; snapshot = snapshot.next {
-		m.Snapshots++
-	}
-	return m
+	snapshots := db.snapshots.holders()
+	db.mu.Unlock()
+	now := db.sampler.now()
+	m.Snapshots, m.OldestSnapshot, m.TracedSnapshot = snapshots.told(now)
+	m.Iterators, m.OldestIterator, m.TracedIterator = db.iterators.holders().told(now)
 }
 
 func (m *Metrics) fillLevels(v *manifest.Version, opts compaction.Options) {
 	shape := compaction.ShapeOf(v, opts)
 	m.BaseLevel = int(shape.Base)
+	entries, gone := uint64(0), uint64(0)
 	for i := range m.Levels {
 		l := &m.Levels[i]
 		l.Tables = len(v.Levels[i])
@@ -174,139 +283,46 @@ func (m *Metrics) fillLevels(v *manifest.Version, opts compaction.Options) {
 			l.DataBytes += int64(t.DataBytes)
 			l.Entries += t.Entries
 			l.Deletes += t.Deletes
+			l.Shadowed += t.Shadowed
+			l.RangeDeletes += t.RangeDeletes
 		}
-		m.Keys += l.Entries - min(l.Entries, 2*l.Deletes)
+		entries += l.Entries
+		gone += 2*l.Deletes + l.Shadowed
 		l.TargetBytes = shape.Target[i]
 		l.Score = compaction.Score(v, manifest.Level(i), &shape, opts)
 	}
+	m.Keys += entries - min(entries, gone)
 }
 
-// String returns the numbers as a table of the levels and a few lines below it.
-func (m *Metrics) String() string {
-	var b strings.Builder
-	b.WriteString("level  tables      size      data    target  score     entries   deletes      read   written  w-amp  compactions  seconds\n")
-	var total LevelMetrics
-	for i, l := range m.Levels {
-		if l.Tables > 0 || l.Compactions > 0 {
-			writeLevel(&b, fmt.Sprintf("L%d", i), &l)
+// fillSpace estimates what the tables hold for nothing.
+func (m *Metrics) fillSpace(v *manifest.Version) {
+	deepest := int64(0)
+	for i, tables := range v.Levels {
+		switch {
+		case len(tables) == 0:
+			continue
+		case i == 0:
+			m.ReadAmplification += len(tables)
+		default:
+			m.ReadAmplification++
 		}
-		total.Tables += l.Tables
-		total.Bytes += l.Bytes
-		total.DataBytes += l.DataBytes
-		total.Entries += l.Entries
-		total.Deletes += l.Deletes
-		total.Compactions += l.Compactions
-		total.ReadBytes += l.ReadBytes
-		total.WrittenBytes += l.WrittenBytes
-		total.CompactionTime += l.CompactionTime
+		deepest = m.Levels[i].Bytes
+		m.TableBytes += deepest
+		for _, t := range tables {
+			if dead := min(t.Shadowed+2*t.Deletes, t.Entries); dead > 0 {
+				m.DeadBytes += int64(float64(t.Size) * float64(dead) / float64(t.Entries))
+			}
+		}
 	}
-	total.InBytes = m.Levels[0].InBytes
-	writeLevel(&b, "total", &total)
-	fmt.Fprintf(&b, "memtables: %s, %d sealed; log: %s, %s spare; keys: about %d\n",
-		sizeText(m.MemTableBytes), m.SealedMemTables, sizeText(m.LogBytes), sizeText(m.LogSpareBytes), m.Keys)
-	fmt.Fprintf(&b, "flushes: %d, %s; compactions: %d, moves: %d; dropped: %d; large writes: %d; manifests renewed: %d\n",
-		m.Flushes, sizeText(m.FlushedBytes), m.Compactions, m.Moves, m.DroppedTables, m.LargeWrites, m.ManifestRenewals)
-	fmt.Fprintf(&b, "stalls: %d, %.3f s, longest %.3f s; delays: %.3f s\n",
-		m.Stalls, m.StallTime.Seconds(), m.LongestStall.Seconds(), m.DelayTime.Seconds())
-	fmt.Fprintf(&b, "compactions running: %d, pending: %s; files to remove: %s\n",
-		m.RunningCompactions, sizeText(m.PendingCompactionBytes), sizeText(m.GarbageBytes))
-	if c := &m.Cache; c.Hits+c.Misses > 0 {
-		fmt.Fprintf(&b, "cache: %s of %s; hits: %d of %d, %.1f %%; blocks dropped: %d, rejected: %d, evicted: %d\n",
-			sizeText(c.Held), sizeText(c.Size), c.Hits, c.Hits+c.Misses, 100*float64(c.Hits)/float64(c.Hits+c.Misses), c.Dropped, c.Rejected, c.Evicted)
-	}
-	fmt.Fprintf(&b, "last sequence: %d, durable: %d; open snapshots: %d\n", m.LastSeq, m.DurableSeq, m.Snapshots)
-	return b.String()
+	m.LiveBytes = m.TableBytes - m.DeadBytes
+	m.SpaceAmplification = ratio(m.TableBytes, deepest)
 }
 
-func writeLevel(b *strings.Builder, name string, l *LevelMetrics) {
-	target, score, amplification := "-", "-", "-"
-	if l.TargetBytes > 0 {
-		target = sizeText(l.TargetBytes)
+// fillWritten works out the write amplification.
+func (m *Metrics) fillWritten() {
+	written := m.LogWrittenBytes
+	for i := range m.Levels {
+		written += m.Levels[i].WrittenBytes
 	}
-	if l.Score > 0 {
-		score = fmt.Sprintf("%.2f", l.Score)
-	}
-	if l.InBytes > 0 {
-		amplification = fmt.Sprintf("%.1f", float64(l.WrittenBytes)/float64(l.InBytes))
-	}
-	fmt.Fprintf(b, "%-5s %7d %9s %9s %9s %6s %11d %9d %9s %9s %6s %12d %8.1f\n",
-		name, l.Tables, sizeText(l.Bytes), sizeText(l.DataBytes), target, score, l.Entries, l.Deletes,
-		sizeText(l.ReadBytes), sizeText(l.WrittenBytes), amplification, l.Compactions, l.CompactionTime.Seconds())
-}
-
-// sizeText returns a size in bytes with a unit, in at most nine columns.
-func sizeText(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	size, units := float64(n)/unit, "KMGTPE"
-	for size >= 999.95 {
-		size /= unit
-		units = units[1:]
-	}
-	return fmt.Sprintf("%.1f %ciB", size, units[0])
-}
-
-// stats are the counters behind Metrics.
-type stats struct {
-	largeWrites atomic.Uint64
-	dropped     atomic.Uint64
-	manifests   atomic.Uint64
-	flushedSeq  atomic.Uint64
-
-	mu sync.Mutex
-	m  Metrics // guarded by mu; only the counters
-}
-
-func (s *stats) fill(m *Metrics) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*m = s.m
-	m.DroppedTables = s.dropped.Load()
-	m.LargeWrites = s.largeWrites.Load()
-	m.ManifestRenewals = s.manifests.Load()
-}
-
-func (s *stats) flushed(tables []*manifest.Table, took time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	bytes := inputBytes(tables)
-	s.m.Flushes++
-	s.m.FlushedBytes += bytes
-	s.m.FlushTime += took
-	s.m.Levels[0].InBytes += bytes
-	s.m.Levels[0].WrittenBytes += bytes
-	s.m.Levels[0].CompactionTime += took
-}
-
-func (s *stats) compacted(p *compaction.Plan, did compaction.Stats, took time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.m.Compactions++
-	l := &s.m.Levels[p.Output]
-	l.Compactions++
-	l.InBytes += inputBytes(p.Upper)
-	l.ReadBytes += did.BytesIn
-	l.WrittenBytes += did.BytesOut
-	l.CompactionTime += took
-}
-
-func (s *stats) moved(p *compaction.Plan) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.m.Moves++
-	s.m.Levels[p.Output].InBytes += inputBytes(p.Upper)
-}
-
-// rotated records how long the committer was kept from committing by a change of memtables.
-func (s *stats) rotated(took time.Duration) {
-	if took < minStall {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.m.Stalls++
-	s.m.StallTime += took
-	s.m.LongestStall = max(s.m.LongestStall, took)
+	m.WriteAmplification = ratio(written, m.LogWrittenBytes+m.LargeBytes)
 }

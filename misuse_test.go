@@ -63,7 +63,7 @@ func TestScan_ALoopThatPanicsLeavesNothingOpen(t *testing.T) {
 			panic("in the loop")
 		}
 	}()
-	if n := db.state.Load().refs.Load(); n != 1 {
+	if n := uint32(db.state.Load().refs.Load()); n != 1 {
 		t.Errorf("%d references to the state, want that of the store alone", n)
 	}
 }

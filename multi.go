@@ -41,8 +41,11 @@ func (r reader) getMulti(keys [][]byte) ([][]byte, error) {
 		return nil
 	})
 	if err != nil {
+		r.db.met(err)
 		return nil, err
 	}
+	m.tally.ticket = ticketOf(s.refs.Load())
+	r.db.sampler.add(&m.tally, 1)
 	return values, nil
 }
 
@@ -57,6 +60,7 @@ type multi struct {
 	passed   []*lookup
 	inTables []*sstable.Lookup
 
+	tally   tally
 	order   []ordered // scratch
 	buf     []byte    // the stored keys
 	touched byte      // see sstable.GetAll
@@ -99,6 +103,7 @@ func (m *multi) init(keys [][]byte) {
 	for _, k := range keys {
 		n += spaceLen + len(k)
 	}
+	m.tally = tally{lookups: uint64(len(keys))}
 	m.buf = slices.Grow(m.buf[:0], n)
 	m.lookups = slices.Grow(m.lookups[:0], len(keys))[:len(keys)]
 	for i, k := range keys {
@@ -192,8 +197,12 @@ func (m *multi) pass(at key.Trailer, tableOf func(stored []byte) *table) error {
 		if ranges := r.RangeDeletes(); ranges != nil {
 			l.deleted = ranges.Newest(l.Stored, at.Seq())
 		}
+		passed := r.MayContain(l.Hash)
+		if !passed {
+			m.tally.asked(r, false, false)
+		}
 		switch {
-		case r.MayContain(l.Hash):
+		case passed:
 			l.Reader = r
 			m.passed = append(m.passed, l)
 			m.inTables = append(m.inTables, &l.Lookup)
@@ -212,6 +221,7 @@ func (m *multi) look(at key.Trailer) error {
 	}
 	m.touched += touched
 	for _, l := range m.passed {
+		m.tally.asked(l.Reader, true, l.OK)
 		if v, found, ok := newer(l.Value, l.Found, l.OK, l.deleted); ok {
 			l.settle(v, found)
 		}

@@ -110,6 +110,8 @@ func newDB(dir string, o *Options) *DB {
 		drop:      db.scheduleRemoval,
 		report:    db.report,
 	}
+	db.sampler = newSampler(o.internal.sampleEvery)
+	db.flushes.what, db.removals.what, db.jobs.state.what = "flush", "removal", "compaction"
 	db.throttle.limits = limitsFor(o)
 	db.pace.rate = o.CompactionRate
 	db.throttle.off = o.internal.noDelay
@@ -147,6 +149,8 @@ func (db *DB) begin(state *manifest.State, firstSegment wal.SegmentNum) error {
 		NewName:           func() string { return manifest.Name(manifest.FileLog, db.newFileNum()) },
 		NewEpoch:          db.opts.internal.random,
 		MakeFile:          db.logFiles.try,
+		Synced:            db.synced,
+		Now:               db.sampler.now,
 		FirstSegmentBytes: min(firstLogSegment, maxSegment),
 		MaxSegmentBytes:   maxSegment,
 		Spares:            int(min(db.opts.MemTableSize/maxSegment, maxLogSpares)),
@@ -235,7 +239,7 @@ func (db *DB) shutDown() error {
 	db.mems.close()
 	db.files.cache.Unref()      // iterators that are still open hold it too
 	for _, g := range garbage { // at once
-		db.removeFile(g.path)
+		db.removeFile(g)
 	}
 	return err
 }
@@ -269,6 +273,7 @@ func (db *DB) seal() error {
 			return err
 		}
 	}
+	defer db.tellFailure() // after the lock is given up
 	db.manifestMu.Lock()
 	defer db.manifestMu.Unlock()
 	err := db.manifest.Append(&manifest.Edit{
@@ -280,7 +285,7 @@ func (db *DB) seal() error {
 		err = db.manifest.Seal()
 	}
 	if err != nil {
-		return db.fail(err)
+		return db.latch(err)
 	}
 	return nil
 }

@@ -127,6 +127,9 @@ type Options struct {
 	// Default: nobody.
 	Logger *slog.Logger
 
+	// Events are called when something happens, see there. Default: none.
+	Events *Events
+
 	// Performance.
 
 	// MemoryBudget is how much memory the store may use in all: memtables, cache with the garbage
@@ -197,6 +200,9 @@ type internalOptions struct {
 	// manifestGrowth replaces the number of bytes by which a manifest may grow.
 	manifestGrowth int64
 
+	// sampleEvery replaces the number of calls of which one is looked at for Metrics.
+	sampleEvery uint64
+
 	// noDelay lets writers run free until they must wait, to see what the delay is good for.
 	noDelay bool
 }
@@ -233,12 +239,18 @@ func (o *Options) complete() (*Options, error) {
 	setDefault(&c.BloomBitsPerKey, 10)
 	setDefault(&c.MaxBackground, min(max(runtime.GOMAXPROCS(0), minDefaultBackground), maxDefaultBackground))
 	setDefault(&c.internal.manifestGrowth, 1<<20)
+	setDefault(&c.internal.sampleEvery, sampleEvery)
 	if c.FS == nil {
 		c.FS = vfs.OS()
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	var events Events
+	if c.Events != nil {
+		events = *c.Events
+	}
+	c.Events = &events
 	if c.internal.random == nil {
 		c.internal.random = rand.Uint64
 	}

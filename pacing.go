@@ -85,7 +85,7 @@ func (db *DB) scheduleRemoval(path string, sizeBytes int64) {
 	db.mu.Lock()
 	if db.closed {
 		db.mu.Unlock()
-		db.removeFile(path) // an iterator outlived the store
+		db.removeFile(garbage{path, sizeBytes}) // an iterator outlived the store
 		return
 	}
 	defer db.mu.Unlock()
@@ -106,7 +106,7 @@ func (db *DB) removeNext() (more bool, err error) {
 	db.garbageBytes -= next.sizeBytes
 	db.mu.Unlock()
 	start := time.Now()
-	db.removeFile(next.path)
+	db.removeFile(next)
 	if db.opts.internal.inline == nil {
 		rest(db.background, db.removalPause(next.sizeBytes, backlog)-time.Since(start))
 	}
@@ -123,10 +123,11 @@ func (db *DB) removalPause(n, backlog int64) time.Duration {
 }
 
 // removeFile removes a file of no importance: what stays is removed at the next opening.
-func (db *DB) removeFile(path string) { removeFile(db.fs, db.opts, path) }
-
-func removeFile(fsys vfs.FS, opts *Options, path string) {
-	if err := fsys.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		opts.Logger.Warn("tinykv: file is left over", "file", path, "error", err)
+func (db *DB) removeFile(g garbage) {
+	switch err := db.fs.Remove(g.path); {
+	case err == nil:
+		db.tellRemoved(g)
+	case !errors.Is(err, fs.ErrNotExist):
+		db.opts.Logger.Warn("tinykv: file is left over", "file", g.path, "error", err)
 	}
 }

@@ -62,7 +62,8 @@ func (db *DB) recoverInMemory() error {
 	}
 	state := loaded.State
 	r := &replayer{db: db, state: &state, keep: true}
-	if _, err := db.replay(r, loaded.Sealed, l); err != nil {
+	found, err := db.replay(r, loaded.Sealed, l)
+	if err != nil {
 		return errors.Join(err, freeAll(r.kept))
 	}
 	active, err := memtable.New(memtable.MinSize)
@@ -80,8 +81,9 @@ func (db *DB) recoverInMemory() error {
 	}
 	db.mems.count((used + db.opts.MemTableSize - 1) / db.opts.MemTableSize) // what they take, the cache must leave
 	db.mu.Lock()
-	defer db.mu.Unlock()
 	db.publishLocked(newReadState(db.active, sealed, newTree(state.Version, nil, db.handleLocked, db.files.cache)))
+	db.mu.Unlock()
+	db.tellOpened(&state, found)
 	return nil
 }
 

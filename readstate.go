@@ -19,7 +19,10 @@ import (
 // A readState holds a reference to each of its parts, and the parts to theirs; what is no longer
 // referred to is freed, recycled or deleted.
 type readState struct {
-	refs   atomic.Int64
+	// refs is the number of references and, in its upper half, how many readers there have been, modulo
+	// 2^32: so they are counted at no cost, see sampling.go.
+	refs atomic.Uint64
+
 	active *mem
 	sealed []*mem // newest first
 	tree   *tree
@@ -37,22 +40,26 @@ func newReadState(active *mem, sealed []*mem, tr *tree) *readState {
 	return s
 }
 
-// tryRef takes a reference unless the last one is gone.
-func (s *readState) tryRef() bool {
+// tryRef takes a reference, and returns refs as it was before, or 0 when the last one is gone.
+func (s *readState) tryRef() (was uint64) {
+	const one = 1<<32 + 1
 	for {
 		n := s.refs.Load()
-		if n == 0 {
-			return false
+		if uint32(n) == 0 {
+			return 0
 		}
-		if s.refs.CompareAndSwap(n, n+1) {
-			return true
+		if s.refs.CompareAndSwap(n, n+one) {
+			return n
 		}
 	}
 }
 
+// ticketOf returns the upper half of refs.
+func ticketOf(refs uint64) uint32 { return uint32(refs >> 32) }
+
 // unref gives up a reference. A nil state has none.
 func (s *readState) unref() {
-	if s == nil || s.refs.Add(-1) > 0 {
+	if s == nil || uint32(s.refs.Add(^uint64(0))) > 0 {
 		return
 	}
 	s.active.unref()
@@ -71,7 +78,7 @@ func (db *DB) acquire() (*readState, error) {
 		if s == nil {
 			return nil, ErrClosed
 		}
-		if s.tryRef() {
+		if s.tryRef() != 0 {
 			if db.state.Load() == s {
 				return s, nil
 			}

@@ -131,11 +131,11 @@ func (db *DB) recover() (err error) {
 		return err
 	}
 	state := loaded.State
-	last, err := db.replay(&replayer{db: db, state: &state}, loaded.Sealed, l)
+	found, err := db.replay(&replayer{db: db, state: &state}, loaded.Sealed, l)
 	if err != nil {
 		return err
 	}
-	if err := db.begin(&state, max(state.Log.First, last+1)); err != nil {
+	if err := db.begin(&state, max(state.Log.First, found.Last+1)); err != nil {
 		return err
 	}
 	fresh, err := db.firstManifest(&state)
@@ -146,6 +146,7 @@ func (db *DB) recover() (err error) {
 	if err != nil {
 		return errors.Join(err, db.log.Close(), db.active.table.Free())
 	}
+	db.tellOpened(&state, found)
 	db.removeLeftovers(l)
 	db.mu.Lock()
 	db.scheduleCompactionLocked()
@@ -213,9 +214,9 @@ func (db *DB) checkTables(v *manifest.Version) error {
 	return nil
 }
 
-// replay brings the log's records into tables and adds these to state. It returns the number of the
-// last log segment that was seen.
-func (db *DB) replay(r *replayer, sealed bool, l *listing) (wal.SegmentNum, error) {
+// replay brings the log's records into tables and adds these to state. It returns what was found in the
+// log.
+func (db *DB) replay(r *replayer, sealed bool, l *listing) (wal.Recovered, error) {
 	var paths []string
 	for _, num := range l.logs {
 		paths = append(paths, filepath.Join(db.dir, manifest.Name(manifest.FileLog, num)))
@@ -234,12 +235,12 @@ func (db *DB) replay(r *replayer, sealed bool, l *listing) (wal.SegmentNum, erro
 		err = errors.Join(err, r.mem.Free())
 	}
 	if err != nil {
-		return 0, corrupt.Locate(err, db.dir, 0)
+		return wal.Recovered{}, corrupt.Locate(err, db.dir, 0)
 	}
 	if found.Records > 0 {
 		db.opts.Logger.Info("tinykv: recovered", "dir", db.dir, "records", found.Records, "bytes", found.Bytes, "end", found.End.String())
 	}
-	return found.Last, nil
+	return found, nil
 }
 
 // replayer brings log records into tables or, for a store that is read only, into memtables.
@@ -356,7 +357,7 @@ func (db *DB) removeFrom(made manifest.FileNum) {
 	}
 	for _, name := range names {
 		if kind, num := manifest.ParseName(name); kind != manifest.FileUnknown && num >= made {
-			db.removeFile(filepath.Join(db.dir, name))
+			db.removeFile(garbage{path: filepath.Join(db.dir, name)})
 		}
 	}
 }
@@ -380,6 +381,6 @@ func (db *DB) removeLeftovers(l *listing) {
 		names = append(names, manifest.CurrentName+".tmp")
 	}
 	for _, name := range names {
-		db.removeFile(filepath.Join(db.dir, name))
+		db.removeFile(garbage{path: filepath.Join(db.dir, name)})
 	}
 }

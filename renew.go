@@ -61,7 +61,7 @@ func (db *DB) appendEdit(e *manifest.Edit) error {
 	followed := db.later(func() error { return r.fresh.Follow(e, next) })
 	err = db.manifest.Follow(e, next)
 	if err = errors.Join(err, followed()); err != nil {
-		return db.fail(err)
+		return db.latch(err)
 	}
 	return nil
 }

@@ -53,7 +53,8 @@ func (db *DB) replaceActive(fresh *mem) {
 func (db *DB) waitForRoom(ctx context.Context) error {
 	flush := patience{worker: &db.flushes, start: db.scheduleFlushLocked}
 	compaction := patience{worker: &db.jobs.state, start: db.scheduleCompactionLocked}
-	return db.waitUntil(ctx, func() (bool, error) {
+	reason := ""
+	room := func() (bool, error) {
 		if db.closing {
 			return false, ErrClosed // no flush begins any more
 		}
@@ -62,10 +63,28 @@ func (db *DB) waitForRoom(ctx context.Context) error {
 		}
 		switch s := db.state.Load(); {
 		case len(s.sealed) >= db.throttle.limits.maxSealed:
+			reason = stallMemTables
 			return false, db.promptOutcomeLocked(&flush)
 		case len(s.tree.levels[0].tables) >= db.throttle.limits.stopTables:
+			reason = stallLevel0
 			return false, db.promptOutcomeLocked(&compaction)
 		}
 		return true, nil
-	})
+	}
+	db.mu.Lock()
+	ok, err := room()
+	db.mu.Unlock()
+	if ok || err != nil {
+		return err
+	}
+	return db.stall(ctx, reason, room)
+}
+
+// stall is waitUntil for a committer, who tells that writers are stopped.
+func (db *DB) stall(ctx context.Context, reason string, done func() (bool, error)) error {
+	emit(db, db.opts.Events.StallBegin, StallInfo{Reason: reason})
+	start := time.Now()
+	err := db.waitUntil(ctx, done)
+	emit(db, db.opts.Events.StallEnd, StallInfo{Reason: reason, Duration: time.Since(start), Err: err})
+	return err
 }

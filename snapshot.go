@@ -14,6 +14,8 @@ type Snapshot struct {
 	seq    key.SeqNum
 	closed atomic.Bool
 
+	origin origin // fixed
+
 	prev, next *Snapshot // guarded by DB.mu; in the list of open snapshots
 }
 
@@ -26,6 +28,10 @@ func (db *DB) NewSnapshot() (*Snapshot, error) {
 		return nil, ErrClosed
 	}
 	s := &Snapshot{db: db, seq: key.SeqNum(db.visible.Load())}
+	s.origin.at = db.sampler.now()
+	if db.snapshots.opened%db.sampler.originEvery == 0 {
+		s.origin.note(1)
+	}
 	db.snapshots.push(s)
 	return s, nil
 }
@@ -84,9 +90,16 @@ func (s *Snapshot) Scan(r Range, opts ...ScanOption) iter.Seq2[Item, error] {
 }
 
 // snapshotList is the open snapshots in order of age, which is that of their sequence numbers.
-type snapshotList struct{ oldest, newest *Snapshot }
+type snapshotList struct {
+	oldest, newest *Snapshot
+
+	count  int
+	opened uint64
+}
 
 func (l *snapshotList) push(s *Snapshot) {
+	l.count++
+	l.opened++
 	s.prev = l.newest
 	if l.newest == nil {
 		l.oldest = s
@@ -97,6 +110,7 @@ func (l *snapshotList) push(s *Snapshot) {
 }
 
 func (l *snapshotList) remove(s *Snapshot) {
+	l.count--
 	if s.prev == nil {
 		l.oldest = s.next
 	} else {

@@ -191,5 +191,8 @@ func (db *DB) Verify(ctx context.Context, opts *VerifyOptions) (*VerifyReport, e
 	if db.background.Err() != nil { // another opener may have changed the files
 		return nil, ErrClosed
 	}
+	for _, p := range report.Problems {
+		db.met(p)
+	}
 	return report, err
 }

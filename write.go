@@ -45,7 +45,7 @@ func (db *DB) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
 		b.ranges = 1
 		return db.commitLarge(b)
 	}
-	return db.commit(&w)
+	return db.commitSampled(&w)
 }
 
 func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
@@ -64,7 +64,7 @@ func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
 		}
 		return db.commitLarge(b)
 	}
-	return db.commit(&w)
+	return db.commitSampled(&w)
 }
 
 // batchOf returns a batch with a single operation.
@@ -94,7 +94,7 @@ func (db *DB) Apply(b *Batch, opts ...WriteOption) error {
 	if db.isLarge(&w) {
 		return db.commitLarge(b)
 	}
-	return db.commit(&w)
+	return db.commitSampled(&w)
 }
 
 // isLarge tells whether a write does not go through log and memtable.
