@@ -2,6 +2,7 @@ package sstable
 
 import (
 	"encoding/binary"
+	"errors"
 	"sync"
 
 	"github.com/cespare/xxhash/v2"
@@ -80,29 +81,43 @@ func unpack(dst, data []byte, id uint64, off int64) ([]byte, error) {
 	if data[9]|data[10]|data[11] != 0 || n < blockHeaderLen || n > maxPacked {
 		return nil, damage("% x, %d bytes: not known", data[9:12], n)
 	}
-	if cap(dst) < n {
+	if m, err := c.unpackedLen(contents); err != nil || m != uint64(n-blockCompression) {
+		return nil, damage("compression %d says %d bytes (%v), the header %d", c, m, err, n-blockCompression)
+	}
+	if cap(dst) < n { // only now: what is not known or not true takes no memory
 		dst = make([]byte, n)
 	}
 	dst = dst[:n]
 	want := dst[blockCompression:]
 	var got []byte
 	var err error
-	switch c {
-	case S2:
-		if m, lenErr := s2.DecodedLen(contents); lenErr != nil || m != len(want) {
-			return nil, damage("S2 says %d bytes (%v), the header %d", m, lenErr, len(want))
-		}
+	if c == S2 {
 		got, err = s2.Decode(want, contents)
-	case Zstd:
+	} else {
 		got, err = zstdDecoder().DecodeAll(contents, want[:0:len(want)])
-	default:
-		return nil, damage("compression %d is not known", c)
 	}
 	if err != nil || len(got) != len(want) || &got[0] != &want[0] {
 		return nil, damage("%d of %d bytes: %v", len(got), len(want), err)
 	}
 	clear(dst[:blockCompression])
 	return dst, nil
+}
+
+// unpackedLen returns how many bytes compressed contents say that they are.
+func (c Compression) unpackedLen(contents []byte) (uint64, error) {
+	switch c {
+	case S2:
+		n, err := s2.DecodedLen(contents)
+		return uint64(n), err
+	case Zstd:
+		var h zstd.Header
+		if err := h.Decode(contents); err != nil {
+			return 0, err
+		}
+		return h.FrameContentSize, nil // which our encoder always writes
+	default:
+		return 0, errors.New("not known")
+	}
 }
 
 // The coders of zstd are large and may be used by any number of goroutines.
