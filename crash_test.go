@@ -547,7 +547,7 @@ func TestCrash_EveryImageOpensToAStateTheStoreHad(t *testing.T) {
 		}
 	})
 	t.Logf("%d images after %d operations", images.Load(), operations.Load())
-	if want := int64(20_000); !testing.Short() && images.Load() < want {
+	if want := int64(40_000); !testing.Short() && images.Load() < want {
 		t.Errorf("%d images are too few to be called exhaustive, want %d", images.Load(), want)
 	}
 }
