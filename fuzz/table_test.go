@@ -159,12 +159,33 @@ func readTable(t *testing.T, data []byte, mode int) error {
 	return errors.Join(damage, it.Close(), r.Close())
 }
 
+// verifyTable verifies a table file. Verification must find damage where reading does.
+func verifyTable(t *testing.T, data []byte) {
+	t.Helper()
+	m := &mapping{Reader: bytes.NewReader(data), data: data}
+	id, err := sstable.ReadID(m)
+	if err != nil {
+		return
+	}
+	var found error
+	wellBehaved(t, stated(data), func() error {
+		_, err := sstable.Verify(t.Context(), m, sstable.VerifyOptions{
+			Name: "7.sst", ID: id, Damage: func(err error) { found = errors.Join(found, err) },
+		})
+		return errors.Join(err, found)
+	})
+	if err := readTable(t, data, 0); err != nil && found == nil {
+		t.Errorf("verification finds nothing wrong, reading finds %v", err)
+	}
+}
+
 func FuzzTable(f *testing.F) {
 	addTables(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for mode := range 3 {
 			wellBehaved(t, stated(data), func() error { return readTable(t, data, mode) })
 		}
+		verifyTable(t, data)
 	})
 }
 
@@ -175,6 +196,7 @@ func FuzzTableSealed(f *testing.F) {
 		for mode := range 3 {
 			wellBehaved(t, stated(data), func() error { return readTable(t, data, mode) })
 		}
+		verifyTable(t, data)
 	})
 }
 

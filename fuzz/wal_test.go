@@ -110,6 +110,16 @@ func recoverAny(t *testing.T, a, b []byte, cached bool) {
 		_, err := wal.HoldsRecords(&files{contents: map[string][]byte{"a": a}}, "a")
 		return err
 	})
+	wellBehaved(t, len(a), func() error {
+		end := int64(0)
+		return wal.Inspect(&files{contents: map[string][]byte{"a": a}}, "a", func(wal.SegmentInfo) error { return nil }, func(p wal.Part) error {
+			if p.Offset < end || p.End <= p.Offset || p.End > int64(len(a)) {
+				t.Errorf("a part from %d to %d behind one that ends at %d, of %d bytes", p.Offset, p.End, end, len(a))
+			}
+			end = p.End
+			return nil
+		})
+	})
 }
 
 // FuzzLogDamage damages a log in one place and cuts it in another. What is recovered then is what was
