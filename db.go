@@ -66,12 +66,12 @@ type DB struct {
 	stored   []byte // scratch: a stored key
 	throttle throttle
 
-	logFiles  backoff     // between attempts to make a log segment
-	syncer    alarm       // for writes that did not wait for a sync
-	rester    alarm       // see rest.go
-	restedAt  uint64      // for rest alone: the last sequence number at its last look
-	preparing atomic.Bool // prepare is running, or about to
-	mayCover  atomic.Bool // range tombstones may have come to lie on whole tables, see dropCovered
+	logFiles  backoff       // between attempts to make a log segment
+	syncer    alarm         // for writes that did not wait for a sync
+	rester    alarm         // see rest.go
+	restedAt  atomic.Uint64 // the last sequence number at its last look
+	preparing atomic.Bool   // prepare is running, or about to
+	mayCover  atomic.Bool   // range tombstones may have come to lie on whole tables, see dropCovered
 	nextFile  atomic.Uint64
 	failure   atomic.Pointer[failedError]
 	opened    atomic.Bool // events are told from now on

@@ -9,8 +9,7 @@ const restAfter = 2 * time.Second
 // rest gives it back, or looks again later when something was written since the last look. Whoever
 // makes something spare sets the alarm that calls it.
 func (db *DB) rest() {
-	if now := db.visible.Load(); now != db.restedAt {
-		db.restedAt = now
+	if now := db.visible.Load(); db.restedAt.Swap(now) != now {
 		db.rester.arm()
 		return
 	}

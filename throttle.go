@@ -31,7 +31,12 @@ const (
 
 const (
 	minPause = 500 * time.Microsecond // shorter sleeps are saved up
-	maxPause = 20 * time.Millisecond
+	maxPause = 100 * time.Millisecond
+
+	// maxOwed bounds what large groups leave behind for others to pay, and maxCredit what pauses that
+	// were too long save them.
+	maxOwed   = time.Second
+	maxCredit = 20 * time.Millisecond
 
 	// minRate is the least that writers are let write, in bytes per second.
 	minRate = 128 << 10
@@ -98,9 +103,10 @@ type throttle struct {
 func (t *throttle) pace(bytes int64) {
 	cost := t.nanosPerKiB.Load()
 	if cost == 0 {
+		t.owed = 0 // of a pressure that has gone
 		return
 	}
-	t.owed += time.Duration(cost * bytes / 1024)
+	t.owed = min(t.owed+time.Duration(cost*bytes/1024), maxOwed)
 	if t.owed < minPause {
 		return
 	}
@@ -108,7 +114,7 @@ func (t *throttle) pace(bytes int64) {
 	time.Sleep(min(t.owed, maxPause))
 	paused := time.Since(start)
 	t.pausedNanos.Add(int64(paused))
-	t.owed = max(t.owed-paused, -maxPause) // sleeping too long, as on a busy machine, is paid back
+	t.owed = max(t.owed-paused, -maxCredit) // sleeping too long, as on a busy machine, is paid back
 }
 
 // drained records that a compaction took bytes out of level 0. DB.mu is held.

@@ -3,6 +3,7 @@ package tinykv
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -95,5 +96,47 @@ func TestThrottle_LetsWritersRunFreeWhereCompactionsKeepUp(t *testing.T) {
 		if price := p.nanosPerKiB.Load(); price != 0 {
 			t.Fatalf("a KiB costs %d ns with %d tables in level 0", price, p.tables)
 		}
+	}
+}
+
+// What large groups owe is paid while pressure lasts, by pauses of a bounded length, and forgotten with it.
+func TestThrottle_OldDebtIsForgottenWithThePressure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var th throttle
+		th.nanosPerKiB.Store(1024 * 1e9 / minRate)
+		for range 3 {
+			start := time.Now()
+			th.pace(4 << 20)
+			if took := time.Since(start); took != maxPause {
+				t.Errorf("a large group paused %v, want %v", took, maxPause)
+			}
+		}
+		th.nanosPerKiB.Store(0)
+		th.pace(100)
+		th.nanosPerKiB.Store(1)
+		start := time.Now()
+		for range 100 {
+			th.pace(100)
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("small groups paused %v for pressure that had gone", took)
+		}
+	})
+}
+
+func TestThrottle_DebtSlowsWritersToAPartOfWhatCompactionsDo(t *testing.T) {
+	const mb = 1 << 20
+	limits := limitsFor(&Options{MemTableSize: 16 * mb})
+	th := throttle{limits: limits, rate: 100 * mb, since: time.Unix(1, 0)}
+	now := time.Unix(1, 0)
+	for _, c := range []struct{ pressure, want float64 }{{0, 0}, {0.5, 125 * mb}, {1, 50 * mb}} {
+		debt := limits.freeDebt + int64(c.pressure*float64(limits.maxDebt-limits.freeDebt))
+		if got := th.allowed(0, debt, now); got != c.want {
+			t.Errorf("at a pressure of %v: %v bytes a second, want %v", c.pressure, got, c.want)
+		}
+	}
+	few, many := th.allowed(limits.freeTables+1, 0, now), th.allowed(limits.stopTables-1, 0, now)
+	if few <= 20*many {
+		t.Errorf("%v bytes a second just above the free limit, %v just below the stop", few, many)
 	}
 }

@@ -191,6 +191,9 @@ func (db *DB) Verify(ctx context.Context, opts *VerifyOptions) (*VerifyReport, e
 	if db.background.Err() != nil { // another opener may have changed the files
 		return nil, ErrClosed
 	}
+	if report == nil {
+		return nil, fmt.Errorf("verify %s: %w", db.dir, err)
+	}
 	for _, p := range report.Problems {
 		db.met(p)
 	}

@@ -107,7 +107,10 @@ func (v *verification) store() (*VerifyReport, error) {
 	}
 	v.at.Total = v.totalBytes(loaded, l)
 	v.manifest(loaded)
-	needed := v.log(loaded, l)
+	needed, err := v.log(loaded, l)
+	if err != nil {
+		return v.report, err
+	}
 	v.tables(loaded.Version)
 	v.report.Unreferenced = unreferenced(loaded, l, needed)
 	return v.finish()
@@ -134,8 +137,8 @@ func (v *verification) manifest(loaded *manifest.Loaded) {
 }
 
 // log reads the log as recovery does, but keeps nothing. It returns the paths of the files that are
-// needed.
-func (v *verification) log(loaded *manifest.Loaded, l *listing) (needed []string) {
+// needed, and why the log could not be read, which is no damage.
+func (v *verification) log(loaded *manifest.Loaded, l *listing) (needed []string, err error) {
 	v.begin("log", "")
 	o := wal.RecoverOptions{
 		FS: v.opts.FS, Store: loaded.Store, CacheID: v.cacheID, First: loaded.Log.First, FirstExists: loaded.Log.Exists,
@@ -157,12 +160,15 @@ func (v *verification) log(loaded *manifest.Loaded, l *listing) (needed []string
 		err = corrupt.Errorf("write-ahead log", "holds %d records, although the store was closed in order", found.Records)
 	}
 	if err != nil && v.ctx.Err() == nil {
+		if !errors.Is(err, ErrCorrupt) {
+			return nil, err
+		}
 		v.problem(corrupt.Locate(err, v.dir, 0))
 	}
 	for _, path := range o.Paths {
 		v.progress(v.size(path))
 	}
-	return found.Needed
+	return found.Needed, nil
 }
 
 // nextBatch checks a batch that follows on a sequence number, and returns its own last one.

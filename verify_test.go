@@ -327,3 +327,20 @@ func flip(t *testing.T, path string, off int64) {
 	_, err = f.WriteAt(b, off)
 	must(t, err)
 }
+
+func TestVerify_SaysWhyItCannotBegin(t *testing.T) {
+	for _, readOnly := range []bool{false, true} {
+		dir := filepath.Join(t.TempDir(), "store")
+		db := mustOpen(t, dir, nil)
+		must(t, db.Put([]byte("a"), []byte("b")))
+		if readOnly {
+			must(t, db.Close())
+			db = mustOpen(t, dir, &tinykv.Options{ReadOnly: true})
+		}
+		must(t, os.RemoveAll(dir))
+		if report, err := db.Verify(t.Context(), nil); err == nil || report != nil {
+			t.Errorf("read only %v: %v, %v", readOnly, report, err)
+		}
+		_ = db.Close()
+	}
+}

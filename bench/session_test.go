@@ -111,7 +111,7 @@ func TestRun_AllBenchmarks(t *testing.T) {
 	}
 	for _, part := range []string{
 		"Keys:       16 bytes each\n", "RawSize:    0.1 MB (estimated)\n", "compression default", rule,
-		"level  tables", "process: heap", "p99.9", "Microseconds per op:", "Microseconds per write:",
+		"level tables", "process: heap", "p99.9", "Microseconds per op:", "Microseconds per write:",
 		"Level Files Size(MB)", " files, ", "beside: ", "write stalls: 0", "(output: ",
 	} {
 		if !strings.Contains(stdout, part) {

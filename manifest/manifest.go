@@ -178,6 +178,7 @@ func (m *Manifest) Follow(e *Edit, next State) error {
 	if err := m.log.Append(e.Encode()); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
+	next.NextFile = max(next.NextFile, m.state.NextFile) // as whoever reads the file applies it
 	m.state = next
 	return nil
 }

@@ -356,3 +356,20 @@ func TestManifest_EveryFailingCallLeavesAStateAtOrBehindTheAcknowledgedOne(t *te
 	}
 	t.Logf("%d images", images)
 }
+
+// An edit may come from before the manifest that follows, and know fewer file numbers.
+func TestFollow_LosesNoFileNumber(t *testing.T) {
+	m, err := New(options(newStore(t).sim), 9, 7, State{Store: 7, Version: &Version{}, NextFile: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Follow(&Edit{NextFile: 9, LastSeq: 1}, State{Store: 7, Version: &Version{}, NextFile: 9, LastSeq: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Verify(); err != nil {
+		t.Error(err)
+	}
+	if next := m.State().NextFile; next != 10 {
+		t.Errorf("next file %d, want 10", next)
+	}
+}

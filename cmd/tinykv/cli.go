@@ -41,7 +41,7 @@ type commandLine struct {
 	Info    infoCommand    `cmd:"" help:"Tell what there is and how large it is."`
 	Levels  levelsCommand  `cmd:"" help:"Print a table of the levels of the tree."`
 	Explain explainCommand `cmd:"" help:"Tell how a key is found."`
-	Verify  verifyCommand  `cmd:"" help:"Check every byte of the store."`
+	Verify  verifyCommand  `cmd:"" help:"Check all that the store consists of."`
 	Compact compactCommand `cmd:"" help:"Merge everything, which drops what was overwritten or deleted."`
 	Dump    dumpCommands   `cmd:"" help:"Show what is in a file, without opening the store."`
 }
@@ -82,6 +82,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) (code int) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends the program
 	e := &environment{ctx: ctx, db: c.DB, in: in, out: bufio.NewWriter(out), errors: errOut}
 	err = command.Run(e)
 	if err = errors.Join(err, e.out.Flush()); err == nil {

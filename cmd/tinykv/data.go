@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -68,7 +69,18 @@ func (c *putCommand) value(e *environment) ([]byte, error) {
 	if c.Value != "-" {
 		return c.bytes(c.Value)
 	}
-	v, err := io.ReadAll(e.in)
+	var v []byte
+	var err error
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		v, err = io.ReadAll(e.in)
+	}()
+	select {
+	case <-read:
+	case <-e.ctx.Done(): // a pipe into which nobody writes cannot be read any other way
+		return nil, context.Cause(e.ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("standard input: %w", err)
 	}

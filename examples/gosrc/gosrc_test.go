@@ -81,7 +81,7 @@ func TestRun_LoadsComparesAndScans(t *testing.T) {
 		t.Setenv(name, temporary)
 	}
 	stdout, stderr := gosrc(t, exitDone, "", "-goroot="+goroot)
-	expect(t, stdout, "loaded 304 files", "every byte is right", "net/http/: 2 files, 1234 bytes\n", "level  tables")
+	expect(t, stdout, "loaded 304 files", "every byte is right", "net/http/: 2 files, 1234 bytes\n", "level tables")
 	expect(t, stderr, "load: 100.0 %, 304 of 304 files", "compare: 100.0 %, 304 of 304 files")
 	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
