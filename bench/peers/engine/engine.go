@@ -1,0 +1,110 @@
+// Package engine says what the benchmarks want of a key-value store. Each rival stands behind it in a
+// package of its own below engines/, thin enough that what is measured is the rival.
+package engine
+
+import "errors"
+
+// ErrUnsupported is what a session returns for something that the engine has no way of doing.
+var ErrUnsupported = errors.New("not supported by this engine")
+
+// Engine is a kind of store.
+type Engine struct {
+	Name    string // as in -engines and in tables: "tinykv", "pebble"
+	Module  string // import path whose version is reported; empty for what is no Go module
+	Version func() string // nil: that of Module, from the build information
+
+	// Settings says in a line which options Open uses under a profile, for the report.
+	Settings func(Config) string
+
+	// Open opens the store in a directory, which exists; it makes one where there is none.
+	Open func(dir string, c Config) (Store, error)
+}
+
+// Profile is a choice of options.
+type Profile string
+
+const (
+	Equal   Profile = "equal"   // the same memory, cache, filters and durability for all
+	Default Profile = "default" // each as it is shipped
+)
+
+// What all engines get under Equal, as far as they have such a thing.
+const (
+	MemTableBytes   = 64 << 20  // of one memtable
+	CacheBytes      = 256 << 20 // of blocks; LMDB, bbolt and raw tinykv have only the system's page cache
+	FilterBits      = 10        // per key
+	MapBytes        = 64 << 30  // how large LMDB's map may become
+)
+
+// Config is how to open a store.
+type Config struct {
+	Profile Profile
+
+	// Sync makes every write wait until it is on stable storage, for fillsync. Otherwise none does, under
+	// Equal, and under Default the engine's own default decides.
+	Sync bool
+
+	// Threads is how many sessions will write at the same time.
+	Threads int
+}
+
+// Store is an open store. Its methods may be called by any number of goroutines.
+type Store interface {
+	// NewSession returns a session for one goroutine.
+	NewSession() (Session, error)
+
+	// Stats says what only the engine knows.
+	Stats() Stats
+
+	// Close closes the store as the engine's documents say that a program should. All sessions are closed before.
+	Close() error
+}
+
+// Stats is what only the engine knows. A zero says that it does not tell.
+type Stats struct {
+	ZeroedBytes int64 // written as zeros ahead of use, since the store was opened
+}
+
+// Session does the operations of one goroutine, in the way that the engine's documents recommend for speed.
+// No slice that is passed in is kept or changed after a call. A value or key that is returned may be read until the next
+// call of the session: no engine is asked for a copy that it need not make.
+type Session interface {
+	// Get returns the value of a key, and whether it is there.
+	Get(key []byte) (value []byte, found bool, err error)
+
+	// MultiGet looks up several keys, by one call where the engine has that, in one transaction otherwise,
+	// and calls each, in the order of keys, for those that are there. The value may be read until each returns.
+	MultiGet(keys [][]byte, each func(i int, value []byte) error) error
+
+	// Put writes a key. Whether that waits for stable storage Config says.
+	Put(key, value []byte) error
+
+	// Delete removes a key, which need not be there.
+	Delete(key []byte) error
+
+	// PutBatch writes all or none.
+	PutBatch(keys, values [][]byte) error
+
+	// NewIterator returns an iterator over all keys as of now. Reverse says that it will only be moved by Last and Prev,
+	// for engines that must know; otherwise only by First, SeekGE and Next.
+	NewIterator(reverse bool) (Iterator, error)
+
+	// Close ends the session.
+	Close() error
+}
+
+// Iterator goes over keys in order. Each move tells whether there is an entry to look at.
+type Iterator interface {
+	First() bool
+	Last() bool
+	SeekGE(key []byte) bool
+	Next() bool
+	Prev() bool
+
+	// Key and Value may be read until the next move.
+	Key() []byte
+	Value() ([]byte, error)
+
+	// Close ends the iteration and returns its first error.
+	Close() error
+}
