@@ -66,11 +66,11 @@ type Stats struct {
 }
 
 // Session does the operations of one goroutine, in the way that the engine's documents recommend for speed.
-// No slice that is passed in is kept or changed after a call. A value or key that is returned may be read until the next
-// call of the session: no engine is asked for a copy that it need not make.
+// No slice that is passed in is kept or changed after a call. Values are shown to a function, and no engine is asked for a
+// copy that it need not make.
 type Session interface {
-	// Get returns the value of a key, and whether it is there.
-	Get(key []byte) (value []byte, found bool, err error)
+	// Get calls look with the value of a key, if that is there. The value may be read until look returns.
+	Get(key []byte, look func(value []byte) error) (found bool, err error)
 
 	// MultiGet looks up several keys, by one call where the engine has that, in one transaction otherwise,
 	// and calls each, in the order of keys, for those that are there. The value may be read until each returns.
