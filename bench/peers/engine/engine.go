@@ -13,8 +13,10 @@ type Engine struct {
 	Module  string // import path whose version is reported; empty for what is no Go module
 	Version func() string // nil: that of Module, from the build information
 
-	// Settings says in a line which options Open uses under a profile, for the report.
-	Settings func(Config) string
+	// Settings says in a line which options Open uses, and Durability what an acknowledged write then survives by the
+	// engine's documents, both for the report.
+	Settings   func(Config) string
+	Durability func(Config) string
 
 	// Open opens the store in a directory, which exists; it makes one where there is none.
 	Open func(dir string, c Config) (Store, error)
@@ -85,12 +87,17 @@ type Session interface {
 	// PutBatch writes all or none.
 	PutBatch(keys, values [][]byte) error
 
-	// NewIterator returns an iterator over all keys as of now. Reverse says that it will only be moved by Last and Prev,
-	// for engines that must know; otherwise only by First, SeekGE and Next.
-	NewIterator(reverse bool) (Iterator, error)
+	// NewIterator returns an iterator over all keys as of now.
+	NewIterator(Plan) (Iterator, error)
 
 	// Close ends the session.
 	Close() error
+}
+
+// Plan says what an iterator is for, as some engines must know.
+type Plan struct {
+	Reverse bool // moved by Last and Prev only; otherwise by First, SeekGE and Next only
+	Entries int  // about how many entries it will come to
 }
 
 // Iterator goes over keys in order. Each move tells whether there is an entry to look at.
