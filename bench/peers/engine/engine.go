@@ -45,15 +45,13 @@ type Config struct {
 	// Sync makes every write wait until it is on stable storage, for fillsync. Otherwise none does, under
 	// Equal, and under Default the engine's own default decides.
 	Sync bool
-
-	// Threads is how many sessions will write at the same time.
-	Threads int
 }
 
 // Store is an open store. Its methods may be called by any number of goroutines.
 type Store interface {
-	// NewSession returns a session for one goroutine.
-	NewSession() (Session, error)
+	// NewSession returns a session for one goroutine, of which so many will write at the same time. It is called while
+	// no session is at work.
+	NewSession(writers int) (Session, error)
 
 	// Stats says what only the engine knows.
 	Stats() Stats

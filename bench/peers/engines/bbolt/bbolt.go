@@ -36,10 +36,7 @@ func durability(c engine.Config) string {
 
 var bucketName = []byte("b")
 
-type store struct {
-	db      *bbolt.DB
-	threads int
-}
+type store struct{ db *bbolt.DB }
 
 func open(dir string, c engine.Config) (engine.Store, error) {
 	var o *bbolt.Options
@@ -53,20 +50,19 @@ func open(dir string, c engine.Config) (engine.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.MaxBatchSize = max(c.Threads, 1) // else a batch waits for more, 10 ms long
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(bucketName)
 		return err
 	})
-	return &store{db: db, threads: c.Threads}, err
+	return &store{db: db}, err
 }
 
-func (s *store) NewSession() (engine.Session, error) {
-	w := &session{db: s.db, update: s.db.Update}
-	if s.threads > 1 {
-		w.update = s.db.Batch
+func (s *store) NewSession(writers int) (engine.Session, error) {
+	if writers <= 1 {
+		return &session{db: s.db, update: s.db.Update}, nil
 	}
-	return w, nil
+	s.db.MaxBatchSize = writers // else a batch waits for more, 10 ms long
+	return &session{db: s.db, update: s.db.Batch}, nil
 }
 
 func (s *store) Stats() engine.Stats { return engine.Stats{} }

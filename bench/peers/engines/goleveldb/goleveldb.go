@@ -63,7 +63,7 @@ func open(dir string, c engine.Config) (engine.Store, error) {
 	return &store{db: db, writes: &opt.WriteOptions{Sync: c.Sync}}, nil
 }
 
-func (s *store) NewSession() (engine.Session, error) {
+func (s *store) NewSession(int) (engine.Session, error) {
 	return &session{db: s.db, writes: s.writes}, nil
 }
 
