@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/bench/internal/draw"
 )
 
 // defaultBenchmarks go from an empty store to one that lies in its final shape, read what is there
@@ -47,7 +48,7 @@ type benchmark struct {
 
 	// draws makes what draws the numbers of keys for a thread. nil: as -distribution says, but evenly
 	// where it begins with an empty store.
-	draws func(*session) numbers
+	draws func(*session) draw.Numbers
 
 	looksFor bool                         // reports how many keys were found
 	remark   func(*result) string         // what a line of output ends with, if anything else
@@ -105,12 +106,12 @@ func (b *benchmark) batchSize(c *config) int {
 }
 
 // numbers returns what draws the numbers of keys.
-func (b *benchmark) numbers(s *session) numbers {
+func (b *benchmark) numbers(s *session) draw.Numbers {
 	switch {
 	case b.draws != nil:
 		return b.draws(s)
 	case b.fresh:
-		return uniform(s.config.num)
+		return draw.Uniform(s.config.num)
 	default:
 		return s.config.numbers(s)
 	}

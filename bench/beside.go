@@ -4,23 +4,26 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/tinykv/tinykv/bench/internal/draw"
+	"github.com/tinykv/tinykv/bench/internal/memory"
 )
 
 // overwriteBeside writes random keys, of which each is as likely as any other, until the threads that
 // count are done, and no faster than -benchmark_write_rate_limit. It calls begun after the first write.
 func overwriteBeside(w *worker, begun func()) error {
 	p := pace{start: time.Now(), rate: float64(w.config.writeRate)}
-	all := uniform(w.config.num)
-	for first := true; w.next(); first = false {
-		bytes, err := put(w, w.db, all.draw(w.rng), w.opts)
+	all := draw.Uniform(w.config.num)
+	for first := true; w.Next(); first = false {
+		bytes, err := put(w, w.db, all.Draw(w.rng), w.opts)
 		if err != nil {
 			return err
 		}
-		w.did(1, bytes)
+		w.Did(1, bytes)
 		if first {
 			begun()
 		}
-		w.paused(p.wait(w.ctx, bytes))
+		w.Paused(p.wait(w.ctx, bytes))
 	}
 	return nil
 }
@@ -57,5 +60,5 @@ func (p *pace) wait(ctx context.Context, bytes int) time.Duration {
 func besideText(r *result) string {
 	seconds := max(r.elapsed.Seconds(), 1e-9)
 	return fmt.Sprintf("beside: %d writes, not counted; %.0f ops/sec, %.1f MB/s",
-		r.ops, float64(r.ops)/seconds, float64(r.bytes)/bytesPerMB/seconds)
+		r.ops, float64(r.ops)/seconds, float64(r.bytes)/memory.BytesPerMB/seconds)
 }

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/tinykv/tinykv/bench/internal/values"
 )
 
 // maxPieces bounds the work of what needs no store: 512 MiB in pieces of 4 KiB.
@@ -37,22 +38,22 @@ func crc32cPieces(w *worker) error {
 }
 
 // pieces returns what codecs work on, one after the other.
-func (w *worker) pieces() values {
-	return values{pool: w.values.pool, size: int(w.config.blockSize)}
+func (w *worker) pieces() values.Values {
+	return values.Values{Pool: w.values.Pool, Size: int(w.config.blockSize)}
 }
 
 // sumPieces works out checksums. That of the first piece is compared with what it was, so that none is
 // worked out for nothing.
 func (w *worker) sumPieces(sum func([]byte) uint64) error {
 	pieces := w.pieces()
-	first := sum(pieces.pool[:pieces.size])
-	w.begin()
-	for w.next() {
-		p := pieces.next()
-		if s := sum(p); pieces.off == pieces.size && s != first {
+	first := sum(pieces.Pool[:pieces.Size])
+	w.Begin()
+	for w.Next() {
+		p := pieces.Next()
+		if s := sum(p); pieces.End == pieces.Size && s != first {
 			return errSum
 		}
-		w.did(1, len(p))
+		w.Did(1, len(p))
 	}
 	return nil
 }
@@ -72,12 +73,12 @@ func (w *worker) compressPieces(make func() (*codec, error)) error {
 	}
 	pieces := w.pieces()
 	var packed []byte
-	w.begin() // it is not to pay for what comes before
-	for w.next() {
-		p := pieces.next()
+	w.Begin() // it is not to pay for what comes before
+	for w.Next() {
+		p := pieces.Next()
 		packed = c.compress(packed, p)
-		w.packed += uint64(len(packed))
-		w.did(1, len(p))
+		w.Packed += uint64(len(packed))
+		w.Did(1, len(p))
 	}
 	return nil
 }
@@ -90,16 +91,16 @@ func (w *worker) uncompressPieces(make func() (*codec, error)) error {
 	}
 	pieces := w.pieces()
 	var packed [][]byte
-	for range len(pieces.pool) / pieces.size {
-		packed = append(packed, c.compress(nil, pieces.next()))
+	for range len(pieces.Pool) / pieces.Size {
+		packed = append(packed, c.compress(nil, pieces.Next()))
 	}
 	var p []byte
-	w.begin()
-	for i := 0; w.next(); i = (i + 1) % len(packed) {
+	w.Begin()
+	for i := 0; w.Next(); i = (i + 1) % len(packed) {
 		if p, err = c.uncompress(p, packed[i]); err != nil {
 			return err
 		}
-		w.did(1, len(p))
+		w.Did(1, len(p))
 	}
 	return nil
 }

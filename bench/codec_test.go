@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"testing"
+
+	"github.com/tinykv/tinykv/bench/internal/values"
 )
 
 func TestCodecs_GiveBackWhatTheyCompressed(t *testing.T) {
@@ -11,10 +13,10 @@ func TestCodecs_GiveBackWhatTheyCompressed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pieces := values{pool: newValuePool(100, 0.5, 1), size: 4096}
+		pieces := values.Values{Pool: values.NewPool(100, 0.5, 1), Size: 4096}
 		var packed, p []byte
 		for range 10 {
-			want := pieces.next()
+			want := pieces.Next()
 			packed = c.compress(packed, want)
 			if p, err = c.uncompress(p, packed); err != nil || !bytes.Equal(p, want) {
 				t.Fatalf("%s: %v", name, err)

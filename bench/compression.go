@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/bench/internal/memory"
 )
 
 // defaultCacheSize is db_bench's. The engine's own follows from its memory budget.
@@ -60,7 +61,7 @@ func compressionText(c *config) string {
 	case engineDecides:
 		return how + ", cache as the budget leaves"
 	}
-	return fmt.Sprintf("%s, cache %s", how, megabytes(float64(c.cacheSize)))
+	return fmt.Sprintf("%s, cache %s", how, memory.Megabytes(float64(c.cacheSize)))
 }
 
 // fileSize estimates the bytes of an entry in a table.

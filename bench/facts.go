@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/bench/internal/memory"
 )
 
 // facts are told, not measured.
@@ -26,11 +27,11 @@ type info interface {
 
 type storeStats struct {
 	Metrics *tinykv.Metrics `json:"metrics"`
-	Process processMemory   `json:"process"`
+	Process memory.Usage    `json:"process"`
 }
 
 func statsOf(s *session) (info, error) {
-	return &storeStats{Metrics: s.db.Metrics(), Process: readMemory()}, nil
+	return &storeStats{Metrics: s.db.Metrics(), Process: memory.Read()}, nil
 }
 
 func (s *storeStats) writeText(w io.Writer) {
@@ -59,7 +60,7 @@ func levelsOf(s *session) (info, error) {
 func (l *levelStats) writeText(w io.Writer) {
 	fmt.Fprint(w, "Level Files Size(MB)\n--------------------\n")
 	for i, level := range l.Levels {
-		fmt.Fprintf(w, "%5d %5d %8.0f\n", i, level.Tables, float64(level.Bytes)/bytesPerMB)
+		fmt.Fprintf(w, "%5d %5d %8.0f\n", i, level.Tables, float64(level.Bytes)/memory.BytesPerMB)
 	}
 }
 
@@ -99,7 +100,7 @@ func (t *tableFiles) writeText(w io.Writer) {
 	for _, f := range t.Tables {
 		fmt.Fprintf(w, "%-20s %12d bytes\n", f.Name, f.Bytes)
 	}
-	fmt.Fprintf(w, "%d files, %s\n", len(t.Tables), megabytes(float64(t.bytes())))
+	fmt.Fprintf(w, "%d files, %s\n", len(t.Tables), memory.Megabytes(float64(t.bytes())))
 }
 
 func (t *tableFiles) bytes() (total int64) {

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"runtime"
-	"runtime/debug"
-	"strings"
 	"time"
 
-	"github.com/tinykv/tinykv/vfs"
+	"github.com/tinykv/tinykv/bench/internal/draw"
+	"github.com/tinykv/tinykv/bench/internal/machine"
+	"github.com/tinykv/tinykv/bench/internal/memory"
 )
 
 // field is a line of the header.
@@ -26,8 +22,8 @@ func header(c *config, dir string) []field {
 		{"Values", fmt.Sprintf("%d bytes each (they would compress to %d)",
 			c.valueSize, int(float64(c.valueSize)*c.compressionRatio+0.5))},
 		{"Entries", fmt.Sprint(c.num)},
-		{"RawSize", fmt.Sprintf("%s (estimated)", megabytes(entry*float64(c.num)))},
-		{"FileSize", fmt.Sprintf("%s (estimated with compression: %s)", megabytes(c.fileSize()*float64(c.num)), c.compression)},
+		{"RawSize", fmt.Sprintf("%s (estimated)", memory.Megabytes(entry*float64(c.num)))},
+		{"FileSize", fmt.Sprintf("%s (estimated with compression: %s)", memory.Megabytes(c.fileSize()*float64(c.num)), c.compression)},
 		{"Threads", fmt.Sprintf("%d, each of which does all operations", c.threads)},
 		{"Seed", fmt.Sprint(c.seed)},
 		{"Numbers", numbersText(c)},
@@ -35,16 +31,16 @@ func header(c *config, dir string) []field {
 		{"Store", storeText(c)},
 		{"Reads", readsText(c)},
 		{"Latencies", latenciesText()},
-		{"Machine", machineText()},
-		{"Software", softwareText()},
-		{"Directory", directoryText(dir)},
+		{"Machine", machine.Processor()},
+		{"Software", fmt.Sprintf("%s, tinykv commit %s", machine.System(), machine.Commit())},
+		{"Directory", fmt.Sprintf("%s (%s)", dir, machine.FileSystem(dir))},
 		{"Date", time.Now().Format(time.RFC1123Z)},
 	}
 }
 
 // numbersText tells how random keys are drawn. That takes time, which counts.
 func numbersText(c *config) string {
-	skew := newScrambled(uint64(c.num), c.zipfExponent)
+	skew := draw.NewScrambled(uint64(c.num), c.zipfExponent)
 	zipf := fmt.Sprintf("of zipf and latest %v, with %d ns for each draw", c.zipfExponent, drawCost(skew).Nanoseconds())
 	if c.distribution == distUniform {
 		return "uniform; exponent " + zipf
@@ -53,12 +49,12 @@ func numbersText(c *config) string {
 }
 
 // drawCost returns how long it takes to draw a number.
-func drawCost(n numbers) time.Duration {
+func drawCost(n draw.Numbers) time.Duration {
 	const rounds = 10_000
 	rng := rand.New(rand.NewPCG(1, 1))
 	start := time.Now()
 	for range rounds {
-		n.draw(rng)
+		n.Draw(rng)
 	}
 	return time.Since(start) / rounds
 }
@@ -76,11 +72,11 @@ func storeText(c *config) string {
 	if c.bloomBits > 0 {
 		bloom = fmt.Sprintf("%d bits a key", c.bloomBits)
 	}
-	sizes := fmt.Sprintf("memtable %s, table %s", megabytes(float64(c.memTableSize)), megabytes(float64(c.tableSize)))
+	sizes := fmt.Sprintf("memtable %s, table %s", memory.Megabytes(float64(c.memTableSize)), memory.Megabytes(float64(c.tableSize)))
 	if c.memoryBudget > 0 {
-		sizes = "memory budget " + megabytes(float64(c.memoryBudget))
+		sizes = "memory budget " + memory.Megabytes(float64(c.memoryBudget))
 		if c.memTableSize > 0 {
-			sizes += ", memtable " + megabytes(float64(c.memTableSize))
+			sizes += ", memtable " + memory.Megabytes(float64(c.memTableSize))
 		}
 	}
 	return fmt.Sprintf("%s, block %d bytes, Bloom filter %s, compression %s", sizes, c.blockSize, bloom, compressionText(c))
@@ -97,68 +93,6 @@ func readsText(c *config) string {
 func latenciesText() string {
 	return fmt.Sprintf("of one call in so many, as each line says, with %d ns for the clock;"+
 		" calls between two timed ones count together for the maximum", clockCost().Nanoseconds())
-}
-
-func machineText() string {
-	cpu := ""
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		cpu = cpuModel(info)
-	}
-	if cpu == "" {
-		cpu = runtime.GOARCH
-	}
-	return fmt.Sprintf("%d * %s, GOMAXPROCS %d", runtime.NumCPU(), cpu, runtime.GOMAXPROCS(0))
-}
-
-// cpuModel returns the name of the first processor in /proc/cpuinfo, or nothing.
-func cpuModel(info []byte) string {
-	for lines := bufio.NewScanner(bytes.NewReader(info)); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
-}
-
-func softwareText() string {
-	kernel := runtime.GOOS
-	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		kernel += " " + strings.TrimSpace(string(release))
-	}
-	return fmt.Sprintf("%s, %s, %s, tinykv commit %s", runtime.Version(), kernel, runtime.GOARCH, buildCommit())
-}
-
-func buildCommit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	return commitText(info.Settings)
-}
-
-// commitText returns the commit that a program was built from, as far as the build recorded it.
-func commitText(settings []debug.BuildSetting) string {
-	commit, changed := "unknown", ""
-	for _, s := range settings {
-		switch {
-		case s.Key == "vcs.revision" && s.Value != "":
-			commit = s.Value[:min(len(s.Value), 12)]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			changed = " and changes since"
-		}
-	}
-	return commit + changed
-}
-
-func directoryText(dir string) string {
-	kind, err := vfs.OS().Type(dir)
-	switch {
-	case err != nil:
-		kind = "unknown file system"
-	case kind == "tmpfs":
-		kind = "tmpfs, which is memory: a sync costs nothing"
-	}
-	return fmt.Sprintf("%s (%s)", dir, kind)
 }
 
 // clockCost returns how long it takes to read the clock.

@@ -21,7 +21,7 @@ func writeHistograms(w io.Writer, r *result) {
 // writeHistogram prints the timed calls by how long they took, in db_bench's form: limits of a bucket
 // in microseconds, calls, their share, the share up to there, and a bar.
 func writeHistogram(w io.Writer, k kindOfCall) {
-	h := k.timed
+	h := k.Timed
 	fmt.Fprintf(w, "Microseconds per %s:\n", cmp.Or(k.name, "op"))
 	fmt.Fprintf(w, "Count: %d  Average: %.4f  StdDev: %.2f\n", h.TotalCount(), h.Mean()/1e3, h.StdDev()/1e3)
 	fmt.Fprintf(w, "Min: %.4f  Median: %.4f  Max: %.4f\n",

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/bench/internal/memory"
 )
 
 // heldIterators is how many iterators openiterators has open at a time.
@@ -26,14 +27,14 @@ func holdIterators(w *worker) (err error) {
 			err = errors.Join(err, i.Close())
 		}
 	}()
-	for len(held) < heldIterators && w.next() {
+	for len(held) < heldIterators && w.Next() {
 		i, err := w.db.NewIter(tinykv.All())
 		if err != nil {
 			return err
 		}
 		held = append(held, i)
 		setKey(w.key, w.random())
-		w.did(1, w.seek(i, walk{moves: 10}))
+		w.Did(1, w.seek(i, walk{moves: 10}))
 	}
 	return nil
 }
@@ -45,5 +46,5 @@ type ownMemory struct {
 }
 
 func (m *ownMemory) writeText(w io.Writer) {
-	fmt.Fprintf(w, "peak RssAnon %s, %.0f %% of a budget of %s\n", megabytes(m.Peak), 100*m.Peak/m.Budget, megabytes(m.Budget))
+	fmt.Fprintf(w, "peak RssAnon %s, %.0f %% of a budget of %s\n", memory.Megabytes(m.Peak), 100*m.Peak/m.Budget, memory.Megabytes(m.Budget))
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+
+	"github.com/tinykv/tinykv/bench/internal/machine"
 )
 
 // jsonReport prints a JSON object in each line. They have "header", "limit", "benchmark" or "not_run"
@@ -32,7 +34,7 @@ func (j *jsonReport) header(c *config, fields []field) {
 		Flags      map[string]string `json:"flags"`
 		GoMaxProcs int               `json:"gomaxprocs"`
 		Commit     string            `json:"commit"`
-	}{text, c.settings, runtime.GOMAXPROCS(0), buildCommit()})
+	}{text, c.settings, runtime.GOMAXPROCS(0), machine.Commit()})
 }
 
 func (j *jsonReport) limit(name, text string) {
@@ -126,14 +128,14 @@ func (j *jsonReport) resultOf(name string, r *result) *jsonResult {
 
 func (j *jsonReport) latenciesOf(k kindOfCall) jsonLatencies {
 	l := jsonLatencies{
-		Call: cmp.Or(k.name, "op"), Timed: k.timed.TotalCount(), OneIn: k.every,
-		Average: k.timed.Mean() / 1e3, Max: float64(k.longest) / 1e3, Quantiles: map[string]float64{},
+		Call: cmp.Or(k.name, "op"), Timed: k.Timed.TotalCount(), OneIn: k.every,
+		Average: k.Timed.Mean() / 1e3, Max: float64(k.Longest) / 1e3, Quantiles: map[string]float64{},
 	}
 	for _, p := range quantiles() {
 		l.Quantiles[fmt.Sprint("p", p)] = float64(k.quantile(p)) / 1e3
 	}
 	if j.histogram {
-		for _, b := range buckets(k.timed) {
+		for _, b := range buckets(k.Timed) {
 			l.Histogram = append(l.Histogram, jsonBucket{float64(b.from) / 1e3, float64(b.to) / 1e3, b.count})
 		}
 	}

@@ -33,12 +33,16 @@
 //	flags.go    what can be chosen      check.go     what makes sense    options.go  for the engine
 //	seconds.go  a flag of time          compression.go  flags of it      suggest.go  what was meant
 //	session.go  directory, store, order worker.go    threads             benchmarks.go  kinds
-//	keys.go     keys                    values.go    values              inserts.go  keys above others
-//	numbers.go  distributions           ranks.go     skewed ones
-//	meter.go    counting and timing     result.go    sums                stalls.go   of writers
-//	report.go   lines of output         histogram.go histograms          json.go     for programs
-//	header.go   what is measured        machine.go   what can be at best memory.go   of the process
-//	progress.go how far it is           profile.go   for pprof
+//	keys.go     keys                    numbers.go   distributions       result.go   sums
+//	stalls.go   of writers              report.go    lines of output     histogram.go histograms
+//	json.go     for programs            header.go    what is measured    progress.go how far it is
+//	profile.go  for pprof
+//
+// What bench/peers, which compares engines, uses too stands in packages of its own:
+//
+//	internal/meter   counting and timing      internal/draw     distributions of keys, skewed ones
+//	internal/values  values                   internal/memory   of the process
+//	internal/machine what can be at best
 package main
 
 import (

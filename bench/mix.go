@@ -33,7 +33,7 @@ type share struct {
 // mix does one thing or another, each as often as its share says. db_bench does the same in blocks,
 // as 90 reads and then 10 writes; here every call is drawn.
 func (w *worker) mix(shares ...share) error {
-	for w.next() {
+	for w.Next() {
 		if err := pick(shares, w.rng.IntN(100)).do(w); err != nil {
 			return err
 		}
@@ -60,14 +60,14 @@ func readRandomWriteRandom(w *worker) error {
 func lookUp(w *worker) error {
 	setKey(w.key, w.random())
 	bytes, err := w.get(w.key)
-	w.did(1, bytes)
+	w.Did(1, bytes)
 	return err
 }
 
 // change writes a random key.
 func change(w *worker) error {
 	bytes, err := put(w, w.db, w.random(), w.opts)
-	w.wrote(1, bytes)
+	w.Wrote(1, bytes)
 	return err
 }
 

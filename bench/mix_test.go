@@ -31,7 +31,7 @@ func TestKeyRanges_AreHotAsInThePaper(t *testing.T) {
 	rng, numbers := testRand(), newKeyRanges(&session{config: &config{num: n}})
 	counts := make([]float64, keyRangeCount)
 	for range draws {
-		counts[numbers.draw(rng)*keyRangeCount/n]++
+		counts[numbers.Draw(rng)*keyRangeCount/n]++
 	}
 	slices.Sort(counts)
 	slices.Reverse(counts)
@@ -47,7 +47,7 @@ func TestKeyRanges_SomeKeysOfARangeAreHot(t *testing.T) {
 	rng, numbers := testRand(), newKeyRanges(&session{config: &config{num: n}})
 	times := map[uint64]int{}
 	for range draws {
-		times[numbers.draw(rng)]++
+		times[numbers.Draw(rng)]++
 	}
 	most := 0
 	for _, n := range times {
@@ -62,7 +62,7 @@ func TestKeyRanges_FewKeys(t *testing.T) {
 	for n := int64(1); n < 100; n++ {
 		rng, numbers := testRand(), newKeyRanges(&session{config: &config{num: n}})
 		for range 100 {
-			if got := numbers.draw(rng); got >= uint64(n) {
+			if got := numbers.Draw(rng); got >= uint64(n) {
 				t.Fatalf("of %d: drew %d", n, got)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/tinykv/tinykv/bench/internal/draw"
 )
 
 // mixgraph is a model of what a social graph at Facebook asks of RocksDB (Cao et al.: Characterizing,
@@ -40,7 +42,7 @@ func mixGraph(w *worker) error {
 
 // changeSize writes a random key with a value of a size of its own.
 func changeSize(w *worker) error {
-	w.values.size = paretoBelow(w.rng, valueK, valueSigma, maxMixValue)
+	w.values.Size = paretoBelow(w.rng, valueK, valueSigma, maxMixValue)
 	return change(w)
 }
 
@@ -48,7 +50,7 @@ func changeSize(w *worker) error {
 func scanFar(w *worker) error {
 	setKey(w.key, w.random())
 	bytes, err := w.seekOnce(walk{moves: paretoBelow(w.rng, scanK, scanSigma, maxMixScan)})
-	w.did(1, bytes)
+	w.Did(1, bytes)
 	return err
 }
 
@@ -63,9 +65,9 @@ func paretoBelow(rng *rand.Rand, k, sigma float64, limit uint64) int {
 // keyRanges draws numbers from key ranges of different hotness, and within each some more often than
 // others. It is db_bench's GenerateTwoTermExpKeys with another hash.
 type keyRanges struct {
-	ranges []keyRange // in order of upTo
-	ranks  *ranks     // within a range
-	size   uint64     // numbers in each
+	ranges []keyRange  // in order of upTo
+	ranks  *draw.Ranks // within a range
+	size   uint64      // numbers in each
 }
 
 // keyRange is drawn for a random number from that of the range before it up to upTo.
@@ -74,10 +76,10 @@ type keyRange struct {
 	slot uint64 // where it lies among the others
 }
 
-func newKeyRanges(s *session) numbers {
+func newKeyRanges(s *session) draw.Numbers {
 	n := uint64(s.config.num)
 	count := min(keyRangeCount, n)
-	k := &keyRanges{size: n / count, ranks: newPower(uint64(math.Pow(1/keyA, 1/keyB)), keyB)}
+	k := &keyRanges{size: n / count, ranks: draw.NewPower(uint64(math.Pow(1/keyA, 1/keyB)), keyB)}
 	order := rand.New(rand.NewPCG(keyRangeCount, 0)).Perm(int(count)) // that hot ones lie anywhere, and always there
 	total := 0.0
 	for i, slot := range order {
@@ -91,9 +93,9 @@ func newKeyRanges(s *session) numbers {
 	return k
 }
 
-func (k *keyRanges) draw(rng *rand.Rand) uint64 {
+func (k *keyRanges) Draw(rng *rand.Rand) uint64 {
 	u := rng.Float64()
 	i, _ := slices.BinarySearchFunc(k.ranges, u, func(r keyRange, u float64) int { return cmp.Compare(r.upTo, u) })
 	r := k.ranges[min(i, len(k.ranges)-1)]
-	return r.slot*k.size + hash(k.ranks.draw(rng))%k.size
+	return r.slot*k.size + draw.Hash(k.ranks.Draw(rng))%k.size
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/bench/internal/meter"
 )
 
 // redrawInterval is the time between updates on a terminal.
@@ -84,7 +85,7 @@ func (p *progress) show(name string, status func(time.Duration) string, quit <-c
 }
 
 // status returns what tells how far a benchmark is.
-func (b *benchmark) status(db *tinykv.DB, meters []*meter) func(time.Duration) string {
+func (b *benchmark) status(db *tinykv.DB, meters []*meter.Meter) func(time.Duration) string {
 	if b.state != nil {
 		return func(elapsed time.Duration) string {
 			return fmt.Sprintf("%.0f s, %s", elapsed.Seconds(), b.state(db))
@@ -93,10 +94,10 @@ func (b *benchmark) status(db *tinykv.DB, meters []*meter) func(time.Duration) s
 	return func(elapsed time.Duration) string {
 		var done, total uint64
 		for _, m := range meters {
-			done += m.progress.Load()
-			total += m.total
+			done += m.Progress()
+			total += m.Total
 		}
-		if limit := meters[0].limit; limit > 0 {
+		if limit := meters[0].Limit; limit > 0 {
 			return timeLeft(done, elapsed, limit)
 		}
 		return percent(done, total, elapsed)

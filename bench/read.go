@@ -44,13 +44,13 @@ func readMissing(w *worker) error { return w.read(missingSuffix) }
 func (w *worker) read(suffix ...byte) error {
 	key := append(newKey(len(w.key)), suffix...)
 	number := key[:len(w.key)]
-	for w.next() {
+	for w.Next() {
 		setKey(number, w.random())
 		bytes, err := w.get(key)
 		if err != nil {
 			return err
 		}
-		w.did(1, bytes)
+		w.Did(1, bytes)
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (w *worker) get(key []byte) (bytes int, err error) {
 		return 0, err
 	}
 	w.value = value // keeps the room, should it have grown
-	w.found++
+	w.Found++
 	return len(key) + len(value), nil
 }
 
@@ -75,8 +75,8 @@ func multiReadRandom(w *worker) error {
 	for i := range keys {
 		keys[i] = newKey(len(w.key))
 	}
-	for w.next() {
-		n := min(len(keys), int(w.total-w.ops))
+	for w.Next() {
+		n := min(len(keys), int(w.Total-w.Ops))
 		for _, key := range keys[:n] {
 			setKey(key, w.random())
 		}
@@ -84,7 +84,7 @@ func multiReadRandom(w *worker) error {
 		if err != nil {
 			return err
 		}
-		w.did(n, w.count(values))
+		w.Did(n, w.count(values))
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func multiReadRandom(w *worker) error {
 func (w *worker) count(values [][]byte) (bytes int) {
 	for _, v := range values {
 		if v != nil {
-			w.found++
+			w.Found++
 			bytes += len(w.key) + len(v)
 		}
 	}

@@ -4,10 +4,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
-)
 
-const bytesPerMB = 1 << 20 // as db_bench counts
+	"github.com/tinykv/tinykv/bench/internal/meter"
+)
 
 // report is where results go.
 type report interface {
@@ -134,9 +133,9 @@ func writeLatencies(w io.Writer, k kindOfCall) {
 		fmt.Fprintf(w, "%-7s", k.name+"s")
 	}
 	for _, p := range quantiles() {
-		fmt.Fprintf(w, "p%v %s  ", p, micros(k.quantile(p)))
+		fmt.Fprintf(w, "p%v %s  ", p, meter.Micros(k.quantile(p)))
 	}
-	fmt.Fprintf(w, "max %s µs", micros(k.longest))
+	fmt.Fprintf(w, "max %s µs", meter.Micros(k.Longest))
 	if k.every > 1 {
 		fmt.Fprintf(w, " (1 in %d timed)", k.every)
 	}
@@ -144,18 +143,3 @@ func writeLatencies(w io.Writer, k kindOfCall) {
 }
 
 func quantiles() []float64 { return []float64{50, 95, 99, 99.9} }
-
-// micros returns a time in microseconds, with as many digits as mean something.
-func micros(d time.Duration) string {
-	us := float64(d) / float64(time.Microsecond)
-	switch {
-	case us < 10:
-		return fmt.Sprintf("%.3f", us)
-	case us < 100:
-		return fmt.Sprintf("%.2f", us)
-	case us < 1000:
-		return fmt.Sprintf("%.1f", us)
-	default:
-		return fmt.Sprintf("%.0f", us)
-	}
-}

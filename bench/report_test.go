@@ -5,16 +5,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tinykv/tinykv/bench/internal/meter"
 )
 
 func TestWriteResult_Lines(t *testing.T) {
-	timed := newLatencies()
+	timed := meter.NewLatencies()
 	for i := range int64(1000) {
-		if err := timed.timed.RecordValue(1000 + i*1000); err != nil {
+		if err := timed.Timed.RecordValue(1000 + i*1000); err != nil {
 			t.Fatal(err)
 		}
 	}
-	timed.longest = 2 * time.Millisecond
+	timed.Longest = 2 * time.Millisecond
 	for _, c := range []struct {
 		name   string
 		result result
@@ -85,8 +87,8 @@ func TestWriteResult_Lines(t *testing.T) {
 				"  beside: 20 writes, not counted; 10 ops/sec, 1.0 MB/s\n",
 		},
 	} {
-		if c.result.calls.timed == nil {
-			c.result.calls = newLatencies()
+		if c.result.calls.Timed == nil {
+			c.result.calls = meter.NewLatencies()
 		}
 		var b bytes.Buffer
 		writeResult(&b, c.name, &c.result, c.remark)
@@ -109,20 +111,10 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-func TestMicros(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0.000", 95: "0.095", 9999: "9.999", 12_345: "12.35", 123_456: "123.5", 12_345_678: "12346",
-	} {
-		if got := micros(d); got != want {
-			t.Errorf("%d ns: %s, want %s", d, got, want)
-		}
-	}
-}
-
 func TestWriteHistogram(t *testing.T) {
-	l := newLatencies()
+	l := meter.NewLatencies()
 	for _, ns := range []int64{5, 100, 100, 127, 128, 1_000_000} {
-		if err := l.timed.RecordValue(ns); err != nil {
+		if err := l.Timed.RecordValue(ns); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -137,7 +129,7 @@ Min: 0.0050  Median: 0.1000  Max: 1000.4470
 [    917.504,   1048.576 )         1   16.667%  100.000% #######
 `
 	var b bytes.Buffer
-	writeHistogram(&b, kindOfCall{latencies: l})
+	writeHistogram(&b, kindOfCall{Latencies: l})
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", &b, want)
 	}

@@ -1,6 +1,11 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/tinykv/tinykv/bench/internal/memory"
+	"github.com/tinykv/tinykv/bench/internal/meter"
+)
 
 // result is what a benchmark measured, over all threads.
 type result struct {
@@ -12,36 +17,36 @@ type result struct {
 	elapsed       time.Duration // from the first start to the last end
 	busy          time.Duration // sum over the threads
 	every         uint64
-	calls, writes latencies
+	calls, writes meter.Latencies
 	stalls        stalls
 	beside        *result // of the thread beside, if there was one
 }
 
 // sum adds up what threads measured.
-func sum(meters []*meter) *result {
-	r := &result{calls: newLatencies(), every: meters[0].every, threads: len(meters)}
-	if meters[0].writes.timed != nil {
-		r.writes = newLatencies()
+func sum(meters []*meter.Meter) *result {
+	r := &result{calls: meter.NewLatencies(), every: meters[0].Every, threads: len(meters)}
+	if meters[0].Writes.Timed != nil {
+		r.writes = meter.NewLatencies()
 	}
-	first, last := meters[0].start, meters[0].start
+	first, last := meters[0].Start, meters[0].Start
 	for _, m := range meters {
-		r.ops += m.ops
-		r.written += m.written
-		r.bytes += m.bytes
-		r.found += m.found
-		r.packed += m.packed
-		if m.total != unlimited {
-			r.wanted += m.total
+		r.ops += m.Ops
+		r.written += m.Written
+		r.bytes += m.Bytes
+		r.found += m.Found
+		r.packed += m.Packed
+		if m.Total != meter.Unlimited {
+			r.wanted += m.Total
 		}
-		r.busy += m.elapsed
-		r.calls.add(m.calls)
-		if r.writes.timed != nil {
-			r.writes.add(m.writes)
+		r.busy += m.Elapsed
+		r.calls.Merge(m.Calls)
+		if r.writes.Timed != nil {
+			r.writes.Merge(m.Writes)
 		}
-		if m.start.Before(first) {
-			first = m.start
+		if m.Start.Before(first) {
+			first = m.Start
 		}
-		if end := m.start.Add(m.elapsed); end.After(last) {
+		if end := m.Start.Add(m.Elapsed); end.After(last) {
 			last = end
 		}
 	}
@@ -65,27 +70,29 @@ func (r *result) microsPerOp() float64 { return r.busy.Seconds() * 1e6 / float64
 // opsPerSecond is of all threads, by the clock on the wall.
 func (r *result) opsPerSecond() float64 { return float64(r.ops) / r.seconds() }
 
-func (r *result) megabytesPerSecond() float64 { return float64(r.bytes) / bytesPerMB / r.seconds() }
+func (r *result) megabytesPerSecond() float64 {
+	return float64(r.bytes) / memory.BytesPerMB / r.seconds()
+}
 
 // writesAmongOthers tells whether there were writes that are told apart from reads.
-func (r *result) writesAmongOthers() bool { return r.writes.timed != nil || r.beside != nil }
+func (r *result) writesAmongOthers() bool { return r.writes.Timed != nil || r.beside != nil }
 
 // kindOfCall is calls of which latencies are told apart from others.
 type kindOfCall struct {
 	name string // empty: all are alike
-	latencies
+	meter.Latencies
 	every uint64 // one in so many is timed
 }
 
 func (k *kindOfCall) quantile(percent float64) time.Duration {
-	return time.Duration(k.timed.ValueAtPercentile(percent))
+	return time.Duration(k.Timed.ValueAtPercentile(percent))
 }
 
 // kinds returns the kinds of calls that there were, unless a single call tells it all.
 func (r *result) kinds() []kindOfCall {
 	var kinds []kindOfCall
-	add := func(name string, l latencies, every uint64) {
-		if l.timed != nil && (l.timed.TotalCount() > 1 || name == "write" && l.timed.TotalCount() > 0) {
+	add := func(name string, l meter.Latencies, every uint64) {
+		if l.Timed != nil && (l.Timed.TotalCount() > 1 || name == "write" && l.Timed.TotalCount() > 0) {
 			kinds = append(kinds, kindOfCall{name, l, every})
 		}
 	}

@@ -40,8 +40,8 @@ func (w *worker) scan(start, move func(*tinykv.Iterator) bool) error {
 		return err
 	}
 	step := start
-	for w.next() && step(i) {
-		w.did(1, len(i.Key())+len(i.Value()))
+	for w.Next() && step(i) {
+		w.Did(1, len(i.Key())+len(i.Value()))
 		step = move
 	}
 	return errors.Join(i.Err(), i.Close())
@@ -52,13 +52,13 @@ func seekRandom(w *worker) error {
 	if w.config.reuseIterator {
 		return w.seekWithOne()
 	}
-	for w.next() {
+	for w.Next() {
 		setKey(w.key, w.random())
 		bytes, err := w.seekOnce(w.config.walk())
 		if err != nil {
 			return err
 		}
-		w.did(1, bytes)
+		w.Did(1, bytes)
 	}
 	return nil
 }
@@ -68,9 +68,9 @@ func (w *worker) seekWithOne() error {
 	if err != nil {
 		return err
 	}
-	for w.next() && i.Err() == nil {
+	for w.Next() && i.Err() == nil {
 		setKey(w.key, w.random())
-		w.did(1, w.seek(i, w.config.walk()))
+		w.Did(1, w.seek(i, w.config.walk()))
 	}
 	return errors.Join(i.Err(), i.Close())
 }
@@ -97,7 +97,7 @@ func (c *config) walk() walk { return walk{moves: c.seekNexts, back: c.reverseIt
 // db_bench counts. Only the key itself counts as found.
 func (w *worker) seek(i *tinykv.Iterator, then walk) (total int) {
 	if i.SeekGE(w.key) && bytes.Equal(i.Key(), w.key) {
-		w.found++
+		w.Found++
 	}
 	for moves := then.moves; moves > 0 && i.Valid(); moves-- {
 		total += len(i.Key()) + len(i.Value())

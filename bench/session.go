@@ -10,6 +10,10 @@ import (
 	"path/filepath"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/bench/internal/draw"
+	"github.com/tinykv/tinykv/bench/internal/machine"
+	"github.com/tinykv/tinykv/bench/internal/memory"
+	"github.com/tinykv/tinykv/bench/internal/values"
 )
 
 // errInterrupted ends a session that was told to stop.
@@ -26,9 +30,9 @@ type session struct {
 	dir       string // of the store
 	db        *tinykv.DB
 	empty     bool // nothing was written to the store yet
-	inserts   *inserts
+	inserts   *draw.Inserts
 	streams   uint64 // random streams that threads were given so far
-	memory    *anonPeak
+	memory    *memory.AnonPeak
 }
 
 func newSession(c *config, stdout, stderr io.Writer) *session {
@@ -36,7 +40,7 @@ func newSession(c *config, stdout, stderr io.Writer) *session {
 		config:   c,
 		report:   newReport(stdout, c),
 		progress: newProgress(stderr, c),
-		pool:     newValuePool(c.valueSize, c.compressionRatio, c.seed),
+		pool:     values.NewPool(c.valueSize, c.compressionRatio, c.seed),
 	}
 }
 
@@ -48,7 +52,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	}
 	s.report.header(s.config, header(s.config, s.dir))
 	if s.config.machine {
-		if err := measureMachine(ctx, s.dir, s.report.limit); err != nil {
+		if err := machine.Measure(ctx, s.dir, s.report.limit); err != nil {
 			return fmt.Errorf("measure the machine: %w", err)
 		}
 	}
@@ -58,8 +62,8 @@ func (s *session) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, stopProfile()) }()
 	if s.config.memoryBudget > 0 {
-		s.memory = watchMemory()
-		defer s.memory.end()
+		s.memory = memory.Watch()
+		defer s.memory.End()
 	}
 	s.report.begin()
 	for i := range s.config.benchmarks {
@@ -115,7 +119,7 @@ func (s *session) open() error {
 		return err
 	}
 	s.db, s.empty = db, !s.config.useExistingDB
-	s.inserts = newInserts(uint64(s.config.num))
+	s.inserts = draw.NewInserts(uint64(s.config.num))
 	return nil
 }
 
@@ -134,8 +138,8 @@ func (s *session) reopen() error {
 }
 
 // newValues returns what a thread writes.
-func (s *session) newValues(b *benchmark) values {
-	return values{pool: s.pool, size: cmp.Or(b.valueSize, s.config.valueSize)}
+func (s *session) newValues(b *benchmark) values.Values {
+	return values.Values{Pool: s.pool, Size: cmp.Or(b.valueSize, s.config.valueSize)}
 }
 
 // end closes the store, and removes it unless it is to be kept.
@@ -190,7 +194,7 @@ func (s *session) benchmark(ctx context.Context, b *benchmark) error {
 	r.interrupted = ctx.Err() != nil && !r.isDone(b.limit(s.config))
 	s.report.result(b.name, r, b.remarks(r))
 	if s.memory != nil {
-		s.report.info(b.name+" memory", &ownMemory{Peak: s.memory.take(), Budget: float64(s.config.memoryBudget)})
+		s.report.info(b.name+" memory", &ownMemory{Peak: s.memory.Take(), Budget: float64(s.config.memoryBudget)})
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/bench/internal/memory"
 )
 
 // upkeep is what a store does to stay in shape, and to prove that it is.
@@ -64,7 +65,7 @@ func waitForDisk(w *worker) error {
 			case bytes <= emptyTableBytes:
 				return 0, nil
 			case time.Since(begun) > maxIdle:
-				return 0, fmt.Errorf("%s of tables are there after %v", megabytes(float64(bytes)), maxIdle)
+				return 0, fmt.Errorf("%s of tables are there after %v", memory.Megabytes(float64(bytes)), maxIdle)
 			}
 			select {
 			case <-poll.C:
@@ -90,7 +91,7 @@ func verifyChecksum(w *worker) error {
 // once makes a single call, which fails as w.ctx does when that ends. This is no failure of the
 // benchmark: it has then not been done.
 func (w *worker) once(call func() (bytes int, err error)) error {
-	w.next()
+	w.Next()
 	bytes, err := call()
 	if errors.Is(err, context.Canceled) && w.ctx.Err() != nil {
 		return nil
@@ -98,7 +99,7 @@ func (w *worker) once(call func() (bytes int, err error)) error {
 	if err != nil {
 		return err
 	}
-	w.did(1, bytes)
+	w.Did(1, bytes)
 	return nil
 }
 

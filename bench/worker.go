@@ -9,25 +9,28 @@ import (
 	"sync/atomic"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/bench/internal/draw"
+	"github.com/tinykv/tinykv/bench/internal/meter"
+	"github.com/tinykv/tinykv/bench/internal/values"
 )
 
 // worker is one thread of a benchmark. All that its loop needs is made before the clock starts, so
 // that nothing in the loop allocates but what the engine itself does.
 type worker struct {
-	*meter
+	*meter.Meter
 	ctx    context.Context
 	config *config
 	dir    string // of the store
 	db     *tinykv.DB
 
 	rng     *rand.Rand
-	numbers numbers  // of keys
-	inserts *inserts // numbers above those that were there
-	turn    uint64   // number of the next key where they go in order
+	numbers draw.Numbers  // of keys
+	inserts *draw.Inserts // numbers above those that were there
+	turn    uint64        // number of the next key where they go in order
 
 	key       []byte
-	value     []byte // room for a value that is read
-	values    values // to write
+	value     []byte        // room for a value that is read
+	values    values.Values // to write
 	opts      []tinykv.WriteOption
 	batch     *tinykv.Batch // nil: every operation is a call of its own
 	batchSize int
@@ -36,7 +39,7 @@ type worker struct {
 func (s *session) newWorker(ctx context.Context, b *benchmark, stop *atomic.Bool) *worker {
 	s.streams++ // no two threads of any benchmark draw the same numbers
 	w := &worker{
-		meter:     newMeter(b.ops(s.config), b.every, stop),
+		Meter:     meter.New(b.ops(s.config), b.every, stop),
 		ctx:       ctx,
 		config:    s.config,
 		dir:       s.dir,
@@ -49,27 +52,24 @@ func (s *session) newWorker(ctx context.Context, b *benchmark, stop *atomic.Bool
 		values:    s.newValues(b),
 		batchSize: b.batchSize(s.config),
 	}
-	if w.limit = b.limit(s.config); w.limit > 0 {
-		w.total = unlimited
+	if w.Limit = b.limit(s.config); w.Limit > 0 {
+		w.Total = meter.Unlimited
 	}
 	if b.mixed {
-		w.writes = newLatencies()
+		w.Writes = meter.NewLatencies()
 	}
 	if b.sync {
 		w.opts = []tinykv.WriteOption{tinykv.Sync}
 	}
 	if w.batchSize > 1 {
 		w.batch = s.db.NewBatch()
-		w.every = 1
+		w.Every = 1
 	}
 	return w
 }
 
-// unlimited is a number of operations that no benchmark comes to.
-const unlimited = 1 << 62
-
 // random returns the number of a random key.
-func (w *worker) random() uint64 { return w.numbers.draw(w.rng) }
+func (w *worker) random() uint64 { return w.numbers.Draw(w.rng) }
 
 // inOrder returns the number of the key after the last one.
 func (w *worker) inOrder() uint64 {
@@ -95,15 +95,15 @@ func (s *session) newCrew(ctx context.Context, b *benchmark) *crew {
 	if b.beside != nil {
 		ctx, c.wakeBeside = context.WithCancel(ctx)
 		c.beside = s.newWorker(ctx, b, &c.stopBeside)
-		c.beside.total, c.beside.limit = unlimited, 0
+		c.beside.Total, c.beside.Limit = meter.Unlimited, 0
 	}
 	return c
 }
 
-func (c *crew) meters() []*meter {
-	meters := make([]*meter, len(c.workers))
+func (c *crew) meters() []*meter.Meter {
+	meters := make([]*meter.Meter, len(c.workers))
 	for i, w := range c.workers {
-		meters[i] = w.meter
+		meters[i] = w.Meter
 	}
 	return meters
 }
@@ -141,9 +141,9 @@ func (c *crew) runBeside(b *benchmark) (end func() error) {
 
 // drive runs one thread.
 func (c *crew) drive(w *worker, loop func(*worker) error) error {
-	w.begin()
+	w.Begin()
 	err := loop(w)
-	w.finish()
+	w.Finish()
 	if err != nil {
 		c.stop.Store(true)
 	}
@@ -154,7 +154,7 @@ func (c *crew) drive(w *worker, loop func(*worker) error) error {
 func (c *crew) result() *result {
 	r := sum(c.meters())
 	if c.beside != nil {
-		r.beside = sum([]*meter{c.beside.meter})
+		r.beside = sum([]*meter.Meter{c.beside.Meter})
 	}
 	return r
 }

@@ -70,7 +70,7 @@ type step func(w *worker, to writer, number uint64, opts []tinykv.WriteOption) (
 
 func put(w *worker, to writer, number uint64, opts []tinykv.WriteOption) (bytes int, err error) {
 	setKey(w.key, number)
-	value := w.values.next()
+	value := w.values.Next()
 	return len(w.key) + len(value), to.Put(w.key, value, opts...)
 }
 
@@ -92,21 +92,21 @@ func (w *worker) write(number func(*worker) uint64, do step) error {
 	if w.batch != nil {
 		return w.writeBatches(number, do)
 	}
-	for w.next() {
+	for w.Next() {
 		bytes, err := do(w, w.db, number(w), w.opts)
 		if err != nil {
 			return err
 		}
-		w.did(1, bytes)
+		w.Did(1, bytes)
 	}
 	return nil
 }
 
 func (w *worker) writeBatches(number func(*worker) uint64, do step) error {
-	for w.next() {
+	for w.Next() {
 		w.batch.Reset()
 		total := 0
-		n := min(w.batchSize, int(w.total-w.ops))
+		n := min(w.batchSize, int(w.Total-w.Ops))
 		for range n {
 			bytes, err := do(w, w.batch, number(w), nil)
 			if err != nil {
@@ -117,19 +117,19 @@ func (w *worker) writeBatches(number func(*worker) uint64, do step) error {
 		if err := w.db.Apply(w.batch, w.opts...); err != nil {
 			return err
 		}
-		w.did(n, total)
+		w.Did(n, total)
 	}
 	return nil
 }
 
 // updateRandom reads keys and writes them anew, whether they were there or not.
 func updateRandom(w *worker) error {
-	for w.next() {
+	for w.Next() {
 		bytes, err := w.readAndWrite()
 		if err != nil {
 			return err
 		}
-		w.did(1, bytes)
+		w.Did(1, bytes)
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (w *worker) readAndWrite() (bytes int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	value := w.values.next()
+	value := w.values.Next()
 	return bytes + len(w.key) + len(value), w.db.Put(w.key, value, w.opts...)
 }
 

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tinykv/tinykv/bench/internal/draw"
+)
 
 // maxScanLength is how many records a scan of workload E reads at most.
 const maxScanLength = 100
@@ -29,7 +33,7 @@ func ycsb() []benchmark {
 	return all
 }
 
-func newest(s *session) numbers { return newLatest(s.inserts, s.config.zipfExponent) }
+func newest(s *session) draw.Numbers { return draw.NewLatest(s.inserts, s.config.zipfExponent) }
 
 func ycsbA(w *worker) error { return w.mix(share{50, lookUp}, share{50, change}) }
 
@@ -45,13 +49,13 @@ func ycsbF(w *worker) error { return w.mix(share{50, lookUp}, share{50, readModi
 
 // insert writes a key above all others.
 func insert(w *worker) error {
-	number := w.inserts.take()
+	number := w.inserts.Take()
 	bytes, err := put(w, w.db, number, w.opts)
 	if err != nil {
 		return fmt.Errorf("insert: %w", err)
 	}
-	w.inserts.wrote(number)
-	w.wrote(1, bytes)
+	w.inserts.Wrote(number)
+	w.Wrote(1, bytes)
 	return nil
 }
 
@@ -59,13 +63,13 @@ func insert(w *worker) error {
 func scanSome(w *worker) error {
 	setKey(w.key, w.random())
 	bytes, err := w.seekOnce(walk{moves: 1 + w.rng.IntN(maxScanLength)})
-	w.did(1, bytes)
+	w.Did(1, bytes)
 	return err
 }
 
 // readModifyWrite counts as a single operation that writes.
 func readModifyWrite(w *worker) error {
 	bytes, err := w.readAndWrite()
-	w.wrote(1, bytes)
+	w.Wrote(1, bytes)
 	return err
 }

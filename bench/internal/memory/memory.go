@@ -1,4 +1,5 @@
-package main
+// Package memory tells what memory the process has.
+package memory
 
 import (
 	"bufio"
@@ -11,8 +12,8 @@ import (
 	"time"
 )
 
-// processMemory is what memory the process has, in bytes. What is resident is known on Linux only.
-type processMemory struct {
+// Usage is what memory the process has, in bytes. What is resident is known on Linux only.
+type Usage struct {
 	Heap    float64 `json:"heap_bytes"`       // objects, live and dead
 	Runtime float64 `json:"go_runtime_bytes"` // all that the Go runtime has, the heap among it
 	Anon    float64 `json:"rss_anon_bytes"`   // resident, of its own: the runtime's, memtables and the like
@@ -20,23 +21,25 @@ type processMemory struct {
 	Peak    float64 `json:"peak_rss_bytes"`   // the most that was ever resident, of both
 }
 
-func (m processMemory) String() string {
-	text := fmt.Sprintf("heap %s of %s", megabytes(m.Heap), megabytes(m.Runtime))
+// String tells of all of it, in megabytes.
+func (m Usage) String() string {
+	text := fmt.Sprintf("heap %s of %s", Megabytes(m.Heap), Megabytes(m.Runtime))
 	if m.Peak == 0 {
 		return text
 	}
 	return fmt.Sprintf("%s, RssAnon %s, RssFile %s, peak RSS %s",
-		text, megabytes(m.Anon), megabytes(m.File), megabytes(m.Peak))
+		text, Megabytes(m.Anon), Megabytes(m.File), Megabytes(m.Peak))
 }
 
-func readMemory() processMemory {
+// Read returns what memory the process has now.
+func Read() Usage {
 	samples := []metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},
 		{Name: "/memory/classes/heap/released:bytes"}, // part of the total, but given back
 		{Name: "/memory/classes/heap/objects:bytes"},
 	}
 	metrics.Read(samples)
-	m := processMemory{
+	m := Usage{
 		Runtime: bytesOf(samples[0]) - bytesOf(samples[1]),
 		Heap:    bytesOf(samples[2]),
 	}
@@ -56,7 +59,7 @@ func bytesOf(s metrics.Sample) float64 {
 
 // setResident takes the resident memory from a file as proc_pid_status(5) describes, in which sizes
 // are in KiB.
-func (m *processMemory) setResident(status []byte) {
+func (m *Usage) setResident(status []byte) {
 	fields := map[string]*float64{"RssAnon": &m.Anon, "RssFile": &m.File, "VmHWM": &m.Peak}
 	for lines := bufio.NewScanner(bytes.NewReader(status)); lines.Scan(); {
 		name, value, _ := strings.Cut(lines.Text(), ":")
@@ -71,28 +74,29 @@ func (m *processMemory) setResident(status []byte) {
 	}
 }
 
-// anonPeak watches how much resident memory the process has of its own. The kernel keeps the most that
+// AnonPeak watches how much resident memory the process has of its own. The kernel keeps the most that
 // ever was resident of own memory and mapped files together, not of each.
-type anonPeak struct {
+type AnonPeak struct {
 	stop, done chan struct{}
 	most       atomic.Uint64 // bytes
 }
 
 const watchInterval = 20 * time.Millisecond
 
-func watchMemory() *anonPeak {
-	p := &anonPeak{stop: make(chan struct{}), done: make(chan struct{})}
+// Watch starts to watch, which ends by End.
+func Watch() *AnonPeak {
+	p := &AnonPeak{stop: make(chan struct{}), done: make(chan struct{})}
 	go p.watch()
 	return p
 }
 
-func (p *anonPeak) watch() {
+func (p *AnonPeak) watch() {
 	defer close(p.done)
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {
 		if status, err := os.ReadFile("/proc/self/status"); err == nil {
-			var m processMemory
+			var m Usage
 			m.setResident(status)
 			p.most.Store(max(p.most.Load(), uint64(m.Anon)))
 		}
@@ -104,15 +108,19 @@ func (p *anonPeak) watch() {
 	}
 }
 
-// end stops watching. A nil anonPeak watches nothing.
-func (p *anonPeak) end() {
+// End stops watching. A nil AnonPeak watches nothing.
+func (p *AnonPeak) End() {
 	if p != nil {
 		close(p.stop)
 		<-p.done
 	}
 }
 
-// take returns the most since the last call, in bytes.
-func (p *anonPeak) take() float64 { return float64(p.most.Swap(0)) }
+// Take returns the most since the last call, in bytes.
+func (p *AnonPeak) Take() float64 { return float64(p.most.Swap(0)) }
 
-func megabytes(n float64) string { return fmt.Sprintf("%.1f MB", n/bytesPerMB) }
+// BytesPerMB is what a megabyte has, as db_bench counts.
+const BytesPerMB = 1 << 20
+
+// Megabytes returns a number of bytes in megabytes.
+func Megabytes(n float64) string { return fmt.Sprintf("%.1f MB", n/BytesPerMB) }

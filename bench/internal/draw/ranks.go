@@ -1,4 +1,4 @@
-package main
+package draw
 
 import (
 	"math"
@@ -6,14 +6,14 @@ import (
 	"math/rand/v2"
 )
 
-// ranks draws ranks from 0 on, low ones more often, in the time of two random numbers: to work out a
+// Ranks draws ranks from 0 on, low ones more often, in the time of two random numbers: to work out a
 // power for each, as YCSB and db_bench do, takes as long as it takes the engine to read the key.
 //
 // Ranks are put together in segments: low ones stand alone, higher ones are with those next to them,
 // which are as good as equally likely. A segment is drawn by the alias method (Walker 1977, with the
 // tables of Vose 1991): half of what a random number can be goes to a segment itself, so to speak, and
 // the rest to one other that would get too little.
-type ranks struct {
+type Ranks struct {
 	segments []segment
 }
 
@@ -33,8 +33,8 @@ const (
 
 // newRanks returns what draws ranks below n, for a function that tells the weight of all those from one
 // up to, but not, another.
-func newRanks(n uint64, weight func(from, to uint64) float64) *ranks {
-	r := &ranks{}
+func newRanks(n uint64, weight func(from, to uint64) float64) *Ranks {
+	r := &Ranks{}
 	var weights []float64
 	for first := uint64(0); first < n; {
 		count := uint64(1)
@@ -50,7 +50,7 @@ func newRanks(n uint64, weight func(from, to uint64) float64) *ranks {
 }
 
 // makeAliases lets each segment that is too heavy stand in for some that are too light.
-func (r *ranks) makeAliases(weights []float64) {
+func (r *Ranks) makeAliases(weights []float64) {
 	total := 0.0
 	for _, w := range weights {
 		total += w
@@ -76,7 +76,8 @@ func (r *ranks) makeAliases(weights []float64) {
 	}
 }
 
-func (r *ranks) draw(rng *rand.Rand) uint64 {
+// Draw returns a rank.
+func (r *Ranks) Draw(rng *rand.Rand) uint64 {
 	i, coin := bits.Mul64(rng.Uint64(), uint64(len(r.segments)))
 	s := &r.segments[i]
 	if coin > s.keep {
@@ -90,7 +91,7 @@ func (r *ranks) draw(rng *rand.Rand) uint64 {
 
 // newZipf draws rank k in proportion to 1/(k+1)^s, for any s above 0. (That of the standard library
 // wants s above 1, and YCSB uses 0.99.)
-func newZipf(n uint64, s float64) *ranks {
+func newZipf(n uint64, s float64) *Ranks {
 	return newRanks(n, func(from, to uint64) float64 {
 		if to-from == 1 {
 			return math.Pow(float64(to), -s)
@@ -107,8 +108,8 @@ func powerIntegral(from, to, s float64) float64 {
 	return (math.Pow(to, 1-s) - math.Pow(from, 1-s)) / (1 - s)
 }
 
-// newPower draws ranks of which those below k are drawn in proportion to k^b.
-func newPower(n uint64, b float64) *ranks {
+// NewPower draws ranks of which those below k are drawn in proportion to k^b.
+func NewPower(n uint64, b float64) *Ranks {
 	return newRanks(n, func(from, to uint64) float64 {
 		return math.Pow(float64(to), b) - math.Pow(float64(from), b)
 	})

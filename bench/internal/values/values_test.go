@@ -1,4 +1,4 @@
-package main
+package values
 
 import (
 	"bytes"
@@ -7,23 +7,23 @@ import (
 )
 
 func TestValues_AreCutFromThePoolInTurn(t *testing.T) {
-	v := values{pool: []byte("abcdefgh"), size: 3}
+	v := Values{Pool: []byte("abcdefgh"), Size: 3}
 	for _, want := range []string{"abc", "def", "abc"} {
-		if got := v.next(); string(got) != want {
+		if got := v.Next(); string(got) != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
 	for _, size := range []int{0, 1, 100, poolBytes, poolBytes + 1} {
-		v := values{pool: newValuePool(size, 0.5, 1), size: size}
+		v := Values{Pool: NewPool(size, 0.5, 1), Size: size}
 		for range 3 {
-			if got := len(v.next()); got != size {
+			if got := len(v.Next()); got != size {
 				t.Errorf("%d bytes, want %d", got, size)
 			}
 		}
 	}
 }
 
-func TestNewValuePool_ShrinksAsAsked(t *testing.T) {
+func TestNewPool_ShrinksAsAsked(t *testing.T) {
 	last := 0
 	for _, ratio := range []float64{0.1, 0.5, 1} {
 		var b bytes.Buffer
@@ -31,7 +31,7 @@ func TestNewValuePool_ShrinksAsAsked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Write(newValuePool(100, ratio, 1)); err != nil {
+		if _, err := w.Write(NewPool(100, ratio, 1)); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Close(); err != nil {
@@ -44,11 +44,11 @@ func TestNewValuePool_ShrinksAsAsked(t *testing.T) {
 	}
 }
 
-func TestNewValuePool_IsTheSameForTheSameSeed(t *testing.T) {
-	if !bytes.Equal(newValuePool(100, 0.5, 7), newValuePool(100, 0.5, 7)) {
+func TestNewPool_IsTheSameForTheSameSeed(t *testing.T) {
+	if !bytes.Equal(NewPool(100, 0.5, 7), NewPool(100, 0.5, 7)) {
 		t.Error("differs")
 	}
-	if bytes.Equal(newValuePool(100, 0.5, 7), newValuePool(100, 0.5, 8)) {
+	if bytes.Equal(NewPool(100, 0.5, 7), NewPool(100, 0.5, 8)) {
 		t.Error("seeds 7 and 8 make the same")
 	}
 }

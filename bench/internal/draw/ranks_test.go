@@ -1,4 +1,4 @@
-package main
+package draw
 
 import (
 	"fmt"
@@ -8,6 +8,9 @@ import (
 )
 
 const testSeed = 1
+
+// powerExponent is that of mixgraph.
+const powerExponent = 0.3467
 
 func testRand() *rand.Rand { return rand.New(rand.NewPCG(testSeed, 0)) }
 
@@ -56,7 +59,7 @@ func TestZipf_RanksComeAsOftenAsTheyShould(t *testing.T) {
 	for _, s := range []float64{0.2, 0.5, 0.99, 1, 1.5, 3} {
 		for _, n := range []int{2, 3, 10, 300} {
 			rng, z := testRand(), newZipf(uint64(n), s)
-			checkShares(t, fmt.Sprintf("s %v, n %d", s, n), zipfShares(n, s), func() uint64 { return z.draw(rng) })
+			checkShares(t, fmt.Sprintf("s %v, n %d", s, n), zipfShares(n, s), func() uint64 { return z.Draw(rng) })
 		}
 	}
 }
@@ -64,7 +67,7 @@ func TestZipf_RanksComeAsOftenAsTheyShould(t *testing.T) {
 func TestZipf_OneRankIsAlwaysDrawn(t *testing.T) {
 	rng, z := testRand(), newZipf(1, 0.99)
 	for range 1000 {
-		if n := z.draw(rng); n != 0 {
+		if n := z.Draw(rng); n != 0 {
 			t.Fatalf("drew %d", n)
 		}
 	}
@@ -79,7 +82,7 @@ func TestZipf_HigherRanksShareSegments(t *testing.T) {
 		if len(z.segments) > 1000 {
 			t.Fatalf("%d segments", len(z.segments))
 		}
-		checkShares(t, fmt.Sprintf("s %v, n %d", s, n), zipfShares(n, s), func() uint64 { return z.draw(rng) })
+		checkShares(t, fmt.Sprintf("s %v, n %d", s, n), zipfShares(n, s), func() uint64 { return z.Draw(rng) })
 	}
 }
 
@@ -90,7 +93,7 @@ func TestZipf_WeightsOfManyRanks(t *testing.T) {
 	counts := map[uint64]float64{}
 	most := uint64(0)
 	for range draws {
-		n := z.draw(rng)
+		n := z.Draw(rng)
 		counts[n]++
 		most = max(most, n)
 	}
@@ -109,8 +112,8 @@ func TestPower_RanksComeAsOftenAsTheyShould(t *testing.T) {
 	const n = 3000
 	share := make([]float64, n)
 	for i := range share {
-		share[i] = math.Pow(float64(i+1), keyB) - math.Pow(float64(i), keyB)
+		share[i] = math.Pow(float64(i+1), powerExponent) - math.Pow(float64(i), powerExponent)
 	}
-	rng, p := testRand(), newPower(n, keyB)
-	checkShares(t, t.Name(), share, func() uint64 { return p.draw(rng) })
+	rng, p := testRand(), NewPower(n, powerExponent)
+	checkShares(t, t.Name(), share, func() uint64 { return p.Draw(rng) })
 }

@@ -1,4 +1,5 @@
-package main
+// Package machine tells what a benchmark runs on, and what that can do at best.
+package machine
 
 import (
 	"context"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tinykv/tinykv/bench/internal/meter"
 	"github.com/tinykv/tinykv/vfs"
 )
 
@@ -44,9 +46,9 @@ func probes() []probe {
 	}
 }
 
-// measureMachine measures the machine and reports what it finds. Files are made in dir, without a name
+// Measure measures the machine and reports what it finds. Files are made in dir, without a name
 // where the system can do that, and removed.
-func measureMachine(ctx context.Context, dir string, found func(name, text string)) error {
+func Measure(ctx context.Context, dir string, found func(name, text string)) error {
 	for _, p := range probes() {
 		if ctx.Err() != nil {
 			return nil
@@ -172,5 +174,5 @@ func timeSyncs(log vfs.Log) (string, error) {
 	}
 	slices.Sort(took)
 	return fmt.Sprintf("%s µs, nine in ten below %s µs",
-		micros(took[len(took)/2]), micros(took[len(took)*9/10])), nil
+		meter.Micros(took[len(took)/2]), meter.Micros(took[len(took)*9/10])), nil
 }
