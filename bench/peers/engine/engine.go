@@ -9,8 +9,8 @@ var ErrUnsupported = errors.New("not supported by this engine")
 
 // Engine is a kind of store.
 type Engine struct {
-	Name    string // as in -engines and in tables: "tinykv", "pebble"
-	Module  string // import path whose version is reported; empty for what is no Go module
+	Name    string        // as in -engines and in tables: "tinykv", "pebble"
+	Module  string        // import path whose version is reported; empty for what is no Go module
 	Version func() string // nil: that of Module, from the build information
 
 	// Settings says in a line which options Open uses, and Durability what an acknowledged write then survives by the
@@ -32,10 +32,10 @@ const (
 
 // What all engines get under Equal, as far as they have such a thing.
 const (
-	MemTableBytes   = 64 << 20  // of one memtable
-	CacheBytes      = 256 << 20 // of blocks; LMDB, bbolt and raw tinykv have only the system's page cache
-	FilterBits      = 10        // per key
-	MapBytes        = 64 << 30  // how large LMDB's map may become
+	MemTableBytes = 64 << 20  // of one memtable
+	CacheBytes    = 256 << 20 // of blocks; LMDB, bbolt and raw tinykv have only the system's page cache
+	FilterBits    = 10        // per key
+	MapBytes      = 64 << 30  // how large LMDB's map may become
 )
 
 // Config is how to open a store.

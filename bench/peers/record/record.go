@@ -61,8 +61,8 @@ type Row struct {
 	// Err says why there is no measurement. Nothing below is set then.
 	Err string `json:"error,omitempty"`
 
-	Ops     uint64  `json:"ops"`     // done by all threads
-	Seconds float64 `json:"seconds"` // on the wall
+	Ops     uint64  `json:"ops"`               // done by all threads
+	Seconds float64 `json:"seconds"`           // on the wall
 	CutOff  bool    `json:"cut_off,omitempty"` // its time ended before its operations did
 	Found   uint64  `json:"found,omitempty"`   // keys that a read found
 
