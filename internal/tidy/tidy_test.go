@@ -55,8 +55,8 @@ bench/internal/meter   github.com/HdrHistogram/hdrhistogram-go
 bench/internal/draw
 bench/internal/values
 bench/internal/memory
-# Its probes use the log and the file that the engine writes to.
-bench/internal/machine vfs bench/internal/meter bench/internal/memory
+# Its probes use the log and the file that the engine writes to, its hash, and pages that are not huge.
+bench/internal/machine vfs bench/internal/meter bench/internal/memory github.com/cespare/xxhash/v2 golang.org/x/sys/unix
 examples/...        . vfs
 # The command line; dump opens no store, since it is for files that cannot be opened any more: so it reads the formats.
 cmd/tinykv          . vfs internal/key internal/batchrepr internal/corrupt internal/iterator wal sstable manifest github.com/alecthomas/kong
