@@ -81,49 +81,47 @@ func rule(pkg string) (allowed []string, ok bool) {
 	return nil, false
 }
 
-// source is a parsed file of this module.
+// source is a parsed file.
 type source struct {
 	name   string // path from the top
 	pkg    string // directory from the top
+	module string // directory of its module from the top, "." for this one
 	isTest bool
 	text   string
 	ast    *ast.File
 }
 
-// sources returns all Go files of this module; modules within it are their own.
+// sources returns all Go files of this module.
 func sources(t *testing.T) (*token.FileSet, []source) {
+	t.Helper()
+	set, all := allSources(t)
+	return set, slices.DeleteFunc(all, func(s source) bool { return s.module != "." })
+}
+
+// allSources returns also those of modules within this one, as bench/peers: how they are written is held to
+// the same rules, but not what they import.
+func allSources(t *testing.T) (*token.FileSet, []source) {
 	t.Helper()
 	top := filepath.Join("..", "..")
 	var all []source
-	set := token.NewFileSet()
+	set, modules := token.NewFileSet(), map[string]string{}
 	err := filepath.WalkDir(top, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if entry.IsDir() {
-			_, err := os.Stat(filepath.Join(name, "go.mod"))
-			if name != top && (err == nil || strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata") {
+			if name != top && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata") {
 				return fs.SkipDir
 			}
+			modules[name] = moduleOf(name, modules)
 			return nil
 		}
 		if !strings.HasSuffix(name, ".go") {
 			return nil
 		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		file, err := parser.ParseFile(set, name, text, parser.ParseComments)
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(top, name)
-		rel = filepath.ToSlash(rel)
-		all = append(all, source{
-			name: rel, pkg: path.Dir(rel), isTest: strings.HasSuffix(rel, "_test.go"),
-			text: string(text), ast: file,
-		})
+		s, err := parse(set, top, name)
+		s.module = fromTop(top, modules[filepath.Dir(name)])
+		all = append(all, s)
 		return err
 	})
 	if err != nil {
@@ -133,6 +131,55 @@ func sources(t *testing.T) (*token.FileSet, []source) {
 		t.Fatalf("%d files: the top of the tree is not where it was", len(all))
 	}
 	return set, all
+}
+
+// moduleOf returns the directory of the module that a directory is in, given those of directories above.
+func moduleOf(dir string, modules map[string]string) string {
+	above, known := modules[filepath.Dir(dir)]
+	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil || !known {
+		return dir
+	}
+	return above
+}
+
+func fromTop(top, name string) string {
+	rel, err := filepath.Rel(top, name)
+	if err != nil {
+		return name
+	}
+	return filepath.ToSlash(rel)
+}
+
+func parse(set *token.FileSet, top, name string) (source, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return source{}, err
+	}
+	file, err := parser.ParseFile(set, name, text, parser.ParseComments)
+	rel := fromTop(top, name)
+	return source{
+		name: rel, pkg: path.Dir(rel), isTest: strings.HasSuffix(rel, "_test.go"), text: string(text), ast: file,
+	}, err
+}
+
+func TestSources_ModulesWithinAreTheirOwn(t *testing.T) {
+	top := t.TempDir()
+	within := filepath.Join(top, "a", "b")
+	if err := os.MkdirAll(within, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{top, filepath.Join(top, "a")} {
+		if err := os.WriteFile(filepath.Join(dir, "go.mod"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	modules := map[string]string{}
+	for _, dir := range []string{top, filepath.Join(top, "a"), within} {
+		modules[dir] = moduleOf(dir, modules)
+	}
+	if got := fromTop(top, modules[within]); got != "a" || modules[top] != top {
+		t.Errorf("a/b is of module %q, the top of %q", got, modules[top])
+	}
 }
 
 func TestImports_GoInTheDirectionsThatTheDesignSays(t *testing.T) {
@@ -293,7 +340,7 @@ func TestUnsafe_IsUsedInOnePackage(t *testing.T) {
 }
 
 func TestExported_NamesHaveComments(t *testing.T) {
-	set, all := sources(t)
+	set, all := allSources(t)
 	for _, s := range all {
 		if s.isTest || s.ast.Name.Name == "main" {
 			continue
@@ -341,7 +388,7 @@ func checkSpec(t *testing.T, set *token.FileSet, d *ast.GenDecl, spec ast.Spec) 
 }
 
 func TestPackages_HaveACommentAndAProperName(t *testing.T) {
-	_, all := sources(t)
+	_, all := allSources(t)
 	documented := map[string]bool{}
 	for _, s := range all {
 		if s.ast.Doc != nil {
@@ -360,7 +407,7 @@ func TestPackages_HaveACommentAndAProperName(t *testing.T) {
 }
 
 func TestText_HasNoLeftovers(t *testing.T) {
-	_, all := sources(t)
+	_, all := allSources(t)
 	for _, s := range all {
 		if s.pkg == "internal/tidy" {
 			continue
@@ -391,7 +438,7 @@ func permitted(s source, marker string) bool {
 
 // Files grow until somebody asks which second idea moved in.
 func TestFiles_AreShort(t *testing.T) {
-	_, all := sources(t)
+	_, all := allSources(t)
 	for _, s := range all {
 		if lines := strings.Count(s.text, "\n"); lines > 500 && !s.isTest {
 			t.Errorf("%s has %d lines; which second idea moved in?", s.name, lines)
