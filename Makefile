@@ -8,7 +8,14 @@ COUNT  ?= 10
 FUZZTIME ?= 20s
 SEEDS  ?= 200
 
-.PHONY: help check fmt vet lint tidy cross test race crash fuzz golden cover bench bench-compare
+# bench/peers is a module of its own, with the engines that it compares. LMDB is part of it where its header file is.
+PEERS  = bench/peers
+PTOOL  = $(GO) tool -modfile=../../tools/go.mod
+LMDB   = $(shell $$($(GO) env CC) -E -include lmdb.h -x c /dev/null >/dev/null 2>&1 && echo '-tags lmdb')
+NOLMDB = echo "no lmdb.h: without LMDB (Debian and Ubuntu: apt-get install liblmdb-dev)"
+ARGS  ?=
+
+.PHONY: help check fmt vet lint tidy cross test race crash fuzz golden cover bench bench-compare peers bench-peers
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -48,7 +55,7 @@ crash: ## the crash, kill and model tests with more images and over many seeds (
 # Up to Go 1.26, at the end of its time, `go test -fuzz` now and then fails by "context deadline exceeded" alone, without an input
 # that fails (https://go.dev/issue/75804): then, and only then, a target is run again.
 fuzz: ## every fuzz target of every package, one after the other, for FUZZTIME=20s each
-	@for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	@for p in $$(grep -rl --include='*_test.go' --exclude-dir=peers '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 		for f in $$($(GO) test $$p -list '^Fuzz' | grep '^Fuzz'); do \
 			for try in 1 2 3; do \
 				echo "fuzz $$p $$f"; \
@@ -69,3 +76,18 @@ bench: ## the Go benchmarks, COUNT=10 times
 
 bench-compare: ## benchstat of two runs: make bench-compare OLD=old.out NEW=bench.out
 	$(TOOL) benchstat $(OLD) $(NEW)
+
+peers: TAGS = $(LMDB)
+peers: ## all of check and test for bench/peers, a module of its own, with LMDB where its header file is
+	@test -n "$(TAGS)" || $(NOLMDB)
+	@cd $(PEERS) && files=$$($(PTOOL) gofumpt -l .); test -z "$$files" || { echo "not formatted in $(PEERS):"; echo "$$files"; exit 1; }
+	cd $(PEERS) && $(GO) vet ./...
+	test -z "$(TAGS)" || { cd $(PEERS) && $(GO) vet $(TAGS) ./...; }
+	cd $(PEERS) && $(PTOOL) staticcheck $(TAGS) ./...
+	cd $(PEERS) && $(GO) mod tidy -diff
+	cd $(PEERS) && $(GO) test $(TAGS) ./...
+
+bench-peers: TAGS = $(LMDB)
+bench-peers: ## tinykv beside other engines: make bench-peers ARGS="-quick"; ARGS=-help lists the flags
+	@test -n "$(TAGS)" || $(NOLMDB)
+	cd $(PEERS) && $(GO) run $(TAGS) . $(ARGS)
