@@ -3,6 +3,7 @@
 package child
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -16,13 +17,17 @@ func AckFile(dir string) string { return dir + ".acks" }
 
 const ackBytes = 8
 
-// writeUntilKilled writes keys in random order, one after the other, and never returns, unless all are written.
-func (p *process) writeUntilKilled() error {
+// writeUntilKilled writes keys in random order, one after the other, and does not return before ctx ends.
+func (p *process) writeUntilKilled(ctx context.Context) error {
 	acks, err := mapAcks(AckFile(p.Dir))
 	if err != nil {
 		return err
 	}
-	return p.bench.WriteCounted(func(n uint64) { acks.Store(n) })
+	if err := p.bench.WriteCounted(func(n uint64) { acks.Store(n) }); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 func mapAcks(name string) (*atomic.Uint64, error) {

@@ -91,7 +91,7 @@ func (p *process) setSpace(r *record.Row) (err error) {
 }
 
 func (p *process) settleInto(ctx context.Context, r *record.Row) error {
-	took, err := settle(ctx)
+	took, err := p.settle(ctx)
 	if err != nil {
 		return err
 	}
@@ -100,18 +100,18 @@ func (p *process) settleInto(ctx context.Context, r *record.Row) error {
 	return err
 }
 
-// A process is at rest that used next to no processor and wrote nothing for a while.
+// A process is at rest that used next to no processor and wrote nothing for so many looks.
 const (
-	restLook     = 50 * time.Millisecond
 	restLooks    = 8
-	restCPU      = restLook / 25
-	settleAtMost = 3 * time.Minute
+	restCPUShare = 25   // one in so many of the time between two looks
+	settleAtMost = 10 * time.Minute
 )
 
 // settle waits until the process is at rest, whatever the engine does in the background, and returns how long after the call the
 // last work was seen. It does not ask the engine, since not every engine can tell.
-func settle(ctx context.Context) (time.Duration, error) {
-	tick := time.NewTicker(restLook)
+func (p *process) settle(ctx context.Context) (time.Duration, error) {
+	look := p.Rest / restLooks
+	tick := time.NewTicker(look)
 	defer tick.Stop()
 	begun, quiet := time.Now(), 0
 	busyUntil := begun
@@ -124,7 +124,7 @@ func settle(ctx context.Context) (time.Duration, error) {
 		}
 		var now usage
 		now, err = readUsage()
-		if quiet++; now.cpu-last.cpu > restCPU || now.written != last.written {
+		if quiet++; now.cpu-last.cpu > look/restCPUShare || now.written != last.written {
 			quiet, busyUntil = 0, time.Now()
 		}
 		last = now

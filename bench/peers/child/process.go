@@ -70,7 +70,7 @@ func (p *process) do(ctx context.Context, s Step) error {
 	case Close:
 		return p.close()
 	case Settle:
-		_, err := settle(ctx)
+		_, err := p.settle(ctx)
 		return err
 	case Load:
 		return p.bench.Load()
@@ -79,7 +79,7 @@ func (p *process) do(ctx context.Context, s Step) error {
 	case Measure:
 		return p.measure(ctx, s)
 	case Acks:
-		return p.writeUntilKilled()
+		return p.writeUntilKilled(ctx)
 	case Count:
 		return p.countAcknowledged(s)
 	}

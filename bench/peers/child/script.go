@@ -23,6 +23,9 @@ type Script struct {
 	WriteLimit time.Duration `json:"write_limit"`
 	ReadTime   time.Duration `json:"read_time"`
 
+	// Rest is how long a process that is at rest has had nothing to do.
+	Rest time.Duration `json:"rest"`
+
 	// Group is the directory of a control group to join before anything else; empty: none.
 	Group string `json:"group,omitempty"`
 

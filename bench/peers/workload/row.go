@@ -20,6 +20,12 @@ type Row struct {
 	// Sync says that the store is opened so that each write waits for stable storage.
 	Sync bool
 
+	// Scales says that it is measured by several numbers of threads.
+	Scales bool
+
+	// Writes says that the store has work to do afterwards.
+	Writes bool
+
 	every  uint64                    // one call in so many is timed
 	share  uint64                    // of the operations that others do, one in so many; 0: all
 	timed  bool                      // ends by time, not by a number of operations
@@ -38,7 +44,14 @@ const (
 
 // Rows returns all rows, in the order in which they may follow one another: those that delete come last.
 func Rows() []Row {
-	return slices.Concat(fills(), reads(), scans(), changes(), mixtures(), deletions())
+	return slices.Concat(scaling(fills()), scaling(reads()), scans(), scaling(changes()), mixtures(), scaling(deletions()))
+}
+
+func scaling(rows []Row) []Row {
+	for i := range rows {
+		rows[i].Scales = rows[i].Name != "multiget"
+	}
+	return rows
 }
 
 // Find returns a row by its name.
@@ -79,7 +92,7 @@ func scans() []Row {
 
 func changes() []Row {
 	return []Row{
-		{Name: "overwrite", About: "write random keys that are there", every: someCalls, loop: overwrite},
+		{Name: "overwrite", About: "write random keys that are there", Writes: true, every: someCalls, loop: overwrite},
 	}
 }
 
@@ -95,13 +108,14 @@ func mixtures() []Row {
 	}
 	for i := range all {
 		all[i].timed, all[i].every, all[i].mixed = true, someCalls, all[i].beside == nil
+		all[i].Scales, all[i].Writes = all[i].beside != nil, all[i].Name != "ycsbc"
 	}
 	return all
 }
 
 func deletions() []Row {
 	return []Row{
-		{Name: "deleterandom", About: "delete random keys, a quarter as many as there are", every: someCalls, share: 4, loop: deleteRandom},
+		{Name: "deleterandom", About: "delete random keys, a quarter as many as there are", Writes: true, every: someCalls, share: 4, loop: deleteRandom},
 	}
 }
 
