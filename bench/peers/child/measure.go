@@ -103,7 +103,7 @@ func (p *process) settleInto(ctx context.Context, r *record.Row) error {
 // A process is at rest that used next to no processor and wrote nothing for so many looks.
 const (
 	restLooks    = 8
-	restCPUShare = 25   // one in so many of the time between two looks
+	restCPUShare = 25 // one in so many of the time between two looks
 	settleAtMost = 10 * time.Minute
 )
 

@@ -41,7 +41,7 @@ type Contest struct {
 type Native struct {
 	Name  string
 	About record.Engine
-	Run  func(ctx context.Context, dir, group string, rep int, specs []Spec) ([]record.Row, error)
+	Run   func(ctx context.Context, dir, group string, rep int, specs []Spec) ([]record.Row, error)
 }
 
 // contestant is an engine or a native.
