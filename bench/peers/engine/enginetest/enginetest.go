@@ -44,6 +44,7 @@ func run(t *testing.T, e engine.Engine, c engine.Config) {
 		{"an iterator sees the store as it was", snapshots},
 		{"iterators may be made again and again", manyIterators},
 		{"a store that is opened again has everything", reopens},
+		{"a session sees at once what another wrote", othersWrites},
 		{"sessions work at the same time", atOnce},
 	}
 	for _, tc := range cases {

@@ -142,6 +142,17 @@ func reopens(f *fixture) {
 	}
 }
 
+func othersWrites(f *fixture) {
+	f.put("fig", "green")
+	f.want("fig", "green")
+	other := f.session(1)
+	f.must(other.Put([]byte("fig"), []byte("ripe")))
+	f.want("fig", "ripe")
+	f.must(other.Delete([]byte("fig")))
+	f.wantMissing("fig")
+	f.must(other.Close())
+}
+
 // atOnce has each session write keys of its own and read those of all; the race detector watches the adapter.
 func atOnce(f *fixture) {
 	const sessions, each = 4, 60
