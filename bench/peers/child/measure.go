@@ -55,6 +55,7 @@ func (p *process) newRow(s Step) *record.Row {
 
 func setOutcome(r *record.Row, out *workload.Outcome, threads int) {
 	r.Ops, r.Found, r.Seconds, r.CutOff, r.BesideOps = out.Ops, out.Found, out.Seconds, out.CutOff, out.BesideOps
+	r.PutBytes = int64(out.PutBytes)
 	if out.Ops == 0 {
 		return
 	}

@@ -40,6 +40,7 @@ type Outcome struct {
 	CutOff     bool
 	Latencies  meter.Latencies // in nanoseconds
 	Every      uint64
+	PutBytes   uint64 // of keys and values that all threads put, the one beside included
 	BesideOps  uint64
 }
 
@@ -51,7 +52,7 @@ func (b *Bench) Run(ctx context.Context, row Row, threads int) (*Outcome, error)
 	if err != nil {
 		return nil, err
 	}
-	beside := func() (uint64, error) { return 0, nil }
+	beside := func() (*worker, error) { return &worker{Meter: &meter.Meter{}}, nil }
 	if row.beside != nil {
 		if beside, err = b.startBeside(row, &stopBeside); err != nil {
 			return nil, err
@@ -60,9 +61,10 @@ func (b *Bench) Run(ctx context.Context, row Row, threads int) (*Outcome, error)
 	runtime.GC() // what was allocated before is not for this row to pay
 	errs := runAll(workers, row.loop, &stop)
 	stopBeside.Store(true)
-	besideOps, err := beside()
+	other, err := beside()
 	out := b.outcome(row, workers)
-	out.BesideOps = besideOps
+	out.BesideOps = other.Ops
+	out.PutBytes += other.putBytes
 	return out, errors.Join(errs, err, ctx.Err())
 }
 
@@ -94,7 +96,7 @@ func runAll(workers []*worker, loop func(*worker) error, stop *atomic.Bool) erro
 }
 
 // startBeside starts one more thread, and returns what waits for its end.
-func (b *Bench) startBeside(row Row, stop *atomic.Bool) (wait func() (ops uint64, err error), err error) {
+func (b *Bench) startBeside(row Row, stop *atomic.Bool) (wait func() (*worker, error), err error) {
 	w, err := b.newWorker(Row{every: someCalls}, 1, 0, stop)
 	if err != nil {
 		return nil, err
@@ -102,9 +104,9 @@ func (b *Bench) startBeside(row Row, stop *atomic.Bool) (wait func() (ops uint64
 	w.Total, w.Limit = meter.Unlimited, 0
 	done := make(chan error, 1)
 	go func() { done <- w.run(row.beside) }()
-	return func() (uint64, error) {
+	return func() (*worker, error) {
 		err := <-done
-		return w.Ops, err
+		return w, err
 	}, nil
 }
 
@@ -145,6 +147,7 @@ func (b *Bench) outcome(row Row, workers []*worker) *Outcome {
 	for _, w := range workers {
 		out.Ops += w.Ops
 		out.Found += w.Found
+		out.PutBytes += w.putBytes
 		out.Seconds = max(out.Seconds, w.Elapsed.Seconds())
 		out.CutOff = out.CutOff || !row.timed && w.Ops < w.Total
 		out.Latencies.Merge(w.Calls)

@@ -20,8 +20,9 @@ type worker struct {
 	numbers draw.Numbers
 	from    uint64 // number of its first key, where threads share out all keys
 
-	key   []byte
-	value []byte
+	key      []byte
+	value    []byte
+	putBytes uint64 // of keys and values
 
 	// What a look-up expects, for look, which is made once so that calls do not allocate.
 	id      uint64
@@ -66,6 +67,7 @@ func (w *worker) set(id, version uint64) {
 // put writes an id.
 func (w *worker) put(id, version uint64) error {
 	w.set(id, version)
+	w.putBytes += uint64(w.entryBytes())
 	return w.session.Put(w.key, w.value)
 }
 

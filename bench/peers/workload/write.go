@@ -33,6 +33,7 @@ func fillBatches(w *worker) error {
 		if err := w.session.PutBatch(b.keys[:n], b.values[:n]); err != nil {
 			return err
 		}
+		w.putBytes += uint64(n * w.entryBytes())
 		w.Did(n, n*w.entryBytes())
 	}
 	return nil

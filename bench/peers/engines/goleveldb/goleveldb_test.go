@@ -1,0 +1,9 @@
+package goleveldb
+
+import (
+	"testing"
+
+	"github.com/tinykv/tinykv/bench/peers/engine/enginetest"
+)
+
+func TestEngine(t *testing.T) { enginetest.Run(t, New()) }

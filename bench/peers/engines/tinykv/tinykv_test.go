@@ -1,0 +1,9 @@
+package tinykv
+
+import (
+	"testing"
+
+	"github.com/tinykv/tinykv/bench/peers/engine/enginetest"
+)
+
+func TestEngine(t *testing.T) { enginetest.Run(t, New()) }
