@@ -51,10 +51,13 @@ type Metrics struct {
 	SealedMemTables int   `json:"sealed_memtables"`
 
 	// LogBytes is the size of the log segments in use; LogSpareBytes that of those kept for new use.
-	// LogWrittenBytes is how much was written to the log: what came in, and 1 % more.
+	// LogWrittenBytes is how much was written to the log: what came in, and 1 % more. LogZeroedBytes is how much
+	// was written before as zeros, to make segments whose place on the disk is settled; segments are used
+	// again, so that this ends once there are enough of them. WriteAmplification leaves it out.
 	LogBytes        int64 `json:"log_bytes"`
 	LogSpareBytes   int64 `json:"log_spare_bytes"`
 	LogWrittenBytes int64 `json:"log_written_bytes"`
+	LogZeroedBytes  int64 `json:"log_zeroed_bytes"`
 
 	// Flushes turned FlushedBytes of memtables into tables, in FlushTime.
 	Flushes      uint64        `json:"flushes"`
@@ -232,6 +235,7 @@ func (db *DB) Metrics() *Metrics {
 	if db.log != nil {
 		m.LogBytes, m.LogSpareBytes = db.log.Bytes()
 		m.LogWrittenBytes = db.log.Written()
+		m.LogZeroedBytes = db.log.Zeroed()
 		m.DurableSeq = max(db.log.SyncedMark(), m.DurableSeq)
 	}
 	m.Cache = CacheMetrics(db.files.cache.Stats())

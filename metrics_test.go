@@ -121,6 +121,9 @@ func TestMetrics_SpaceIsLiveAndDead(t *testing.T) {
 	if m.WriteAmplification < 1.5 || m.WriteAmplification > 10 {
 		t.Errorf("write amplification %.2f", m.WriteAmplification)
 	}
+	if m.LogZeroedBytes < m.LogBytes+m.LogSpareBytes {
+		t.Errorf("log: %d bytes of zeros for %d in use and %d spare", m.LogZeroedBytes, m.LogBytes, m.LogSpareBytes)
+	}
 	if m.LogWrittenBytes < 4100*110 || m.LogWrittenBytes > 4100*160 {
 		t.Errorf("log: %d bytes written", m.LogWrittenBytes)
 	}

@@ -100,6 +100,7 @@ func (m *Metrics) promSpace(p *promWriter) {
 	p.gauge("log_bytes", "Size of the log segments in use.", float64(m.LogBytes))
 	p.gauge("log_spare_bytes", "Size of the log segments kept for new use.", float64(m.LogSpareBytes))
 	p.counter("log_written_bytes_total", "What was written to the log.", float64(m.LogWrittenBytes))
+	p.counter("log_zeroed_bytes_total", "Zeros written to make segments of the log.", float64(m.LogZeroedBytes))
 	p.gauge("memtable_bytes", "What memtables use of their memory.", float64(m.MemTableBytes))
 	p.gauge("memtables_sealed", "Memtables that wait for their flush.", float64(m.SealedMemTables))
 	p.gauge("memory_budget_bytes", "Memory that the store may use.", float64(m.Memory.Budget))

@@ -64,6 +64,7 @@ type Log struct {
 	syncedMark atomic.Uint64
 	failure    atomic.Pointer[error]
 	ready      atomic.Bool // there are spares
+	zeroed     atomic.Int64
 }
 
 // spare is a file with room and, if it was used before, dead records in it.
@@ -217,6 +218,7 @@ func (l *Log) newSpare(need int64) (spare, error) {
 	if err := l.opts.FS.SyncDir(l.opts.Dir); err != nil {
 		return spare{}, l.fail(errors.Join(fmt.Errorf("sync directory: %w", err), file.Close()))
 	}
+	l.zeroed.Add(size)
 	l.mu.Lock()
 	l.nextBytes = min(2*l.nextBytes, l.opts.MaxSegmentBytes) // not before: a full disk must not make it grow
 	l.mu.Unlock()
@@ -329,6 +331,9 @@ func (l *Log) Bytes() (live, spares int64) {
 	}
 	return live, spares
 }
+
+// Zeroed returns how many bytes of zeros were written to make new segments, since the log began.
+func (l *Log) Zeroed() int64 { return l.zeroed.Load() }
 
 // Written returns how many bytes were written to the log since it began.
 func (l *Log) Written() int64 {

@@ -20,7 +20,7 @@ type Keys struct {
 	order  permutation
 }
 
-// NewKeys returns a space of n keys.
+// NewKeys returns a space of n keys, at least 2.
 func NewKeys(n int, seed uint64) *Keys {
 	return &Keys{
 		n:      uint64(n),

@@ -61,7 +61,9 @@ func (s *store) NewSession(int) (engine.Session, error) {
 	return &session{db: s.db, batch: s.db.NewBatch()}, nil
 }
 
-func (s *store) Stats() engine.Stats { return engine.Stats{} }
+func (s *store) Stats() engine.Stats {
+	return engine.Stats{ZeroedBytes: s.db.Metrics().LogZeroedBytes}
+}
 
 func (s *store) Close() error { return s.db.Close() }
 
