@@ -61,8 +61,8 @@ type Row struct {
 	// Err says why there is no measurement. Nothing below is set then.
 	Err string `json:"error,omitempty"`
 
-	Ops     uint64  `json:"ops"`     // done by all threads
-	Seconds float64 `json:"seconds"` // on the wall
+	Ops     uint64  `json:"ops"`               // done by all threads
+	Seconds float64 `json:"seconds"`           // on the wall
 	CutOff  bool    `json:"cut_off,omitempty"` // its time ended before its operations did
 	Found   uint64  `json:"found,omitempty"`   // keys that a read found
 
@@ -81,7 +81,8 @@ type Row struct {
 	Allocs       float64 `json:"allocs_per_op"`
 	AllocBytes   float64 `json:"alloc_bytes_per_op"`
 	CPUSeconds   float64 `json:"cpu_seconds"`
-	WrittenBytes int64   `json:"written_bytes"` // to the block layer; ZeroedBytes among them
+	WrittenBytes int64   `json:"written_bytes"`       // to the block layer; ZeroedBytes among them
+	PutBytes     int64   `json:"put_bytes,omitempty"` // keys and values that were handed to writes, beside threads included
 	ZeroedBytes  int64   `json:"zeroed_bytes,omitempty"`
 
 	// At the end of the row.
