@@ -1,6 +1,7 @@
 package report
 
 import (
+	"image/color"
 	"math"
 	"slices"
 	"strconv"
@@ -239,5 +240,5 @@ func (t thumbnail) Thumbnail(c *draw.Canvas) {
 
 // small returns the style of the numbers at bars.
 func small(p *plot.Plot) text.Style {
-	return text.Style{Color: black, Font: sans(7), Handler: p.TextHandler, YAlign: draw.YCenter}
+	return text.Style{Color: color.Black, Font: sans(7), Handler: p.TextHandler, YAlign: draw.YCenter}
 }

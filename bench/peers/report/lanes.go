@@ -12,11 +12,11 @@ import (
 func (c *chart) Plot(canvas draw.Canvas, p *plot.Plot) {
 	for i := 0; i < len(c.rows); i += 2 {
 		top, bottom := p.Y.Norm(-float64(i)+0.5), p.Y.Norm(-float64(i)-0.5)
-		box(&canvas, canvas.Min.X, canvas.Y(bottom), canvas.Max.X, canvas.Y(top), bandGrey)
+		box(&canvas, canvas.Min.X, canvas.Y(bottom), canvas.Max.X, canvas.Y(top), color.Gray{bandGrey})
 	}
 	for _, t := range p.X.Tick.Marker.Ticks(p.X.Min, p.X.Max) {
 		x := canvas.X(p.X.Norm(t.Value))
-		canvas.StrokeLine2(draw.LineStyle{Color: lineGrey, Width: 0.4}, x, canvas.Min.Y, x, canvas.Max.Y)
+		canvas.StrokeLine2(draw.LineStyle{Color: color.Gray{lineGrey}, Width: 0.4}, x, canvas.Min.Y, x, canvas.Max.Y)
 	}
 	for _, s := range c.spans {
 		c.drawSpan(canvas, p, s)

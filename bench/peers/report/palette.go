@@ -6,12 +6,10 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Colours of what is no engine.
-var (
-	white    = color.Gray{255}
-	black    = color.Gray{0}
-	bandGrey = color.Gray{245}
-	lineGrey = color.Gray{215}
+// Greys of what is no engine.
+const (
+	bandGrey = 245
+	lineGrey = 215
 )
 
 // colours are those of Okabe and Ito ("Color Universal Design", 2008), which people who see few colours can tell apart,
@@ -48,4 +46,4 @@ func glyph(engine string) draw.GlyphStyle {
 }
 
 // oneStyle is that of the line at 1, where tinykv is.
-func oneStyle() draw.LineStyle { return draw.LineStyle{Color: black, Width: 1.5} }
+func oneStyle() draw.LineStyle { return draw.LineStyle{Color: color.Black, Width: 1.5} }

@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"image/color"
 	"io"
 	"os"
 	"path/filepath"
@@ -77,7 +78,7 @@ func (c *chart) save(name string) error {
 
 // draw draws the plot and, to its right, the legend.
 func (c *chart) draw(p *plot.Plot, canvas draw.Canvas) {
-	canvas.SetColor(white)
+	canvas.SetColor(color.White)
 	canvas.Fill(canvas.Rectangle.Path())
 	foot := vg.Length(footLine * len(c.foot))
 	area := draw.Crop(canvas, edge, -legendWidth-edge, edge+foot, -edge)
@@ -90,7 +91,7 @@ func (c *chart) draw(p *plot.Plot, canvas draw.Canvas) {
 // drawFoot draws the lines below the axis. As label of the axis they would take room from it: on a logarithmic axis the
 // library takes the middle of the values for the middle of the picture.
 func (c *chart) drawFoot(p *plot.Plot, canvas draw.Canvas, middle vg.Length) {
-	style := text.Style{Color: black, Font: sans(9), Handler: p.TextHandler, XAlign: draw.XCenter}
+	style := text.Style{Color: color.Black, Font: sans(9), Handler: p.TextHandler, XAlign: draw.XCenter}
 	for i, line := range c.foot {
 		y := canvas.Min.Y + edge + vg.Length(footLine*(len(c.foot)-1-i))
 		canvas.FillText(style, vg.Point{X: middle, Y: y}, line)
