@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tinykv/tinykv/bench/internal/draw"
 	"github.com/tinykv/tinykv/bench/internal/meter"
@@ -59,10 +60,13 @@ func (b *Bench) Run(ctx context.Context, row Row, threads int) (*Outcome, error)
 		}
 	}
 	runtime.GC() // what was allocated before is not for this row to pay
+	begun := time.Now()
 	errs := runAll(workers, row.loop, &stop)
+	wall := time.Since(begun)
 	stopBeside.Store(true)
 	other, err := beside()
 	out := b.outcome(row, workers)
+	out.Seconds = wall.Seconds() // threads may begin late where there are more of them than processors
 	out.BesideOps = other.Ops
 	out.PutBytes += other.putBytes
 	return out, errors.Join(errs, err, ctx.Err())
@@ -148,7 +152,6 @@ func (b *Bench) outcome(row Row, workers []*worker) *Outcome {
 		out.Ops += w.Ops
 		out.Found += w.Found
 		out.PutBytes += w.putBytes
-		out.Seconds = max(out.Seconds, w.Elapsed.Seconds())
 		out.CutOff = out.CutOff || !row.timed && w.Ops < w.Total
 		out.Latencies.Merge(w.Calls)
 		if row.mixed {

@@ -33,7 +33,7 @@ func durability(c engine.Config) string {
 	if c.Sync {
 		return "power loss"
 	}
-	return "killed process (its log is mapped)"
+	return "killed process"
 }
 
 func opts(dir string, c engine.Config) badger.Options {

@@ -31,7 +31,7 @@ func durability(c engine.Config) string {
 	if c.Sync || c.Profile == engine.Default {
 		return "power loss"
 	}
-	return "killed process; power loss may destroy the file"
+	return "killed process; power loss may damage the store"
 }
 
 var bucketName = []byte("b")

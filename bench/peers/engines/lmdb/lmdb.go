@@ -53,7 +53,7 @@ func durability(c engine.Config) string {
 	if synced(c) {
 		return "power loss"
 	}
-	return "killed process"
+	return "killed process; power loss may damage the store"
 }
 
 // synced tells whether each commit waits for stable storage: as LMDB is shipped it does.
