@@ -34,11 +34,10 @@ type config struct {
 
 // quick is what -quick stands for: other flags count beside it.
 var quick = map[string]string{
-	"engines":   "tinykv,pebble,lmdb",
-	"rows":      "fillseq,fillrandom,readrandom,readmissing,readseq,seekrandom",
-	"threads":   "1",
-	"n":         "300000",
-	"read-time": "500ms",
+	"engines": "tinykv,pebble,lmdb",
+	"rows":    "fillseq,fillrandom,readrandom,readmissing,readseq,seekrandom",
+	"threads": "1",
+	"n":       "300000",
 }
 
 // parseFlags returns what arguments say. Help goes where flag.FlagSet prints it.
@@ -56,7 +55,7 @@ func parseFlags(args []string) (*config, error) {
 	set.StringVar(&c.dir, "dir", "", "`directory` on the file system to measure, for stores, which are removed (default: -out)")
 	set.Uint64Var(&c.seed, "seed", 1, "`seed` of keys, values and the order of engines")
 	set.DurationVar(&c.writeLimit, "write-limit", 4*time.Second, "`time` after which a row that writes a number of keys is cut off, and marked so")
-	set.DurationVar(&c.readTime, "read-time", time.Second, "`time` of a row that reads or mixes")
+	set.DurationVar(&c.readTime, "read-time", 500*time.Millisecond, "`time` of a row that reads or mixes")
 	limit := set.String("memory-limit", "", "memory of each engine with its share of the page cache, as `512MiB`, by a control group; needs root")
 	isQuick := set.Bool("quick", false, "three engines, six rows, 300000 keys: under two minutes")
 	if err := set.Parse(args); err != nil {

@@ -69,7 +69,7 @@ func fills() []Row {
 		{Name: "fillseq", About: "write all keys in ascending order", Fill: true, every: someCalls, loop: fillInOrder},
 		{Name: "fillrandom", About: "write all keys in random order", Fill: true, every: someCalls, loop: fillShuffled},
 		{Name: "fillbatch", About: "write all keys in random order, 1000 in an atomic batch", Fill: true, every: everyCall, loop: fillBatches},
-		{Name: "fillsync", About: "write one key in 100, each on stable storage before the next", Fill: true, Sync: true, every: everyCall, share: 100, loop: fillShuffled},
+		{Name: "fillsync", About: "write one key in 200, each on stable storage before the next", Fill: true, Sync: true, every: everyCall, share: 200, loop: fillShuffled},
 	}
 }
 
