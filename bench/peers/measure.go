@@ -89,8 +89,11 @@ func (c *config) storesIn() string {
 
 // choose returns the engines that -engines names, or all.
 func (c *config) choose() (chosen []engine.Engine, natives []contest.Native, err error) {
-	all, programs := engines(), nativeEngines(c)
+	all, programs := engines(), c.natives()
 	if len(c.engines) == 0 {
+		for _, reason := range allAbsent() {
+			fmt.Fprintln(os.Stderr, "without", reason)
+		}
 		return all, programs, nil
 	}
 	for _, name := range c.engines {

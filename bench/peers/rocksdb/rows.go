@@ -31,7 +31,7 @@ func (d *Driver) fillCommand(s Spec, store string) (command, error) {
 		c.quantiles = false // of a batch, they would say nothing of an entry
 		c.flags = append(c.flags, flag("batch_size", batchEntries))
 	case "fillsync": // db_bench's own of that name also draws from a thousandth of the keys
-		name, writes = "fillrandom", d.Entries/100
+		name, writes = "fillrandom", d.Entries/200
 		c.flags = append(c.flags, "-sync=true")
 	default:
 		return c, noCounterpart(s)
