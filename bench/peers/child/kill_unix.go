@@ -4,7 +4,9 @@ package child
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -48,8 +50,8 @@ func mapAcks(name string) (*atomic.Uint64, error) {
 
 // ReadAcks returns how many writes were acknowledged so far.
 func ReadAcks(dir string) (uint64, error) {
-	if _, err := os.Stat(AckFile(dir)); err != nil {
-		return 0, ignoreGone(err)
+	if _, err := os.Stat(AckFile(dir)); errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
 	}
 	acks, err := mapAcks(AckFile(dir))
 	if err != nil {

@@ -2,13 +2,12 @@ package child
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/tinykv/tinykv/bench/internal/memory"
 	"github.com/tinykv/tinykv/bench/internal/meter"
+	"github.com/tinykv/tinykv/bench/peers/disk"
 	"github.com/tinykv/tinykv/bench/peers/record"
 	"github.com/tinykv/tinykv/bench/peers/workload"
 )
@@ -87,7 +86,7 @@ func setUsage(r *record.Row, before, after usage) {
 func (p *process) setSpace(r *record.Row) (err error) {
 	m := memory.Read()
 	r.AnonBytes, r.MappedBytes = int64(m.Anon), int64(m.File)
-	r.DiskBytes, err = diskBytes(p.Dir)
+	r.DiskBytes, err = disk.Allocated(p.Dir)
 	return err
 }
 
@@ -97,7 +96,7 @@ func (p *process) settleInto(ctx context.Context, r *record.Row) error {
 		return err
 	}
 	r.SettleSeconds = took.Seconds()
-	r.SettledBytes, err = diskBytes(p.Dir)
+	r.SettledBytes, err = disk.Allocated(p.Dir)
 	return err
 }
 
@@ -134,12 +133,4 @@ func (p *process) settle(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	return busyUntil.Sub(begun), err
-}
-
-// ignoreGone forgets that a file has just been removed.
-func ignoreGone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

@@ -3,11 +3,11 @@
 package child
 
 import (
-	"io/fs"
-	"path/filepath"
 	"runtime/metrics"
 	"syscall"
 	"time"
+
+	"github.com/tinykv/tinykv/bench/peers/disk"
 )
 
 // usage is what the process has used so far, background work included.
@@ -18,9 +18,6 @@ type usage struct {
 	allocBytes uint64
 }
 
-// blockBytes is the unit of ru_oublock, st_blocks and the like.
-const blockBytes = 512
-
 func readUsage() (usage, error) {
 	var ru syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
@@ -30,26 +27,8 @@ func readUsage() (usage, error) {
 	metrics.Read(samples)
 	return usage{
 		cpu:        time.Duration(ru.Utime.Nano() + ru.Stime.Nano()),
-		written:    int64(ru.Oublock) * blockBytes,
+		written:    int64(ru.Oublock) * disk.BlockBytes,
 		allocs:     samples[0].Value.Uint64(),
 		allocBytes: samples[1].Value.Uint64(),
 	}, nil
-}
-
-// diskBytes returns what the file system has allocated for the files below a directory.
-func diskBytes(dir string) (total int64, err error) {
-	err = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return ignoreGone(err)
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return ignoreGone(err)
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			total += int64(st.Blocks) * blockBytes
-		}
-		return nil
-	})
-	return total, err
 }

@@ -20,6 +20,7 @@ type Spec struct {
 	State   string
 }
 
+// String returns name, threads and state.
 func (s Spec) String() string { return fmt.Sprintf("%s:%d %s", s.Name, s.Threads, s.State) }
 
 // Names of rows that are not loops of the workload.

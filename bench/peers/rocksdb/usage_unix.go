@@ -6,12 +6,12 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/tinykv/tinykv/bench/peers/disk"
 )
 
 // usage is what a process has used so far.
@@ -21,14 +21,11 @@ type usage struct {
 	anon, mapped int64 // resident bytes
 }
 
-// blockBytes is the unit of ru_oublock and st_blocks.
-const blockBytes = 512
-
 // usageOf returns what a process used until its end. Its memory is gone by then.
 func usageOf(p *os.ProcessState) usage {
 	u := usage{cpu: p.UserTime() + p.SystemTime()}
 	if ru, ok := p.SysUsage().(*syscall.Rusage); ok {
-		u.written = int64(ru.Oublock) * blockBytes
+		u.written = int64(ru.Oublock) * disk.BlockBytes
 	}
 	return u
 }
@@ -72,20 +69,8 @@ func field(text []byte, wanted string) int64 {
 	return 0
 }
 
-// diskBytes returns what the file system has allocated below a directory. Files may come and go meanwhile.
-func diskBytes(dir string) (total int64) {
-	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return nil
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return nil
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			total += int64(st.Blocks) * blockBytes
-		}
-		return nil
-	})
+// diskBytes returns what the file system has allocated below a directory, as far as it can be told.
+func diskBytes(dir string) int64 {
+	total, _ := disk.Allocated(dir)
 	return total
 }
