@@ -54,7 +54,7 @@ func parseFlags(args []string) (*config, error) {
 	set.StringVar(&c.out, "out", "peers-results", "`directory` for results.jsonl, report.md and plots")
 	set.StringVar(&c.dir, "dir", "", "`directory` on the file system to measure, for stores, which are removed (default: -out)")
 	set.Uint64Var(&c.seed, "seed", 1, "`seed` of keys, values and the order of engines")
-	set.DurationVar(&c.writeLimit, "write-limit", 4*time.Second, "`time` after which a row that writes a number of keys is cut off, and marked so")
+	set.DurationVar(&c.writeLimit, "write-limit", 3*time.Second, "`time` after which a row that writes a number of keys is cut off, and marked so")
 	set.DurationVar(&c.readTime, "read-time", 500*time.Millisecond, "`time` of a row that reads or mixes")
 	limit := set.String("memory-limit", "", "memory of each engine with its share of the page cache, as `512MiB`, by a control group; needs root")
 	isQuick := set.Bool("quick", false, "three engines, six rows, 300000 keys: under two minutes")
