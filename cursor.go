@@ -90,12 +90,12 @@ func (c *cursor) in() iterator.Iterator {
 	return &c.merging
 }
 
-// seekOlderGE moves the sources from one on, as far as they stand before a stored key, to it.
-func (c *cursor) seekOlderGE(from int, stored []byte) *iterator.KV {
+// seekOlderGE moves the sources from one on, as far as they stand before an internal key, to it.
+func (c *cursor) seekOlderGE(from int, stored []byte, trailer key.Trailer) *iterator.KV {
 	if len(c.sources) == 1 {
-		return c.sources[0].SeekGE(stored, key.MaxTrailer)
+		return c.sources[0].SeekGE(stored, trailer)
 	}
-	return c.merging.AdvanceFrom(from, stored)
+	return c.merging.AdvanceFrom(from, stored, trailer)
 }
 
 // seekOlderLT moves the sources from one on, as far as they do not stand before a stored key, before it.

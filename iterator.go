@@ -176,7 +176,7 @@ func (i *Iterator) forward(kv *iterator.KV) bool {
 	passed := 0 // keys under range tombstones
 	for kv != nil && bytes.Compare(kv.Stored, i.cursor.upper) < 0 {
 		if kv.Trailer.Seq() > i.seq {
-			kv = i.in.Next()
+			kv = i.passInvisible(kv)
 			continue
 		}
 		if len(i.cursor.ranges) > 0 {
@@ -216,13 +216,31 @@ func (i *Iterator) passForward(kv *iterator.KV, by *rangeCursor, passed int) *it
 		return i.skip(i.in.Next(), deleted)
 	}
 	deleted := kv.Stored
-	kv = i.cursor.seekOlderGE(by.older, by.upper)
+	kv = i.cursor.seekOlderGE(by.older, by.upper, key.MaxTrailer)
 	return i.skip(kv, deleted) // sources that are not older still stand at it
 }
 
-// skip passes over the entries of a stored key.
+// skip passes over the entries of a stored key. A key that is written again and again has thousands of
+// them in a memtable.
 func (i *Iterator) skip(kv *iterator.KV, stored []byte) *iterator.KV {
-	for kv != nil && bytes.Equal(kv.Stored, stored) {
+	for n := 0; kv != nil && bytes.Equal(kv.Stored, stored); n++ {
+		if n == jumpAfter {
+			kv = i.cursor.seekOlderGE(0, stored, key.MinTrailer)
+			continue
+		}
+		kv = i.in.Next()
+	}
+	return kv
+}
+
+// passInvisible passes over the entries of a key that are newer than the iterator.
+func (i *Iterator) passInvisible(kv *iterator.KV) *iterator.KV {
+	stored := kv.Stored // kv is about to change
+	for n := 0; kv != nil && kv.Trailer.Seq() > i.seq && bytes.Equal(kv.Stored, stored); n++ {
+		if n == jumpAfter {
+			kv = i.cursor.seekOlderGE(0, stored, key.SeekTrailer(i.seq))
+			continue
+		}
 		kv = i.in.Next()
 	}
 	return kv
@@ -233,12 +251,7 @@ func (i *Iterator) skip(kv *iterator.KV, stored []byte) *iterator.KV {
 func (i *Iterator) backward(kv *iterator.KV) bool {
 	passed := 0 // keys under range tombstones
 	for kv != nil && bytes.Compare(kv.Stored, i.cursor.lower) >= 0 {
-		i.key, i.value, i.found = kv.Stored, nil, 0
-		for ; kv != nil && bytes.Equal(kv.Stored, i.key); kv = i.in.Prev() {
-			if kv.Trailer.Seq() <= i.seq {
-				i.value, i.found = kv.Value, kv.Trailer
-			}
-		}
+		kv = i.settleAt(kv)
 		if kv == nil && i.unreadAtKey() {
 			return i.end(i.in.Err())
 		}
@@ -267,6 +280,37 @@ func (i *Iterator) backward(kv *iterator.KV) bool {
 	i.end(nil)
 	i.pos = beforeFirst
 	return false
+}
+
+// settleAt finds the newest visible entry of the key whose oldest is kv, and returns the one before them all.
+func (i *Iterator) settleAt(kv *iterator.KV) *iterator.KV {
+	i.key, i.value, i.found = kv.Stored, nil, 0
+	for n := 0; kv != nil && bytes.Equal(kv.Stored, i.key); n++ {
+		if n == jumpAfter {
+			return i.jumpBackward(kv)
+		}
+		i.see(kv)
+		kv = i.in.Prev()
+	}
+	return kv
+}
+
+// see notes an entry of the key at which the iterator settles, if it is visible. Newer ones come later.
+func (i *Iterator) see(kv *iterator.KV) {
+	if kv.Trailer.Seq() <= i.seq {
+		i.value, i.found = kv.Value, kv.Trailer
+	}
+}
+
+// jumpBackward is what settleAt does where there are many entries of the key, the next being kv.
+func (i *Iterator) jumpBackward(kv *iterator.KV) *iterator.KV {
+	if kv.Trailer.Seq() <= i.seq {
+		if kv = i.in.SeekGE(i.key, key.SeekTrailer(i.seq)); kv == nil {
+			return nil // which is a failure, as kv was there
+		}
+		i.see(kv)
+	}
+	return i.in.SeekLT(i.key, key.MaxTrailer)
 }
 
 // failure returns what ended the last move of in, or nil if that concerns only keys beyond the range.

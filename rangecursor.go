@@ -8,8 +8,8 @@ import (
 	"github.com/tinykv/tinykv/internal/rangedel"
 )
 
-// jumpAfter is how many keys under one range tombstone an iterator passes one by one before it seeks to
-// the end of the tombstone: a seek costs about as much as so many steps.
+// jumpAfter is how many entries that do not count an iterator passes one by one, keys under one range tombstone or
+// older entries of one key, before it seeks to the end of them: a seek costs about as much as so many steps.
 const jumpAfter = 8
 
 // rangeCursor tells an iterator which keys the range tombstones of one part of the state delete: of a

@@ -130,12 +130,13 @@ func (m *Merging) Prev() *KV {
 	}
 }
 
-// AdvanceFrom moves the sources from one on, as far as they stand before every entry of a stored key,
-// to the first that is not. The direction must be forward.
-func (m *Merging) AdvanceFrom(from int, stored []byte) *KV {
+// AdvanceFrom moves the sources from one on, as far as they stand before an internal key, to the first entry
+// that is not. The direction must be forward.
+func (m *Merging) AdvanceFrom(from int, stored []byte, trailer key.Trailer) *KV {
+	to := key.Internal{Stored: stored, Trailer: trailer}
 	for i := from; i < len(m.sources); i++ {
-		if s := &m.sources[i]; s.kv != nil && bytes.Compare(s.kv.Stored, stored) < 0 {
-			s.arrive(s.it.SeekGE(stored, key.MaxTrailer), true)
+		if s := &m.sources[i]; s.kv != nil && key.Compare(s.kv.Key(), to) < 0 {
+			s.arrive(s.it.SeekGE(stored, trailer), true)
 		}
 	}
 	return m.rebuild(true)
