@@ -3,7 +3,9 @@ package tinykv
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 )
 
@@ -233,6 +235,37 @@ func BenchmarkLayered(b *testing.B) {
 			}
 		}
 	})
+}
+
+// Several writers should do about as much as one.
+func BenchmarkWriters(b *testing.B) {
+	for _, writers := range []int{1, 2, 8} {
+		b.Run(fmt.Sprint(writers), func(b *testing.B) {
+			db, err := Open(b.TempDir(), &Options{MemTableSize: 64 << 20})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			var running sync.WaitGroup
+			b.ResetTimer()
+			for w := range writers {
+				running.Go(func() { benchPuts(b, db, w, writers) })
+			}
+			running.Wait()
+		})
+	}
+}
+
+// benchPuts writes each of so many keys that is this writer's.
+func benchPuts(b *testing.B, db *DB, writer, writers int) {
+	var k [16]byte
+	value := make([]byte, 100)
+	for n := writer; n < b.N; n += writers {
+		if err := db.Put(benchKey(k[:], uint64(n)), value); err != nil {
+			b.Error(err)
+			return
+		}
+	}
 }
 
 func BenchmarkPut(b *testing.B) {

@@ -14,9 +14,11 @@ import (
 
 // Commits happen in groups, one group at a time. The writer that finds nobody at it leads: it takes
 // along whoever waits, writes the whole group to the log, syncs if anyone asked, inserts into the
-// memtable, publishes the sequence number, and wakes the others. Who came meanwhile waits for the
-// next group, whose leader is the first of them. So a lone writer hands nothing to anybody, and
-// many writers that sync share one sync.
+// memtable, publishes the sequence number, and wakes the others. Who came meanwhile makes up the next
+// group. If that is little work the leader does it too, a few times; else the first of them leads.
+// So a lone writer hands nothing to anybody, many writers that sync share one sync, and many that do
+// not seldom wait until one of them wakes up to lead, with a processor that has none of the memtable
+// in its cache.
 //
 // Order that correctness leans on:
 //
@@ -29,6 +31,13 @@ import (
 
 // maxGroupNeed bounds what a leader takes along, so that it does not keep the first ones waiting.
 const maxGroupNeed = 1 << 20
+
+// Groups that a leader commits after its own: so many, with so much need each. More of them gained
+// nothing when measured, and the leader's own call returns behind them.
+const (
+	lateGroups       = 8
+	maxLateGroupNeed = 16 << 10
+)
 
 // lastGroupSeq is the last sequence number at which a group may begin: the largest batch has room behind
 // it, and what is taken along.
@@ -62,6 +71,12 @@ func (w *write) ops() int {
 func (w *write) hasRanges() bool {
 	return w.kind == key.KindRangeDelete || w.batch != nil && w.batch.ranges > 0
 }
+
+// shares tells whether a write can be one of a group.
+func (w *write) shares() bool { return w.exclusive == nil }
+
+// quick tells whether a write shares a group and waits for no disk.
+func (w *write) quick() bool { return w.shares() && !w.waitSync }
 
 // payloadLen returns an upper bound of the bytes of the log record.
 func (w *write) payloadLen() int {
@@ -152,15 +167,29 @@ func (db *DB) lead(own *write) error {
 	}
 	group := db.queue.take(min(maxGroupNeed, db.largeNeed) - own.need())
 	err = db.commitGroup(own, group)
-	for r := group; r != nil; {
-		next := r.next // r belongs to its writer again once it is woken
-		r.err = err
-		r.wake <- struct{}{}
-		r = next
+	group.finish(err)
+	for range lateGroups {
+		if !db.commitLate() {
+			break
+		}
 	}
 	db.queue.leave()
 	db.settle()
 	return err
+}
+
+// commitLate commits those that came while the leader was committing, and reports whether there were any.
+// It leaves to a leader of their own what could keep this one: a sync, a sealed memtable, a throttle.
+func (db *DB) commitLate() bool {
+	if db.throttle.nanosPerKiB.Load() != 0 || !db.active.table.Fits(maxLateGroupNeed) {
+		return false
+	}
+	late := db.queue.takeQuick(maxLateGroupNeed)
+	if late == nil {
+		return false
+	}
+	late.finish(db.commitGroup(&late.write, late.next))
+	return true
 }
 
 // commitGroup commits own and the requests chained to group.
@@ -299,6 +328,16 @@ type request struct {
 	lead bool  // the writer is to lead the next group
 }
 
+// finish wakes the writers of a chain of requests. A nil chain has none.
+func (r *request) finish(err error) {
+	for r != nil {
+		next := r.next // r belongs to its writer again once it is woken
+		r.err = err
+		r.wake <- struct{}{}
+		r = next
+	}
+}
+
 var requests = sync.Pool{New: func() any { return &request{wake: make(chan struct{}, 1)} }}
 
 // tryLead makes the caller the leader if there is none.
@@ -356,14 +395,19 @@ func (q *commitQueue) withdraw(r *request) bool {
 
 // take gives the leader those who wait, as a chain in order, as long as they have room and none of
 // them must run alone.
-func (q *commitQueue) take(room int64) *request {
+func (q *commitQueue) take(room int64) *request { return q.takeWhile((*write).shares, room) }
+
+// takeQuick is take up to the first one that waits for stable storage.
+func (q *commitQueue) takeQuick(room int64) *request { return q.takeWhile((*write).quick, room) }
+
+func (q *commitQueue) takeWhile(goes func(*write) bool, room int64) *request {
 	if q.state.Load() != queueWaited {
 		return nil
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var last *request
-	for r := q.first; r != nil && r.exclusive == nil; r = r.next {
+	for r := q.first; r != nil && goes(&r.write); r = r.next {
 		if room -= r.need(); room < 0 {
 			break
 		}
