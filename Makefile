@@ -86,6 +86,7 @@ peers: ## all of check and test for bench/peers, a module of its own, with LMDB 
 	cd $(PEERS) && $(PTOOL) staticcheck $(TAGS) ./...
 	cd $(PEERS) && $(GO) mod tidy -diff
 	cd $(PEERS) && $(GO) test $(TAGS) ./...
+	cd $(PEERS) && $(GO) test -race -run 'GoesOn|KillTakes|Specs|Groups' ./contest
 
 bench-peers: TAGS = $(LMDB)
 bench-peers: ## tinykv beside other engines: make bench-peers ARGS="-quick"; ARGS=-help lists the flags

@@ -18,19 +18,23 @@ import (
 
 // config is what flags say.
 type config struct {
-	profile     engine.Profile
-	entries     int
-	valueBytes  int
-	threads     []int
-	reps        int
-	rows        []string
-	engines     []string // empty: all there are
-	out, dir    string
-	seed        uint64
-	writeLimit  time.Duration
-	readTime    time.Duration
-	memoryLimit int64
+	profile      engine.Profile
+	entries      int
+	valueBytes   int
+	threads      []int
+	reps         int
+	rows         []string
+	engines      []string
+	enginesGiven bool // and not chosen by default, or by -quick
+	out, dir     string
+	seed         uint64
+	writeLimit   time.Duration
+	readTime     time.Duration
+	memoryLimit  int64
 }
+
+// engineNames are all engines that there may be.
+var engineNames = []string{"tinykv", "pebble", "badger", "goleveldb", "bbolt", "lmdb", rocksName}
 
 // quick is what -quick stands for: other flags count beside it.
 var quick = map[string]string{
@@ -50,7 +54,7 @@ func parseFlags(args []string) (*config, error) {
 	threads := set.String("threads", "1,2,8", "numbers of `threads` for rows that scale")
 	set.IntVar(&c.reps, "reps", 3, "how `often` all is measured; medians count")
 	rows := set.String("rows", "", "`rows` to measure, each as name or name:threads (default all: "+strings.Join(contest.Names(), " ")+")")
-	engines := set.String("engines", "", "`engines` to measure (default all that are there)")
+	engines := set.String("engines", "", "`engines` to measure (default all that are there: "+strings.Join(engineNames, " ")+")")
 	set.StringVar(&c.out, "out", "peers-results", "`directory` for results.jsonl, report.md and plots")
 	set.StringVar(&c.dir, "dir", "", "`directory` on the file system to measure, for stores, which are removed (default: -out)")
 	set.Uint64Var(&c.seed, "seed", 1, "`seed` of keys, values and the order of engines")
@@ -61,12 +65,16 @@ func parseFlags(args []string) (*config, error) {
 	if err := set.Parse(args); err != nil {
 		return nil, err
 	}
+	set.Visit(func(f *flag.Flag) { c.enginesGiven = c.enginesGiven || f.Name == "engines" })
 	if *isQuick {
 		if err := setQuick(set); err != nil {
 			return nil, err
 		}
 	}
 	c.profile, c.rows, c.engines = engine.Profile(*profile), list(*rows), list(*engines)
+	if len(c.engines) == 0 {
+		c.engines = engineNames
+	}
 	if set.NArg() > 0 {
 		return nil, fmt.Errorf("%q is neither a flag nor a command; commands are report and compare, see -help", set.Arg(0))
 	}

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tinykv/tinykv/bench/peers/engine"
+	"github.com/tinykv/tinykv/bench/peers/record"
 )
 
 func TestFlags_DefaultsAreAMillionKeysOfTheEqualProfileThreeTimes(t *testing.T) {
@@ -55,9 +59,46 @@ func TestFlags_RefuseWhatCannotBeMeasured(t *testing.T) {
 }
 
 func TestChoose_NamesTheEngineThatIsNotThere(t *testing.T) {
-	c := &config{engines: []string{"tinykv", "oracle"}}
-	if _, _, err := c.choose(); err == nil || !strings.Contains(err.Error(), `no "oracle"`) {
+	c := &config{engines: []string{"tinykv", "oracle"}, enginesGiven: true}
+	if _, _, err := c.choose(io.Discard); err == nil || !strings.Contains(err.Error(), `no "oracle"`) {
 		t.Errorf("%v", err)
+	}
+}
+
+// An engine that is one of all, or of -quick, and is not there is left out.
+func TestChoose_GoesOnWithoutAnEngineThatNobodyAskedFor(t *testing.T) {
+	var told strings.Builder
+	c := &config{engines: []string{"tinykv", "oracle", "tinykv"}}
+	chosen, _, err := c.choose(&told)
+	if err != nil || len(chosen) != 1 || !strings.Contains(told.String(), "without oracle") {
+		t.Errorf("%d engines, %v, told %q", len(chosen), err, told.String())
+	}
+}
+
+// A run that fails leaves the results of a former one, and two runs do not mix.
+func TestResults_TakeThePlaceOfFormerOnesAtTheEnd(t *testing.T) {
+	name := filepath.Join(t.TempDir(), resultsFile)
+	if err := os.WriteFile(name, []byte("former\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newLog(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newLog(name); err == nil || !strings.Contains(err.Error(), "another run") {
+		t.Errorf("a second run: %v", err)
+	}
+	if err := r.add(record.Line{Row: &record.Row{Engine: "tinykv"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(read(t, name)); got != "former\n" {
+		t.Errorf("before the end the file holds %q", got)
+	}
+	if err := r.finish(); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(read(t, name)); !strings.Contains(got, "tinykv") {
+		t.Errorf("at the end the file holds %q", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,11 +29,7 @@ const rest = 400 * time.Millisecond
 
 // runChild does what the script at standard input says.
 func runChild(ctx context.Context) error {
-	var s child.Script
-	if err := json.NewDecoder(os.Stdin).Decode(&s); err != nil {
-		return fmt.Errorf("script of a child: %w", err)
-	}
-	return child.Run(ctx, &s, engines(), os.Stdout)
+	return child.Main(ctx, os.Stdin, engines(), os.Stdout)
 }
 
 // measure runs a contest and writes its report, also of one that was interrupted.
@@ -45,35 +42,39 @@ func measure(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	chosen, natives, err := c.choose()
+	chosen, natives, err := c.choose(os.Stderr)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(c.out, 0o755); err != nil {
 		return err
 	}
+	stores, err := os.MkdirTemp(c.storesIn(), "stores-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(stores)
 	log, err := newLog(filepath.Join(c.out, resultsFile))
 	if err != nil {
 		return err
 	}
-	stores, err := os.MkdirTemp(c.storesIn(), "stores-")
-	if err != nil {
-		return errors.Join(err, log.Close())
-	}
-	defer os.RemoveAll(stores)
 	head, err := c.head(ctx, stores, args, chosen, natives)
-	if err != nil {
-		return errors.Join(err, log.Close())
+	if err == nil {
+		err = log.add(record.Line{Run: head})
 	}
-	if err := log.add(record.Line{Run: head}); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, log.discard())
 	}
 	run := &contest.Contest{
 		Engines: chosen, Natives: natives, Specs: specs, Profile: c.profile, Entries: c.entries, ValueBytes: c.valueBytes,
 		Reps: c.reps, Seed: c.seed, WriteLimit: c.writeLimit, ReadTime: c.readTime, Rest: rest, MemoryLimit: c.memoryLimit,
 		Dir: stores, Report: log.add, Progress: os.Stderr,
 	}
-	err = errors.Join(run.Run(ctx), log.Close(), report.Write(c.out, log.lines))
+	err = run.Run(ctx)
+	if log.rows == 0 {
+		return errors.Join(err, log.discard())
+	}
+	err = errors.Join(err, log.finish(), report.Write(c.out, log.lines))
 	if err == nil {
 		fmt.Println(filepath.Join(c.out, "report.md"))
 	}
@@ -87,28 +88,32 @@ func (c *config) storesIn() string {
 	return c.out
 }
 
-// choose returns the engines that -engines names, or all.
-func (c *config) choose() (chosen []engine.Engine, natives []contest.Native, err error) {
-	all, programs := engines(), c.natives()
-	if len(c.engines) == 0 {
-		for _, reason := range allAbsent() {
-			fmt.Fprintln(os.Stderr, "without", reason)
-		}
-		return all, programs, nil
-	}
-	for _, name := range c.engines {
-		i := slices.IndexFunc(all, func(e engine.Engine) bool { return e.Name == name })
-		j := slices.IndexFunc(programs, func(n contest.Native) bool { return n.Name == name })
-		switch {
+// choose returns the engines that are named, each once. One that is not there is an error if -engines named it, and a line for
+// the user if it is one of all, or of -quick.
+func (c *config) choose(tell io.Writer) (chosen []engine.Engine, natives []contest.Native, err error) {
+	for _, name := range unique(c.engines) {
+		i := slices.IndexFunc(engines(), func(e engine.Engine) bool { return e.Name == name })
+		switch reason := absent(name); {
 		case i >= 0:
-			chosen = append(chosen, all[i])
-		case j >= 0:
-			natives = append(natives, programs[j])
+			chosen = append(chosen, engines()[i])
+		case name == rocksName && reason == "":
+			natives = append(natives, c.rocks())
+		case c.enginesGiven:
+			return nil, nil, fmt.Errorf("-engines: there is no %q here%s", name, reason)
 		default:
-			return nil, nil, fmt.Errorf("-engines: there is no %q here%s", name, absent(name))
+			fmt.Fprintf(tell, "without %s%s\n", name, reason)
 		}
 	}
 	return chosen, natives, nil
+}
+
+func unique(names []string) (once []string) {
+	for _, name := range names {
+		if !slices.Contains(once, name) {
+			once = append(once, name)
+		}
+	}
+	return once
 }
 
 // head returns the first line of the results. It measures the machine.
@@ -117,7 +122,7 @@ func (c *config) head(ctx context.Context, dir string, args []string, chosen []e
 		Commit: commit(ctx), Started: time.Now().UTC().Truncate(time.Second), Command: strings.Join(args, " "),
 		Profile: string(c.profile), Entries: c.entries, ValueBytes: c.valueBytes, Reps: c.reps, Seed: c.seed, MemoryLimit: c.memoryLimit,
 	}
-	settings := engine.Config{Profile: c.profile}
+	settings := engine.Config{Profile: c.profile, MemoryLimit: c.memoryLimit}
 	for _, e := range chosen {
 		run.Engines = append(run.Engines, record.Engine{
 			Name: e.Name, Version: version(e), Settings: e.Settings(settings), Durability: e.Durability(settings),
@@ -144,24 +149,42 @@ func commit(ctx context.Context) string {
 	return strings.TrimSpace(string(hash))
 }
 
-// results keeps lines and writes each to a file at once, so that nothing is lost with an interrupted run.
+// results keeps lines and writes each to a file at once, so that nothing is lost with a run that is interrupted. The file has a name of
+// its own until the run is over: a run that fails takes the place of no other, and two cannot mix.
 type results struct {
 	lines []record.Line
-	file  io.WriteCloser
+	rows  int
+	name  string
+	file  *os.File
 }
 
+const unfinished = ".part"
+
 func newLog(name string) (*results, error) {
-	f, err := os.Create(name)
+	f, err := os.OpenFile(name+unfinished, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("%w: another run writes there, or one was killed: remove it, or choose another -out", err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &results{file: f}, nil
+	return &results{name: name, file: f}, nil
 }
 
 func (r *results) add(line record.Line) error {
 	r.lines = append(r.lines, line)
+	if line.Row != nil {
+		r.rows++
+	}
 	return json.NewEncoder(r.file).Encode(line)
 }
 
-// Close closes the file.
-func (r *results) Close() error { return r.file.Close() }
+// finish puts the file in the place of that of a former run.
+func (r *results) finish() error {
+	return errors.Join(r.file.Close(), os.Rename(r.name+unfinished, r.name))
+}
+
+// discard removes the file.
+func (r *results) discard() error {
+	return errors.Join(r.file.Close(), os.Remove(r.name+unfinished))
+}

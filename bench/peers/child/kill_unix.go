@@ -4,6 +4,7 @@ package child
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -50,14 +51,14 @@ func mapAcks(name string) (*atomic.Uint64, error) {
 
 // ReadAcks returns how many writes were acknowledged so far.
 func ReadAcks(dir string) (uint64, error) {
-	if _, err := os.Stat(AckFile(dir)); errors.Is(err, fs.ErrNotExist) {
+	text, err := os.ReadFile(AckFile(dir))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(text) < ackBytes { // the child has not begun
 		return 0, nil
 	}
-	acks, err := mapAcks(AckFile(dir))
 	if err != nil {
 		return 0, err
 	}
-	return acks.Load(), nil
+	return binary.NativeEndian.Uint64(text), nil
 }
 
 // countAcknowledged looks up all that was acknowledged before the process was killed that had the store before.

@@ -18,12 +18,16 @@ func (p *process) measure(ctx context.Context, s Step) error {
 	if !ok {
 		return fmt.Errorf("there is no row %q", s.Row)
 	}
-	before, err := readUsage()
+	written, err := p.written(row)
 	if err != nil {
 		return err
 	}
+	var before usage
 	zeroed := p.store.Stats().ZeroedBytes
-	out, err := p.bench.Run(ctx, row, s.Threads)
+	out, err := p.bench.Run(ctx, row, s.Threads, func() (err error) {
+		before, err = readUsage()
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -43,7 +47,20 @@ func (p *process) measure(ctx context.Context, s Step) error {
 	}
 	setUsage(r, before, after)
 	r.ZeroedBytes = p.store.Stats().ZeroedBytes - zeroed
+	now, err := p.written(row)
+	if err != nil {
+		return err
+	}
+	r.WrittenBytes = now - written
 	return p.report(r)
+}
+
+// written returns what the device has been written so far. Rows that read do not ask, as that writes out all that waits for it.
+func (p *process) written(row workload.Row) (int64, error) {
+	if !row.Fill && !row.Writes {
+		return 0, nil
+	}
+	return disk.Written(p.Dir)
 }
 
 func (p *process) newRow(s Step) *record.Row {
@@ -77,7 +94,6 @@ func setQuantiles(r *record.Row, l meter.Latencies) {
 func setUsage(r *record.Row, before, after usage) {
 	ops := float64(max(r.Ops, 1))
 	r.CPUSeconds = (after.cpu - before.cpu).Seconds()
-	r.WrittenBytes = after.written - before.written
 	r.Allocs = float64(after.allocs-before.allocs) / ops
 	r.AllocBytes = float64(after.allocBytes-before.allocBytes) / ops
 }
@@ -124,7 +140,7 @@ func (p *process) settle(ctx context.Context) (time.Duration, error) {
 		}
 		var now usage
 		now, err = readUsage()
-		if quiet++; now.cpu-last.cpu > look/restCPUShare || now.written != last.written {
+		if quiet++; now.cpu-last.cpu > look/restCPUShare || now.dirtied != last.dirtied {
 			quiet, busyUntil = 0, time.Now()
 		}
 		last = now

@@ -26,6 +26,21 @@ type process struct {
 	bench *workload.Bench
 }
 
+// Main does the script that in begins with. in stays open for as long as the parent lives: its end is the end of this process, so that
+// nobody works for a parent that was killed.
+func Main(ctx context.Context, in io.Reader, engines []engine.Engine, out io.Writer) error {
+	var s Script
+	d := json.NewDecoder(in)
+	if err := d.Decode(&s); err != nil {
+		return fmt.Errorf("script of a child: %w", err)
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		os.Exit(1)
+	}()
+	return Run(ctx, &s, engines, out)
+}
+
 // Run does the steps of a script by one of the engines, and writes rows to out.
 func Run(ctx context.Context, s *Script, engines []engine.Engine, out io.Writer) (err error) {
 	p := &process{Script: s, out: json.NewEncoder(out)}
@@ -65,10 +80,8 @@ func (p *process) do(ctx context.Context, s Step) error {
 	switch s.Do {
 	case Open:
 		return p.open(s)
-	case Reopen:
-		return errors.Join(p.close(), p.open(Step{}))
 	case Close:
-		return p.close()
+		return p.closeTimed(s)
 	case Settle:
 		_, err := p.settle(ctx)
 		return err
@@ -89,13 +102,18 @@ func (p *process) do(ctx context.Context, s Step) error {
 // open opens the store. The time of that is reported when the step has a row.
 func (p *process) open(s Step) error {
 	begun := time.Now()
-	store, err := p.engine.Open(p.Dir, engine.Config{Profile: p.Profile, Sync: p.Sync})
+	store, err := p.engine.Open(p.Dir, engine.Config{Profile: p.Profile, Sync: p.Sync, MemoryLimit: p.MemoryLimit})
 	if err != nil {
 		return err
 	}
 	took := time.Since(begun)
 	p.store = store
 	p.bench = workload.New(store, p.Entries, p.ValueBytes, p.Seed, workload.Limits{Writes: p.WriteLimit, Reads: p.ReadTime})
+	return p.reportTime(s, took)
+}
+
+// reportTime reports how long a single call took, if the step has a row.
+func (p *process) reportTime(s Step, took time.Duration) error {
 	if s.Row == "" {
 		return nil
 	}
@@ -105,6 +123,15 @@ func (p *process) open(s Step) error {
 		return err
 	}
 	return p.report(r)
+}
+
+// closeTimed closes the store. The time of that is reported when the step has a row.
+func (p *process) closeTimed(s Step) error {
+	begun := time.Now()
+	if err := p.close(); err != nil {
+		return err
+	}
+	return p.reportTime(s, time.Since(begun))
 }
 
 func (p *process) close() error {

@@ -26,6 +26,9 @@ type Script struct {
 	// Rest is how long a process that is at rest has had nothing to do.
 	Rest time.Duration `json:"rest"`
 
+	// MemoryLimit is that of Group, in bytes; 0: none.
+	MemoryLimit int64 `json:"memory_limit,omitempty"`
+
 	// Group is the directory of a control group to join before anything else; empty: none.
 	Group string `json:"group,omitempty"`
 
@@ -35,8 +38,7 @@ type Script struct {
 // Kinds of steps.
 const (
 	Open    = "open"    // opens the store; with a Row, its time is that row's
-	Reopen  = "reopen"  // closes and opens it
-	Close   = "close"   // closes it
+	Close   = "close"   // closes it; with a Row, its time is that row's
 	Settle  = "settle"  // waits until the process is at rest
 	Load    = "load"    // writes all keys
 	Warm    = "warm"    // reads everything once

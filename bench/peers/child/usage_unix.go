@@ -13,7 +13,7 @@ import (
 // usage is what the process has used so far, background work included.
 type usage struct {
 	cpu        time.Duration
-	written    int64 // bytes that went to the block layer, or will: dirtied pages of files
+	dirtied    int64 // bytes of pages of files that were made dirty: shows activity, not what reaches the disk
 	allocs     uint64
 	allocBytes uint64
 }
@@ -27,7 +27,7 @@ func readUsage() (usage, error) {
 	metrics.Read(samples)
 	return usage{
 		cpu:        time.Duration(ru.Utime.Nano() + ru.Stime.Nano()),
-		written:    int64(ru.Oublock) * disk.BlockBytes,
+		dirtied:    int64(ru.Oublock) * disk.BlockBytes,
 		allocs:     samples[0].Value.Uint64(),
 		allocBytes: samples[1].Value.Uint64(),
 	}, nil

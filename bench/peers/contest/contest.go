@@ -67,7 +67,7 @@ func (c *Contest) Run(ctx context.Context) error {
 	}
 	defer remove()
 	all := groups(c.Specs)
-	p := newProgress(c.Progress, c.Reps*len(all)*(len(c.Engines)+len(c.Natives)))
+	p := newProgress(c.Progress, len(all)*(c.Reps*len(c.Engines)+len(c.Natives)))
 	for rep := range c.Reps {
 		for i, g := range all {
 			for turn, contestant := range c.turns(rep, i) {
@@ -85,18 +85,26 @@ func (c *Contest) Run(ctx context.Context) error {
 	return nil
 }
 
-// turns returns the contestants in random order, another one for each group.
+// turns returns the contestants in random order, another one for each group. Natives are a reference, and take part once.
 func (c *Contest) turns(rep, group int) []contestant {
 	var all []contestant
 	for _, e := range c.Engines {
 		all = append(all, contestant{e.Name, func(ctx context.Context, j job) error { return c.runChild(ctx, e, j) }})
 	}
-	for _, n := range c.Natives {
+	for _, n := range c.natives(rep) {
 		all = append(all, contestant{n.Name, func(ctx context.Context, j job) error { return c.runNative(ctx, n, j) }})
 	}
 	rng := rand.New(rand.NewPCG(c.Seed+uint64(rep), uint64(group)))
 	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all
+}
+
+// natives returns those of a repetition.
+func (c *Contest) natives(rep int) []Native {
+	if rep > 0 {
+		return nil
+	}
+	return c.Natives
 }
 
 // runOne gives a contestant a fresh directory, which is removed afterwards.
@@ -117,48 +125,67 @@ func (c *Contest) runOne(ctx context.Context, who contestant, j job) (err error)
 func (c *Contest) runChild(ctx context.Context, e engine.Engine, j job) error {
 	s := &child.Script{
 		Engine: e.Name, Profile: c.Profile, Sync: j.sync, Dir: j.dir, Entries: c.Entries, ValueBytes: c.ValueBytes, Seed: c.Seed,
-		Rep: j.rep, Turn: j.turn, WriteLimit: c.WriteLimit, ReadTime: c.ReadTime, Rest: c.Rest, Group: j.limit,
+		Rep: j.rep, Turn: j.turn, WriteLimit: c.WriteLimit, ReadTime: c.ReadTime, Rest: c.Rest, MemoryLimit: c.MemoryLimit, Group: j.limit,
 	}
+	r := &reported{contest: c, engine: e.Name, job: j}
 	var failure error
 	if j.kill {
 		s.Steps = []child.Step{{Do: child.Open}, {Do: child.Acks}}
 		failure = c.killWhileWriting(ctx, s)
 	}
-	var rows []record.Row
 	if failure == nil {
 		s.Steps = j.steps()
-		rows, failure = runScript(ctx, s)
+		failure = runScript(ctx, s, r.add)
 	}
-	return c.reportAll(ctx, e.Name, j, rows, failure)
+	return r.finish(ctx, failure)
 }
 
+// runNative runs a group by a program.
 func (c *Contest) runNative(ctx context.Context, n Native, j job) error {
+	r := &reported{contest: c, engine: n.Name, job: j}
 	rows, failure := n.Run(ctx, j.dir, j.limit, j.rep, j.specs)
-	for i := range rows {
-		rows[i].Engine, rows[i].Rep, rows[i].Turn = n.Name, j.rep, j.turn
+	for _, row := range rows {
+		row.Engine, row.Rep, row.Turn = n.Name, j.rep, j.turn
+		if err := r.add(row); err != nil {
+			return err
+		}
 	}
-	return c.reportAll(ctx, n.Name, j, rows, failure)
+	return r.finish(ctx, failure)
 }
 
-// reportAll reports what was measured, and for what was not, why.
-func (c *Contest) reportAll(ctx context.Context, name string, j job, rows []record.Row, failure error) error {
+// reported passes on the rows of a job, and at its end says of those that are missing why.
+type reported struct {
+	contest *Contest
+	engine  string
+	job     job
+	done    []Spec
+}
+
+// add reports a row, if it is one that was asked for.
+func (r *reported) add(row record.Row) error {
+	s := Spec{row.Name, row.Threads, row.State}
+	if !slices.Contains(r.job.specs, s) {
+		return nil
+	}
+	r.done = append(r.done, s)
+	return r.contest.Report(record.Line{Row: &row})
+}
+
+// finish reports the rows that have not been, with the failure that ended the job. One that came behind the last row is told to the user.
+func (r *reported) finish(ctx context.Context, failure error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	for _, s := range j.specs {
-		i := slices.IndexFunc(rows, func(r record.Row) bool {
-			return r.Name == s.Name && r.Threads == s.Threads && r.State == s.State
-		})
-		row := record.Row{Engine: name, Name: s.Name, Threads: s.Threads, State: s.State, Rep: j.rep, Turn: j.turn}
-		switch {
-		case i >= 0:
-			row = rows[i]
-		case failure != nil:
+	missing := slices.DeleteFunc(slices.Clone(r.job.specs), func(s Spec) bool { return slices.Contains(r.done, s) })
+	if failure != nil && len(missing) == 0 {
+		fmt.Fprintf(r.contest.Progress, "(after the last row: %v) ", failure)
+	}
+	for _, s := range missing {
+		row := record.Row{Engine: r.engine, Name: s.Name, Threads: s.Threads, State: s.State, Rep: r.job.rep, Turn: r.job.turn}
+		if row.Err = fmt.Sprintf("%s reported nothing", r.engine); failure != nil {
 			row.Err = failure.Error()
-		default:
-			row.Err = fmt.Sprintf("%s reported nothing", name)
 		}
-		if err := c.Report(record.Line{Row: &row}); err != nil {
+		if err := r.contest.Report(record.Line{Row: &row}); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@
 package contest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -25,7 +26,8 @@ func (s Spec) String() string { return fmt.Sprintf("%s:%d %s", s.Name, s.Threads
 
 // Names of rows that are not loops of the workload.
 const (
-	RowOpen       = "open"       // opening after a clean close
+	RowClose      = "close"      // closing right after a fill
+	RowOpen       = "open"       // opening after that
 	RowOpenKilled = "openkilled" // opening after kill -9
 	RowKill       = "kill"       // acknowledged writes that kill -9 took
 )
@@ -36,7 +38,7 @@ func Names() []string {
 	for _, row := range workload.Rows() {
 		names = append(names, row.Name)
 	}
-	return append(names, RowOpen, RowOpenKilled, RowKill)
+	return append(names, RowClose, RowOpen, RowOpenKilled, RowKill)
 }
 
 // Specs returns what to measure: rows are names, each with the given numbers of threads where it scales, or "name:threads".
@@ -69,8 +71,12 @@ const maxThreads = 256
 func specsOf(name string, threads []int, chosen bool) (specs []Spec) {
 	row, isLoop := workload.Find(name)
 	switch {
-	case !isLoop:
-		return []Spec{{name, 1, record.StateSettled}}
+	case !isLoop: // by one thread, whatever was asked for
+		state := record.StateSettled
+		if name == RowClose {
+			state = record.StateFilled
+		}
+		return []Spec{{name, 1, state}}
 	case !row.Scales && !chosen:
 		threads = []int{1}
 	}
@@ -94,7 +100,7 @@ func inOrder(specs []Spec) []Spec {
 		if d := slices.Index(names, a.Name) - slices.Index(names, b.Name); d != 0 {
 			return d
 		}
-		return a.Threads - b.Threads
+		return cmp.Or(a.Threads-b.Threads, cmp.Compare(a.State, b.State))
 	})
 	return slices.Compact(specs)
 }
@@ -147,32 +153,30 @@ func (g group) steps() []child.Step {
 		return append(steps, measure(g.specs[0]), child.Step{Do: child.Close})
 	}
 	steps = append(steps, child.Step{Do: child.Load})
-	steps = append(steps, measureAll(g.in(record.StateFilled))...)
-	if settled := g.in(record.StateSettled); len(settled) > 0 {
-		steps = append(steps, child.Step{Do: child.Reopen}, child.Step{Do: child.Settle}, child.Step{Do: child.Warm})
-		steps = append(steps, measureAll(settled)...)
-	}
+	steps = append(steps, g.measureAll(record.StateFilled)...)
+	steps = append(steps, g.optional(child.Close, RowClose), g.optional(child.Open, RowOpen), child.Step{Do: child.Settle}, child.Step{Do: child.Warm})
+	steps = append(steps, g.measureAll(record.StateSettled)...)
 	return append(steps, child.Step{Do: child.Close})
 }
 
-func (g group) in(state string) (specs []Spec) {
-	for _, s := range g.specs {
-		if s.State == state {
-			specs = append(specs, s)
-		}
+// optional is a step that is measured if its row was asked for.
+func (g group) optional(do, row string) child.Step {
+	i := slices.IndexFunc(g.specs, func(s Spec) bool { return s.Name == row })
+	if i < 0 {
+		return child.Step{Do: do}
 	}
-	return specs
+	return child.Step{Do: do, Row: row, State: g.specs[i].State}
 }
 
-// measureAll lets the store come to rest after each row that writes, and measures opening last.
-func measureAll(specs []Spec) (steps []child.Step) {
-	for _, s := range specs {
-		if s.Name == RowOpen {
-			steps = append(steps, child.Step{Do: child.Close}, child.Step{Do: child.Open, Row: RowOpen, State: s.State})
+// measureAll measures the rows that begin in a state, and lets the store come to rest after each that writes.
+func (g group) measureAll(state string) (steps []child.Step) {
+	for _, s := range g.specs {
+		row, isLoop := workload.Find(s.Name)
+		if s.State != state || !isLoop {
 			continue
 		}
 		steps = append(steps, measure(s))
-		if row, _ := workload.Find(s.Name); row.Writes {
+		if row.Writes {
 			steps = append(steps, child.Step{Do: child.Settle})
 		}
 	}

@@ -44,6 +44,14 @@ func TestSpecs_TakeANumberOfThreadsForOneRow(t *testing.T) {
 	}
 }
 
+func TestSpecs_MeasureARowOnceThatIsNamedTwice(t *testing.T) {
+	specs, err := Specs([]string{"readrandom", "readrandom:1", "open", "open:9"}, []int{1})
+	want := []Spec{{"readrandom", 1, record.StateFilled}, {"readrandom", 1, record.StateSettled}, {"open", 1, record.StateSettled}}
+	if err != nil || !slices.Equal(specs, want) {
+		t.Errorf("%v, %v, want %v", specs, err, want)
+	}
+}
+
 func TestSpecs_RefuseWhatIsNoRow(t *testing.T) {
 	for _, row := range []string{"fillslow", "readseq:0", "readseq:x", "readseq:1000"} {
 		if _, err := Specs([]string{row}, []int{1}); err == nil || !strings.Contains(err.Error(), "row") {
@@ -67,8 +75,8 @@ func TestGroups_KeepRowsApartThatWouldDisturbOneAnother(t *testing.T) {
 	}
 	want := []string{
 		"open", "measure fillseq empty", "close", "|",
-		"open", "load", "measure readrandom filled", "reopen", "settle", "warm", "measure readrandom settled",
-		"measure overwrite settled", "settle", "measure deleterandom settled", "settle", "close", "open open settled", "close", "|",
+		"open", "load", "measure readrandom filled", "close", "open open settled", "settle", "warm", "measure readrandom settled",
+		"measure overwrite settled", "settle", "measure deleterandom settled", "settle", "close", "|",
 		"open openkilled settled", "count kill settled", "close", "|",
 	}
 	// The row openkilled was not asked for, but the store must be opened to count.

@@ -2,7 +2,10 @@
 // package of its own below engines/, thin enough that what is measured is the rival.
 package engine
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // ErrUnsupported is what a session returns for something that the engine has no way of doing.
 var ErrUnsupported = errors.New("not supported by this engine")
@@ -32,10 +35,16 @@ const (
 
 // What all engines get under Equal, as far as they have such a thing.
 const (
-	MemTableBytes = 64 << 20  // of one memtable
-	CacheBytes    = 256 << 20 // of blocks; LMDB, bbolt and raw tinykv have only the system's page cache
+	memTableBytes = 64 << 20  // of one memtable
+	cacheBytes    = 256 << 20 // of blocks; LMDB and bbolt, and tinykv and Badger without compression, have only the system's page cache
 	FilterBits    = 10        // per key
 	MapBytes      = 64 << 30  // how large LMDB's map may become
+)
+
+// Shares of a memory limit that one memtable and the cache may have: a rival has up to five memtables.
+const (
+	memTableShare = 32
+	cacheShare    = 4
 )
 
 // Config is how to open a store.
@@ -45,7 +54,26 @@ type Config struct {
 	// Sync makes every write wait until it is on stable storage, for fillsync. Otherwise none does, under
 	// Equal, and under Default the engine's own default decides.
 	Sync bool
+
+	// MemoryLimit is how much memory the process may have, its share of the page cache included, in bytes; 0: any.
+	MemoryLimit int64
 }
+
+// MemTableBytes returns the size of one memtable under Equal.
+func (c Config) MemTableBytes() int { return c.bounded(memTableBytes, memTableShare) }
+
+// CacheBytes returns the size of the cache under Equal.
+func (c Config) CacheBytes() int { return c.bounded(cacheBytes, cacheShare) }
+
+func (c Config) bounded(bytes, share int) int {
+	if c.MemoryLimit == 0 {
+		return bytes
+	}
+	return min(bytes, int(c.MemoryLimit)/share)
+}
+
+// MiB returns a size as the report tells it.
+func MiB(bytes int) string { return fmt.Sprintf("%d MiB", bytes>>20) }
 
 // Store is an open store. Its methods may be called by any number of goroutines.
 type Store interface {

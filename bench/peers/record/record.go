@@ -81,7 +81,7 @@ type Row struct {
 	Allocs       float64 `json:"allocs_per_op"`
 	AllocBytes   float64 `json:"alloc_bytes_per_op"`
 	CPUSeconds   float64 `json:"cpu_seconds"`
-	WrittenBytes int64   `json:"written_bytes"`       // to the block layer; ZeroedBytes among them
+	WrittenBytes int64   `json:"written_bytes"`       // to the device, until the end of settling; 0 when not known, or of a row that reads
 	PutBytes     int64   `json:"put_bytes,omitempty"` // keys and values that were handed to writes, beside threads included
 	ZeroedBytes  int64   `json:"zeroed_bytes,omitempty"`
 

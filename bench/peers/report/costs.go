@@ -73,7 +73,8 @@ func (r *results) costs(w io.Writer) {
 		func(c *cell) string { return number(c.of(cpuMicros), digits) })
 	r.cost(w, "Allocations and bytes of Go's heap per operation", "An engine in another language allocates outside of Go's heap, "+
 		"and that is not counted.", allocations)
-	r.cost(w, "Bytes written per byte put in", "Keys and values that were put in count; with fills, the settling as well. In "+
+	r.cost(w, "Bytes written per byte put in", "As the device counted, once all that waited was written out; with fills, the settling as well. Keys and values that were put in "+
+		"count. A log that is synced often writes its last page again and again. In "+
 		"brackets, those of them that were zeros written ahead of use.", amplification)
 	r.cost(w, "Bytes on disk after settling per byte put in", "", func(c *cell) string { return number(c.of(space), ratio) })
 	r.cost(w, "Memory at the end of the row (MiB): anonymous / of mapped files", "Resident; the system's page cache that is not "+
@@ -99,9 +100,9 @@ func (r *results) cost(w io.Writer, title, note string, of func(*cell) string) {
 // cpuMicros returns microseconds of CPU per operation.
 func cpuMicros(row *record.Row) float64 { return row.CPUSeconds * 1e6 / float64(row.Ops) }
 
-// written returns bytes written per byte put in; not a number, where nothing was put in.
+// written returns bytes written per byte put in; not a number, where that is not known or nothing was put in.
 func written(row *record.Row) float64 {
-	return float64(row.WrittenBytes) / positive(float64(row.PutBytes))
+	return positive(float64(row.WrittenBytes)) / positive(float64(row.PutBytes))
 }
 
 // zeroed returns the part of written that was zeros.

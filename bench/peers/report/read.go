@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/tinykv/tinykv/bench/peers/record"
 )
@@ -21,7 +22,7 @@ const (
 )
 
 // Read returns the lines of a file of results. Empty lines are passed over, fields that are not known are, too.
-// An error names the line, the first being 1.
+// So is a last line that ends in its middle, as a full disk or a kill leaves it. An error names the line, the first being 1.
 func Read(r io.Reader) ([]record.Line, error) {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(nil, maxLineBytes)
@@ -34,6 +35,9 @@ func Read(r io.Reader) ([]record.Line, error) {
 			continue
 		}
 		line, err := decode(text)
+		if isTorn(err) && !scanner.Scan() {
+			break
+		}
 		if err != nil {
 			return nil, fmt.Errorf("results, line %d: %w", n, err)
 		}
@@ -43,6 +47,12 @@ func Read(r io.Reader) ([]record.Line, error) {
 		return nil, fmt.Errorf("results, line %d: %w", n+1, err)
 	}
 	return lines, nil
+}
+
+// isTorn tells whether a line may be the first part of a good one.
+func isTorn(err error) bool {
+	var syntax *json.SyntaxError
+	return errors.As(err, &syntax) && strings.Contains(err.Error(), "unexpected end")
 }
 
 // decode reads one line.

@@ -39,7 +39,6 @@ func TestRead_NamesTheLineItCannotUse(t *testing.T) {
 	good := `{"row":{"engine":"tinykv","row":"readseq","threads":1,"state":"settled"}}` + "\n\n"
 	for about, bad := range map[string]string{
 		"not JSON":               `benchmark started`,
-		"a line that was cut":    `{"row":{"engine":"tin`,
 		"neither run nor row":    `{"raw":{}}`,
 		"run and row":            `{"run":{},"row":{"engine":"tinykv","row":"readseq"}}`,
 		"a row of no engine":     `{"row":{"row":"readseq"}}`,
@@ -87,4 +86,16 @@ func FuzzRead(f *testing.F) {
 			t.Error("an error, and yet a comparison")
 		}
 	})
+}
+
+// What a full disk or a kill leaves can still be reported.
+func TestRead_LeavesOutALastLineThatIsTorn(t *testing.T) {
+	const whole = `{"row":{"engine":"tinykv","row":"fillseq","threads":1,"state":"empty","ops":1,"seconds":1}}`
+	lines, err := Read(strings.NewReader(whole + "\n" + whole[:40]))
+	if err != nil || len(lines) != 1 {
+		t.Errorf("%d lines, %v, want the first", len(lines), err)
+	}
+	if _, err := Read(strings.NewReader(whole[:40] + "\n" + whole)); err == nil {
+		t.Error("a torn line before others was passed over")
+	}
 }

@@ -38,7 +38,7 @@ func groups() []group {
 		{"Scans", "scans", []string{"readseq", "readreverse", "seekrandom"}},
 		{"Mixed", "mixed", []string{"readwhilewriting"}},
 		{"YCSB", "ycsb", []string{"ycsba", "ycsbb", "ycsbc", "ycsbd", "ycsbe", "ycsbf"}},
-		{"Open and kill", "open", []string{"open", "openkilled", killRow}},
+		{"Open and kill", "open", []string{"close", "open", "openkilled", killRow}},
 		{"Others", "others", nil},
 	}
 }

@@ -14,7 +14,7 @@ import (
 // summary prints one line for each rival: the geometric mean of the ratios, and how many rows were won and lost.
 func (r *results) summary(w io.Writer) {
 	fmt.Fprint(w, "## Summary\n\n")
-	t := newTable(1, "against", "geometric mean", "rows", "won", "lost", "within noise", "no result")
+	t := newTable(1, "against", "geometric mean", "rows", "won", "lost", "within noise", "cut off", "no result")
 	for _, rival := range r.rivals() {
 		if line := r.summaryLine(rival); line != nil {
 			t.add(line...)
@@ -22,13 +22,14 @@ func (r *results) summary(w io.Writer) {
 	}
 	t.writeTo(w)
 	paragraph(w, "Mean of the ratios below over the rows that both have a result for, each row counted once; above 1 tinykv is "+
-		"faster. No result: rows that the rival was asked for where it or tinykv has none. With a single repetition noise is "+
+		"faster. Cut off: rows of writes that the time limit ended for one of the two, which then did less work than the other; they "+
+		"are in neither mean nor balance. No result: rows that the rival was asked for where it or tinykv has none. With a single repetition noise is "+
 		"not known and every row is won or lost.")
 }
 
 // summaryLine returns the balance against a rival, nil if the two have no row in common.
 func (r *results) summaryLine(rival string) []string {
-	var rows, won, lost, without int
+	var rows, won, lost, cut, without int
 	var logs float64
 	for g := range groups() {
 		for _, k := range r.inGroup(g) {
@@ -37,6 +38,10 @@ func (r *results) summaryLine(rival string) []string {
 				if r.cell(k, rival) != nil {
 					without++
 				}
+				continue
+			}
+			if r.cell(k, rival).cutOff() || r.cell(k, self).cutOff() {
+				cut++
 				continue
 			}
 			rows++
@@ -52,7 +57,7 @@ func (r *results) summaryLine(rival string) []string {
 	if rows == 0 {
 		return nil
 	}
-	counts := []string{strconv.Itoa(rows), strconv.Itoa(won), strconv.Itoa(lost), strconv.Itoa(rows - won - lost), strconv.Itoa(without)}
+	counts := []string{strconv.Itoa(rows), strconv.Itoa(won), strconv.Itoa(lost), strconv.Itoa(rows - won - lost), strconv.Itoa(cut), strconv.Itoa(without)}
 	return append([]string{rival, ratio(math.Exp(logs / float64(rows)))}, counts...)
 }
 

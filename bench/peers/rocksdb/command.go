@@ -58,8 +58,8 @@ func (d *Driver) arguments(c command) []string {
 	}
 	if d.Profile != engine.Default {
 		args = append(args,
-			flag("write_buffer_size", engine.MemTableBytes),
-			flag("cache_size", engine.CacheBytes),
+			flag("write_buffer_size", d.sizes().MemTableBytes()),
+			flag("cache_size", d.sizes().CacheBytes()),
 			flag("bloom_bits", engine.FilterBits),
 			"-compression_type=none", "-disable_wal=false", "-sync=false")
 	}

@@ -39,10 +39,17 @@ type Driver struct {
 	ValueBytes int
 	Seed       uint64
 
+	MemoryLimit int64 // of Group, in bytes; 0: none
+
 	WriteLimit time.Duration // after which a row that writes so many keys is cut off; 0: never
 	ReadTime   time.Duration // of rows that end by time, in whole seconds, at least one
 
 	runs uint64 // processes started, each of which draws other numbers
+}
+
+// sizes tells the sizes of memtable and cache.
+func (d *Driver) sizes() engine.Config {
+	return engine.Config{Profile: d.Profile, MemoryLimit: d.MemoryLimit}
 }
 
 // Available returns why RocksDB cannot be measured, nil if it can.
@@ -79,12 +86,12 @@ func assertions() bool {
 }
 
 // Settings says in a line which options db_bench is given.
-func Settings(p engine.Profile) string {
+func Settings(c engine.Config) string {
 	const own = "db_bench's own loop, keys and values; "
-	if p == engine.Default {
+	if c.Profile == engine.Default {
 		return own + "its defaults: memtable 64 MiB, cache 8 MiB, no filters, Snappy, two background jobs"
 	}
-	return own + "memtable 64 MiB, cache 256 MiB, no compression, 10 bits, else its defaults: two background jobs"
+	return own + "memtable " + engine.MiB(c.MemTableBytes()) + ", cache " + engine.MiB(c.CacheBytes()) + ", no compression, 10 bits, else its defaults: two background jobs"
 }
 
 // Durability says what an acknowledged write survives.

@@ -45,12 +45,16 @@ type Outcome struct {
 	BesideOps  uint64
 }
 
-// Run runs a row by so many threads. The end of ctx ends it early, with the error of ctx.
-func (b *Bench) Run(ctx context.Context, row Row, threads int) (*Outcome, error) {
+// Run runs a row by so many threads, and calls begin right before they begin. The end of ctx ends it early, with the error of ctx.
+func (b *Bench) Run(ctx context.Context, row Row, threads int, begin func() error) (*Outcome, error) {
 	var stop, stopBeside atomic.Bool
 	defer context.AfterFunc(ctx, func() { stop.Store(true); stopBeside.Store(true) })()
 	workers, err := b.workers(row, threads, &stop)
 	if err != nil {
+		return nil, err
+	}
+	runtime.GC() // what was allocated before is not for this row to pay
+	if err := begin(); err != nil {
 		return nil, err
 	}
 	beside := func() (*worker, error) { return &worker{Meter: &meter.Meter{}}, nil }
@@ -59,7 +63,6 @@ func (b *Bench) Run(ctx context.Context, row Row, threads int) (*Outcome, error)
 			return nil, err
 		}
 	}
-	runtime.GC() // what was allocated before is not for this row to pay
 	begun := time.Now()
 	errs := runAll(workers, row.loop, &stop)
 	wall := time.Since(begun)

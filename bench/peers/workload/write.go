@@ -2,8 +2,15 @@ package workload
 
 import "fmt"
 
-// batchEntries is how many entries fillbatch writes in a batch.
-const batchEntries = 1000
+// A batch has so many entries, or fewer if these are large: some engines bound a transaction.
+const (
+	batchEntries = 1000
+	batchBytes   = 6 << 20
+)
+
+func (w *worker) batchLen() int {
+	return max(1, min(batchEntries, batchBytes/w.entryBytes()))
+}
 
 func fillInOrder(w *worker) error {
 	return w.fill(func(i uint64) uint64 { return i })
@@ -23,9 +30,9 @@ func (w *worker) fill(id func(i uint64) uint64) error {
 }
 
 func fillBatches(w *worker) error {
-	b := newBuffer(w, batchEntries)
+	b := newBuffer(w, w.batchLen())
 	for i := w.from; w.Next(); {
-		n := min(batchEntries, int(w.Total-w.Ops))
+		n := min(len(b.keys), int(w.Total-w.Ops))
 		for j := range n {
 			b.set(j, w.Keys.Shuffled(i), 0)
 			i++

@@ -25,7 +25,7 @@ func settings(c engine.Config) string {
 	if c.Profile == engine.Default {
 		return "DefaultOptions: up to 5 memtables of 64 MiB, cache 256 MiB, Snappy, 1 % false positives; conflicts detected"
 	}
-	return "up to 5 memtables of 64 MiB, cache 256 MiB, no compression, 1 % false positives (about 10 bits), values up to 1 MiB in the tree, " +
+	return "up to 5 memtables of " + engine.MiB(c.MemTableBytes()) + ", no compression, and so no cache, as its documents advise, 1 % false positives (about 10 bits), values up to 1 MiB in the tree, " +
 		"four compactors; no conflict detection, no metrics"
 }
 
@@ -41,8 +41,8 @@ func opts(dir string, c engine.Config) badger.Options {
 	if c.Profile == engine.Default {
 		return o
 	}
-	return o.WithMemTableSize(engine.MemTableBytes).
-		WithBlockCacheSize(engine.CacheBytes).
+	return o.WithMemTableSize(int64(c.MemTableBytes())).
+		WithBlockCacheSize(0).
 		WithBloomFalsePositive(0.01).
 		WithCompression(options.None).
 		WithDetectConflicts(false).
@@ -121,7 +121,9 @@ func (s *session) NewIterator(p engine.Plan) (engine.Iterator, error) {
 	o.PrefetchSize = min(o.PrefetchSize, p.Entries)
 	o.PrefetchValues = p.Entries > 1
 	txn := s.db.NewTransaction(false)
-	return &iterator{txn: txn, it: txn.NewIterator(o)}, nil
+	i := &iterator{txn: txn, it: txn.NewIterator(o)}
+	i.keep = func(value []byte) error { i.value = value; return nil }
+	return i, nil
 }
 
 func (s *session) Close() error { return nil }
@@ -129,7 +131,8 @@ func (s *session) Close() error { return nil }
 type iterator struct {
 	txn   *badger.Txn
 	it    *badger.Iterator
-	value []byte // room for a copy
+	value []byte
+	keep  func(value []byte) error // sets value
 }
 
 func (i *iterator) First() bool { return i.rewind() }
@@ -157,10 +160,9 @@ func (i *iterator) next() bool {
 
 func (i *iterator) Key() []byte { return i.it.Item().Key() }
 
-// Value copies, as Badger lends values to a function only.
+// Value keeps what the function is lent: a value within the tree belongs to the item, which lives until the next move.
 func (i *iterator) Value() ([]byte, error) {
-	var err error
-	i.value, err = i.it.Item().ValueCopy(i.value)
+	err := i.it.Item().Value(i.keep)
 	return i.value, err
 }
 

@@ -24,7 +24,7 @@ func settings(c engine.Config) string {
 	if c.Profile == engine.Default {
 		return "nil options: a sync with each transaction; several writers share one by Batch"
 	}
-	return "NoSync, NoFreelistSync, freelist as a map, no statistics; no cache but the system's; several writers share a transaction by Batch"
+	return "NoSync, NoFreelistSync (so that opening scans the file), freelist as a map, no statistics; no cache but the system's; several writers share a transaction by Batch"
 }
 
 func durability(c engine.Config) string {

@@ -27,7 +27,7 @@ func settings(c engine.Config) string {
 	if c.Profile == engine.Default {
 		return "nil options: memtable 4 MiB, cache 8 MiB, Snappy, no filters"
 	}
-	return "memtable 64 MiB, cache 256 MiB, no compression, 10 bits, else defaults: one compaction, tables of 2 MiB, level 0 from 4 to 12"
+	return "memtable " + engine.MiB(c.MemTableBytes()) + ", cache " + engine.MiB(c.CacheBytes()) + ", no compression, 10 bits, else defaults: one compaction, tables of 2 MiB, level 0 from 4 to 12"
 }
 
 func durability(c engine.Config) string {
@@ -42,8 +42,8 @@ func options(c engine.Config) *opt.Options {
 		return nil
 	}
 	return &opt.Options{
-		WriteBuffer:            engine.MemTableBytes,
-		BlockCacheCapacity:     engine.CacheBytes,
+		WriteBuffer:            c.MemTableBytes(),
+		BlockCacheCapacity:     c.CacheBytes(),
 		OpenFilesCacheCapacity: 16384,
 		Compression:            opt.NoCompression,
 		Filter:                 filter.NewBloomFilter(engine.FilterBits),

@@ -1,4 +1,4 @@
-//go:build !lmdb
+//go:build !lmdb || !cgo
 
 // Package lmdb lets the benchmarks run LMDB when it is built with -tags lmdb; this build is without.
 package lmdb

@@ -1,4 +1,4 @@
-//go:build lmdb
+//go:build lmdb && cgo
 
 package lmdb
 

@@ -1,4 +1,4 @@
-//go:build lmdb
+//go:build lmdb && cgo
 
 #include "calls.h"
 

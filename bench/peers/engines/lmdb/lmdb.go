@@ -1,4 +1,4 @@
-//go:build lmdb
+//go:build lmdb && cgo
 
 // Package lmdb lets the benchmarks run LMDB, the system's library, by cgo. It is built with -tags lmdb, on a machine
 // that has lmdb.h and liblmdb (Debian: liblmdb-dev); otherwise it only says that it is missing.
@@ -62,11 +62,17 @@ func synced(c engine.Config) bool { return c.Sync || c.Profile == engine.Default
 // flags are those to open with. MDB_NOTLS ties a read transaction to its session rather than to a thread, of which a
 // goroutine has none. MDB_NOSYNC includes what MDB_NOMETASYNC does. MDB_WRITEMAP is left out: lmdb.h warns that
 // stray writes of the program then corrupt the store, and with MDB_NOSYNC it leaves the system no hint of when to write.
-func flags(c engine.Config) C.uint {
-	if synced(c) {
-		return C.MDB_NOTLS
+//
+// MDB_NORDAHEAD is what lmdb.h recommends for a store that is larger than memory.
+func flags(c engine.Config) (f C.uint) {
+	f = C.MDB_NOTLS
+	if !synced(c) {
+		f |= C.MDB_NOSYNC
 	}
-	return C.MDB_NOTLS | C.MDB_NOSYNC
+	if c.MemoryLimit != 0 {
+		f |= C.MDB_NORDAHEAD
+	}
+	return f
 }
 
 func open(dir string, c engine.Config) (engine.Store, error) {

@@ -27,8 +27,8 @@ func settings(c engine.Config) string {
 	if c.Profile == engine.Default {
 		return "empty options: oldest format, memtable 4 MB, cache 8 MB, Snappy, no filters; writes synced, as without write options"
 	}
-	return "those of its own benchmark: newest format, columnar blocks of 32 KiB, values from 512 B on apart, up to 4 memtables of 64 MiB, " +
-		"L0 2 to 1000, 1 to 3 compactions; no compression, 10 bits in all levels"
+	return "those of its own benchmark: newest format, columnar blocks of 32 KiB, values from 512 B on apart, up to 4 memtables of " + engine.MiB(c.MemTableBytes()) + ", cache " + engine.MiB(c.CacheBytes()) + ", " +
+		"L0 2 to 1000, 1 to 3 compactions, 10 bits but in the last level; no compression, no ballast for the garbage collector"
 }
 
 func durability(c engine.Config) string {
@@ -40,13 +40,13 @@ func durability(c engine.Config) string {
 	}
 }
 
-// equal are the options of Pebble's own benchmark program (cmd/pebble), but for the size of the cache, filters, which it leaves out
-// in the last level, and compression.
-func equal() *pebble.Options {
+// equal are the options of Pebble's own benchmark program (cmd/pebble), but for the size of the cache and compression. That program
+// also holds a GiB of memory that it never touches, so that Go collects garbage seldom; here all engines run with Go's default.
+func equal(c engine.Config) *pebble.Options {
 	o := &pebble.Options{
 		FormatMajorVersion:          pebble.FormatNewest,
-		CacheSize:                   engine.CacheBytes,
-		MemTableSize:                engine.MemTableBytes,
+		CacheSize:                   int64(c.CacheBytes()),
+		MemTableSize:                uint64(c.MemTableBytes()),
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       2,
 		L0StopWritesThreshold:       1000,
@@ -70,6 +70,8 @@ func equal() *pebble.Options {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(engine.FilterBits)
 		o.Levels[i].FilterType = pebble.TableFilter
 	}
+	o.Levels[len(o.Levels)-1].FilterPolicy = pebble.NoFilterPolicy // Get would not look at it
+	o.Experimental.CompactionGarbageFractionForMaxConcurrency = func() float64 { return -1 }
 	o.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionNone })
 	return o
 }
@@ -82,7 +84,7 @@ type store struct {
 func open(dir string, c engine.Config) (engine.Store, error) {
 	o, writes := &pebble.Options{}, (*pebble.WriteOptions)(nil)
 	if c.Profile == engine.Equal {
-		o, writes = equal(), pebble.NoSync
+		o, writes = equal(c), pebble.NoSync
 	}
 	if c.Sync {
 		writes = pebble.Sync

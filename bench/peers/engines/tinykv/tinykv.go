@@ -23,7 +23,7 @@ func settings(c engine.Config) string {
 	if c.Profile == engine.Default {
 		return "nil options: memtable 16 MiB, last two levels compressed by S2"
 	}
-	return "memtable 64 MiB, no compression (so its cache is not used), 10 bits, else defaults: two compactions at once, log synced every 100 ms"
+	return "memtable " + engine.MiB(c.MemTableBytes()) + ", no compression (so its cache is not used), 10 bits, else defaults: two compactions at once, log synced every 100 ms"
 }
 
 func durability(c engine.Config) string {
@@ -36,8 +36,8 @@ func durability(c engine.Config) string {
 func options(c engine.Config) *tinykv.Options {
 	o := &tinykv.Options{}
 	if c.Profile == engine.Equal {
-		o.MemTableSize = engine.MemTableBytes
-		o.CacheSize = engine.CacheBytes
+		o.MemTableSize = int64(c.MemTableBytes())
+		o.CacheSize = int64(c.CacheBytes())
 		o.BloomBitsPerKey = engine.FilterBits
 		o.Compression = tinykv.CompressionNone
 	}
