@@ -10,9 +10,9 @@ import (
 	"github.com/tinykv/tinykv/bench/peers/report"
 )
 
-// The reports in docs/performance are what this program makes of the results beside them.
+// The reports in results are what this program makes of the results beside them.
 func TestDocs_ReportsAreThoseOfTheirResults(t *testing.T) {
-	runs, err := filepath.Glob(filepath.Join("..", "..", "docs", "performance", "*", resultsFile))
+	runs, err := filepath.Glob(filepath.Join("results", "*", resultsFile))
 	if err != nil || len(runs) == 0 {
 		t.Fatalf("no results: %v", err)
 	}
@@ -60,8 +60,7 @@ func read(t *testing.T, name string) []byte {
 
 // What README.md and docs/PERFORMANCE.md show between marks is copied from a report, line by line.
 func TestDocs_TablesStandInAReport(t *testing.T) {
-	top := filepath.Join("..", "..")
-	reports, err := filepath.Glob(filepath.Join(top, "docs", "performance", "*", "report.md"))
+	reports, err := filepath.Glob(filepath.Join("results", "*", "report.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +72,7 @@ func TestDocs_TablesStandInAReport(t *testing.T) {
 	}
 	for _, name := range []string{"README.md", filepath.Join("docs", "PERFORMANCE.md")} {
 		shown := 0
-		for line := range strings.Lines(between(string(read(t, filepath.Join(top, name))), "<!-- report -->\n", "<!-- end -->\n")) {
+		for line := range strings.Lines(between(string(read(t, filepath.Join("..", "..", name))), "<!-- report -->\n", "<!-- end -->\n")) {
 			shown++
 			if !kept[line] {
 				t.Errorf("%s: no report has the line %q", name, line)
