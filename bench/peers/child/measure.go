@@ -52,6 +52,11 @@ func (p *process) measure(ctx context.Context, s Step) error {
 		return err
 	}
 	r.WrittenBytes = now - written
+	if row.Fill && !row.Sync && !out.CutOff { // then all keys must be there
+		if err := p.bench.Sample(); err != nil {
+			return fmt.Errorf("after the fill: %w", err)
+		}
+	}
 	return p.report(r)
 }
 

@@ -20,7 +20,38 @@ import (
 )
 
 func everyEngine() []engine.Engine {
-	return []engine.Engine{tinykv.New(), pebble.New(), badger.New(), goleveldb.New(), bbolt.New(), broken()}
+	return []engine.Engine{tinykv.New(), pebble.New(), badger.New(), goleveldb.New(), bbolt.New(), broken(), forgetful()}
+}
+
+// forgetful is an engine that acknowledges writes and drops one in a hundred.
+func forgetful() engine.Engine {
+	e := bbolt.New()
+	open := e.Open
+	e.Name = "forgetful"
+	e.Open = func(dir string, c engine.Config) (engine.Store, error) {
+		s, err := open(dir, c)
+		return forgetfulStore{s}, err
+	}
+	return e
+}
+
+type forgetfulStore struct{ engine.Store }
+
+func (s forgetfulStore) NewSession(writers int) (engine.Session, error) {
+	session, err := s.Store.NewSession(writers)
+	return &forgetfulSession{Session: session}, err
+}
+
+type forgetfulSession struct {
+	engine.Session
+	puts int
+}
+
+func (s *forgetfulSession) Put(key, value []byte) error {
+	if s.puts++; s.puts%100 == 0 {
+		return nil
+	}
+	return s.Session.Put(key, value)
 }
 
 // broken is an engine that panics when it is opened.
@@ -102,5 +133,31 @@ func TestContest_KillTakesNothingOfTinykv(t *testing.T) {
 		if r.Lost != 0 || r.Acknowledged < 100 {
 			t.Errorf("%d of %d acknowledged writes are lost", r.Lost, r.Acknowledged)
 		}
+	}
+}
+
+func TestContest_FindsAFillThatIsNotThere(t *testing.T) {
+	for _, r := range run(t, []engine.Engine{forgetful()}, "fillseq:1", "fillrandom:2") {
+		if !strings.Contains(r.Err, "after the fill") {
+			t.Errorf("%s: %q, want an error", r.Name, r.Err)
+		}
+	}
+}
+
+// Nobody works on for a parent that was killed.
+func TestChild_EndsWithItsParent(t *testing.T) {
+	s := &child.Script{
+		Engine: "tinykv", Profile: engine.Equal, Dir: t.TempDir(), Entries: 2000, ValueBytes: 100,
+		Steps: []child.Step{{Do: child.Open}, {Do: child.Acks}},
+	}
+	r, err := start(t.Context(), s, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.alive.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.end(); err == nil {
+		t.Error("the child ended as if it had nothing left to do")
 	}
 }

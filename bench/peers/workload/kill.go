@@ -42,6 +42,19 @@ func (b *Bench) CountLost(n uint64) (lost uint64, err error) {
 	return lost, w.session.Close()
 }
 
+// sampledKeys is how many keys Sample reads.
+const sampledKeys = 1000
+
+// Sample reads some random keys of a store that was filled, and returns an error if one is not there as it was written.
+func (b *Bench) Sample() error {
+	w, err := b.newWorker(Row{every: someCalls}, 1, 0, &never)
+	if err != nil {
+		return err
+	}
+	w.Total, w.Limit = sampledKeys, 0
+	return w.run(readRandom)
+}
+
 // Warm reads everything once, so that what follows finds caches as full as they get.
 func (b *Bench) Warm(ctx context.Context) error {
 	w, err := b.newWorker(Row{every: fewCalls}, 1, 0, &never)
