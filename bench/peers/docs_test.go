@@ -29,6 +29,18 @@ func TestDocs_ReportsAreThoseOfTheirResults(t *testing.T) {
 	}
 }
 
+// What docs/PERFORMANCE.md says of a repetition is from the comparison of the two runs that are kept.
+func TestDocs_ComparisonIsThatOfTheTwoRuns(t *testing.T) {
+	dir := filepath.Join("results", "equal-1M")
+	var made bytes.Buffer
+	if err := compare(&made, []string{filepath.Join(dir, resultsFile), filepath.Join(dir, "again.jsonl")}); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(made.Bytes(), read(t, filepath.Join(dir, "compared.md"))) {
+		t.Error("compared.md is not up to date: go run . compare results.jsonl again.jsonl")
+	}
+}
+
 // compareFiles compares the report and the plots of two directories.
 func compareFiles(t *testing.T, made, kept string) {
 	t.Helper()

@@ -184,3 +184,28 @@ func TestMerging_OfBoundedSourcesFailsOnlyAtTheBadEntry(t *testing.T) {
 		}
 	}
 }
+
+// Sources that are before the goal go there by one seek each; those that are not stay.
+func TestMerging_AdvanceFromJumpsTheOlderEntriesOfAKey(t *testing.T) {
+	many := newSlice(parse(t, "a#9,SET: b#9,SET: b#8,SET: b#7,SET: b#6,SET: c#9,SET:"))
+	other := newSlice(parse(t, "b#5,SET: d#9,SET:"))
+	b := parse(t, "b#1,SET:")[0].key.Stored
+	for _, c := range []struct {
+		from    int
+		trailer key.Trailer
+		want    string
+	}{
+		{0, key.MinTrailer, "c#9,SET"},
+		{0, key.SeekTrailer(7), "b#7,SET"},
+		{0, key.SeekTrailer(5), "b#5,SET"},
+		{0, key.MaxTrailer, "b#9,SET"},
+		{1, key.MinTrailer, "b#9,SET"},
+	} {
+		var m Merging
+		m.Init([]Iterator{many, other})
+		m.SeekGE(b, key.MaxTrailer)
+		if got := m.AdvanceFrom(c.from, b, c.trailer).Key().String(); got != c.want {
+			t.Errorf("from %d to b at %x: %s, want %s", c.from, uint64(c.trailer), got, c.want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +160,29 @@ func TestChild_EndsWithItsParent(t *testing.T) {
 	}
 	if err := r.end(); err == nil {
 		t.Error("the child ended as if it had nothing left to do")
+	}
+}
+
+// A program that is a reference takes part in the first repetition, and what it does not report is told.
+func TestContest_RunsAProgramOnce(t *testing.T) {
+	specs, err := Specs([]string{"fillseq:1", "readseq"}, []int{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked []Spec
+	program := Native{Name: "program", Run: func(_ context.Context, _, _ string, _ int, specs []Spec) ([]record.Row, error) {
+		asked = append(asked, specs...)
+		return []record.Row{{Name: "fillseq", Threads: 1, State: record.StateEmpty, Ops: 1, Seconds: 1}}, nil
+	}}
+	var rows []record.Row
+	c := &Contest{
+		Natives: []Native{program}, Specs: specs, Reps: 3, Dir: t.TempDir(), Progress: io.Discard,
+		Report: func(line record.Line) error { rows = append(rows, *line.Row); return nil },
+	}
+	if err := c.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(asked, specs) || len(rows) != 2 || rows[0].Err != "" || rows[1].Err != "program reported nothing" {
+		t.Errorf("asked for %v, want %v once; reported %+v", asked, specs, rows)
 	}
 }

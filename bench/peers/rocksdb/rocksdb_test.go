@@ -47,9 +47,6 @@ var (
 )
 
 func TestDriver_MeasuresEachRowOnce(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads run for a second each")
-	}
 	for _, specs := range [][]Spec{fillRows, sharedRows} {
 		checkRows(t, newDriver(t, engine.Equal), specs)
 	}
@@ -106,9 +103,6 @@ func checkRow(t *testing.T, r record.Row) {
 }
 
 func TestDriver_CountsWhatAKilledProcessLost(t *testing.T) {
-	if testing.Short() {
-		t.Skip("db_bench reports once a second")
-	}
 	specs := []Spec{{"kill", 1, record.StateSettled}, {"openkilled", 1, record.StateSettled}}
 	rows, err := newDriver(t, engine.Equal).Run(t.Context(), specs)
 	if err != nil || len(rows) != 2 {
@@ -138,9 +132,6 @@ func TestDriver_SaysWhyARowIsNotMeasured(t *testing.T) {
 
 // A limit of two seconds is too short for ten million writes, and long enough for a report of one second.
 func TestDriver_CutsOffWrites(t *testing.T) {
-	if testing.Short() {
-		t.Skip("db_bench reports once a second")
-	}
 	d := newDriver(t, engine.Equal)
 	d.Entries, d.WriteLimit = 20_000_000, 2500*time.Millisecond
 	rows, err := d.Run(t.Context(), []Spec{{"fillseq", 1, record.StateEmpty}})
