@@ -1,11 +1,12 @@
 // Peers measures tinykv and rival engines by the same workloads, and says where each stands.
 //
 //	go run . [flags]             measure, and write results.jsonl, report.md and plots to -out
-//	go run . report FILE...      write the report of results that are there, to the directory of the first
+//	go run . report FILE...      write the report of results that are there, to the directory of the first; with -text, no plots
 //	go run . compare FILE FILE   how far the medians of two runs are apart
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -50,14 +51,25 @@ func run(ctx context.Context, args []string) error {
 }
 
 func writeReport(files []string) error {
+	asText := len(files) > 0 && files[0] == "-text"
+	if asText {
+		files = files[1:]
+	}
 	if len(files) == 0 {
-		return errors.New("report needs files of results: peers report results.jsonl")
+		return errors.New("report needs files of results: peers report [-text] results.jsonl")
 	}
 	lines, err := readAll(files)
 	if err != nil {
 		return err
 	}
-	return report.Write(filepath.Dir(files[0]), lines)
+	if !asText {
+		return report.Write(filepath.Dir(files[0]), lines)
+	}
+	var text bytes.Buffer
+	if err := report.Markdown(&text, lines); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(filepath.Dir(files[0]), "report.md"), text.Bytes(), 0o644)
 }
 
 func compare(w io.Writer, files []string) error {
