@@ -61,8 +61,9 @@ examples/...        . vfs
 # The command line; dump opens no store, since it is for files that cannot be opened any more: so it reads the formats.
 cmd/tinykv          . vfs internal/key internal/batchrepr internal/corrupt internal/iterator wal sstable manifest github.com/alecthomas/kong
 
-# Tests only: a file system that crashes, and what the tests of several packages share.
+# Tests only: a file system that crashes, what the tests of several packages share, and what the suites of faults count.
 vfs/simfs           vfs
+internal/tally
 internal/enginetest . vfs github.com/cespare/xxhash/v2
 `
 
@@ -245,7 +246,7 @@ func TestImports_DirectionsNameNothingInVain(t *testing.T) {
 
 // library tells whether a package is part of what a program links that embeds the store.
 func library(pkg string) bool {
-	return pkg != "internal/enginetest" && pkg != "vfs/simfs" && !strings.HasPrefix(pkg, "bench") &&
+	return pkg != "internal/enginetest" && pkg != "internal/tally" && pkg != "vfs/simfs" && !strings.HasPrefix(pkg, "bench") &&
 		!strings.HasPrefix(pkg, "examples") && !strings.HasPrefix(pkg, "cmd")
 }
 
