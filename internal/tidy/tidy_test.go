@@ -65,6 +65,8 @@ cmd/tinykv          . vfs internal/key internal/batchrepr internal/corrupt inter
 vfs/simfs           vfs
 internal/tally
 internal/enginetest . vfs github.com/cespare/xxhash/v2
+# The process that suites kill, starve and cut off, and the check of what it leaves; the ledger between them is a mapped file.
+reliability/load    . internal/enginetest golang.org/x/sys/unix
 `
 
 // rule returns what a package may import, and whether there is a rule for it.
@@ -247,7 +249,7 @@ func TestImports_DirectionsNameNothingInVain(t *testing.T) {
 // library tells whether a package is part of what a program links that embeds the store.
 func library(pkg string) bool {
 	return pkg != "internal/enginetest" && pkg != "internal/tally" && pkg != "vfs/simfs" && !strings.HasPrefix(pkg, "bench") &&
-		!strings.HasPrefix(pkg, "examples") && !strings.HasPrefix(pkg, "cmd")
+		!strings.HasPrefix(pkg, "reliability") && !strings.HasPrefix(pkg, "examples") && !strings.HasPrefix(pkg, "cmd")
 }
 
 // forbidden is what a library leaves to the program: its output, its end, its loggers. A star stands
