@@ -12,6 +12,7 @@ import (
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/memtable"
 	"github.com/tinykv/tinykv/sstable"
+	"github.com/tinykv/tinykv/vfs"
 	"github.com/tinykv/tinykv/wal"
 )
 
@@ -89,6 +90,9 @@ func takeLock(dir string, o *Options, try lockFunc) (lock closer, err error) {
 	const pause = 10 * time.Millisecond
 	for deadline := time.Now().Add(o.LockTimeout); ; time.Sleep(pause) {
 		lock, err = try(o, lockName(dir))
+		if errors.Is(err, vfs.ErrNotRegular) {
+			err = fmt.Errorf("%w; move away what stands there, a store makes its own", err)
+		}
 		if err == nil || !errors.Is(err, ErrLocked) || !time.Now().Before(deadline) {
 			return lock, err
 		}

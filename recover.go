@@ -11,6 +11,7 @@ import (
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/memtable"
+	"github.com/tinykv/tinykv/vfs"
 	"github.com/tinykv/tinykv/wal"
 )
 
@@ -43,6 +44,15 @@ func list(o *Options, dir string) (*listing, error) {
 	for _, name := range names {
 		kind, num := manifest.ParseName(name)
 		l.highest = max(l.highest, num)
+		if kind != manifest.FileUnknown && kind != manifest.FileLock { // that one is judged when it is taken
+			ours, err := isFile(o, filepath.Join(dir, name))
+			if err != nil {
+				return nil, err
+			}
+			if !ours {
+				kind = manifest.FileUnknown
+			}
+		}
 		switch kind {
 		case manifest.FileCurrent:
 			l.hasCurrent = true
@@ -60,6 +70,28 @@ func list(o *Options, dir string) (*listing, error) {
 		}
 	}
 	return l, nil
+}
+
+// isFile tells a file with a name that a store gives from a directory, which is somebody else's. Anything
+// else is refused: a link may lead to what was a file of the store, and what a store needs must not be passed over.
+func isFile(o *Options, path string) (bool, error) {
+	info, err := o.FS.Stat(path)
+	switch {
+	case errors.Is(err, errNotExist):
+		return true, nil // gone meanwhile; so nothing is in the way
+	case err != nil:
+		return false, err
+	case info.IsRegular, info.IsDir && !isSingular(path):
+		return info.IsRegular, nil
+	}
+	return false, fmt.Errorf("%s: %w, although a store's file has that name; put the file back in its place, or move away what stands there",
+		path, vfs.ErrNotRegular)
+}
+
+// isSingular tells whether a store has just one name for such a file, so that it cannot take another.
+func isSingular(path string) bool {
+	_, num := manifest.ParseName(filepath.Base(path))
+	return num == 0
 }
 
 // lostAndFound is the directory that a fresh file system holds.

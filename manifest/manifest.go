@@ -112,8 +112,11 @@ func Load(opts Options) (*Loaded, error) {
 		loaded.State, err = loaded.Apply(e)
 		return err
 	})
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, corrupt.Errorf("manifest", "is missing, but %s names it", CurrentName).At(0).In(path)
+	case errors.Is(err, vfs.ErrNotRegular):
+		return nil, corrupt.Errorf("manifest", "is not a regular file, but %s names it", CurrentName).At(0).In(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("manifest that CURRENT names: %w", err)

@@ -137,7 +137,16 @@ func (osFS) Lock(name string) (io.Closer, error) {
 	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "lock", Path: name, Err: ErrNotRegular}
 	}
-	lock := flock.New(name, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(fileMode))
+	f, err := createExclusive(name, os.O_WRONLY) // so that the mode is right under any umask
+	switch {
+	case err == nil:
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, fs.ErrExist):
+		return nil, err
+	}
+	lock := flock.New(name, flock.SetFlag(os.O_RDWR|openNoFollow))
 	ok, err := lock.TryLock()
 	if err != nil {
 		return nil, err
@@ -157,7 +166,7 @@ func (osFS) LockShared(name string) (io.Closer, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "lock", Path: name, Err: ErrNotRegular}
 	}
-	lock := flock.New(name, flock.SetFlag(os.O_RDONLY))
+	lock := flock.New(name, flock.SetFlag(os.O_RDONLY|openNoFollow))
 	ok, err := lock.TryRLock()
 	if err != nil {
 		return nil, err
@@ -171,14 +180,25 @@ func (osFS) LockShared(name string) (io.Closer, error) {
 // recordHolder writes our process number into a lock file, for the message others see. It is a
 // courtesy: where it cannot be written (Windows, a full disk) the lock holds all the same.
 func recordHolder(name string) {
-	_ = os.WriteFile(name, []byte(strconv.Itoa(os.Getpid())+"\n"), fileMode)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_TRUNC|openNoFollow, 0)
+	if err != nil {
+		return
+	}
+	_, _ = f.WriteString(strconv.Itoa(os.Getpid()) + "\n")
+	_ = f.Close()
 }
 
 // holder reads who holds a lock, as words for an error message; empty when it cannot be told.
 func holder(name string) string {
-	text, err := os.ReadFile(name)
-	if err != nil || len(text) > 32 {
+	f, err := openRegular(name)
+	if err != nil {
 		return ""
+	}
+	text := make([]byte, 32)
+	n, err := io.ReadFull(f, text)
+	_ = f.Close()
+	if text = text[:n]; !errors.Is(err, io.ErrUnexpectedEOF) {
+		return "" // nothing, or more than a number
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	switch {
@@ -191,7 +211,8 @@ func holder(name string) string {
 	}
 }
 
-// createExclusive makes a file that must not exist yet and gives it fileMode.
+// createExclusive makes a file that must not exist yet and gives it fileMode. O_EXCL also refuses links,
+// dangling ones included, and package os has every file closed in child processes.
 func createExclusive(name string, access int) (*os.File, error) {
 	f, err := os.OpenFile(name, access|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
