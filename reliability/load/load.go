@@ -58,6 +58,9 @@ type Config struct {
 	// Lossy says that acknowledged commits may be gone when the child opens the store, but not synced ones: the power was cut.
 	Lossy bool
 
+	// ReadsMayFail says that the fault hits reads, too.
+	ReadsMayFail bool
+
 	MapOff bool // Options.Mapping
 
 	// PauseMicros is how long a writer waits after each commit, so that a life is long with few commits.

@@ -12,6 +12,9 @@ import (
 	"github.com/tinykv/tinykv/internal/enginetest"
 )
 
+// ErrWrong is matched by the errors of checks that found something else than what must be there; others are of the store.
+var ErrWrong = errors.New("the store is wrong")
+
 // Oracle knows what a store must hold.
 type Oracle struct {
 	config Config
@@ -59,7 +62,7 @@ func (o *Oracle) Check(least, most []uint64) (found []uint64, err error) {
 		return found, fmt.Errorf("verify: %w", err)
 	}
 	if len(report.Unreferenced) > 0 {
-		return found, fmt.Errorf("after closing there are files that nobody needs: %q", report.Unreferenced)
+		return found, fmt.Errorf("%w: after closing there are files that nobody needs: %q", ErrWrong, report.Unreferenced)
 	}
 	return found, report.Err()
 }
@@ -91,7 +94,7 @@ func (o *Oracle) CheckOpen(db *tinykv.DB, least, most []uint64) (found []uint64,
 		}
 		found = append(found, n)
 		if n < least[w] || n > most[w] {
-			return found, fmt.Errorf("writer %d: there are %d commits, want %d to %d", w, n, least[w], most[w])
+			return found, fmt.Errorf("%w: writer %d: there are %d commits, want %d to %d", ErrWrong, w, n, least[w], most[w])
 		}
 		want = append(want, o.after(w, n).Entries(tinykv.All())...)
 	}
@@ -111,7 +114,7 @@ func commitsIn(db *tinykv.DB, w int) (uint64, error) {
 		return 0, fmt.Errorf("counter of writer %d: %w", w, err)
 	}
 	if len(v) != 8 {
-		return 0, fmt.Errorf("counter of writer %d: %q", w, v)
+		return 0, fmt.Errorf("%w: counter of writer %d: %q", ErrWrong, w, v)
 	}
 	return binary.BigEndian.Uint64(v), nil
 }
@@ -129,7 +132,7 @@ func showsExactly(db *tinykv.DB, want []enginetest.Entry) error {
 	slices.Reverse(back)
 	for i, entries := range [][]enginetest.Entry{got, back} {
 		if !slices.Equal(entries, want) {
-			return fmt.Errorf("scan %d: %s", i+1, difference(entries, want))
+			return fmt.Errorf("%w: scan %d: %s", ErrWrong, i+1, difference(entries, want))
 		}
 	}
 	return nil
@@ -157,7 +160,7 @@ func (o *Oracle) answers(db *tinykv.DB) error {
 			}
 			want, ok := s.model.Get(string(k))
 			if ok != (err == nil) || !bytes.Equal(v, []byte(want)) {
-				return fmt.Errorf("get %s: %.16x, %v; want %.16x, %v", k, v, err, want, ok)
+				return fmt.Errorf("%w: get %s: %.16x, %v; want %.16x, %v", ErrWrong, k, v, err, want, ok)
 			}
 		}
 	}

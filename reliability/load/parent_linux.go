@@ -12,9 +12,14 @@ import (
 	"time"
 )
 
+// hangs is how long a parent waits for something before it says that the child hangs: far longer than anything takes on a busy
+// machine with a slow disk.
+const hangs = 2 * time.Minute
+
 // Child is a running child, or one that has ended, with its ledger.
 type Child struct {
 	*Ledger
+	t       testing.TB
 	writers int
 	cmd     *exec.Cmd
 	output  bytes.Buffer
@@ -45,7 +50,7 @@ func StartCommand(t testing.TB, c Config, command []string) *Child {
 		t.Fatal(err)
 	}
 	ledger.begin()
-	child := &Child{Ledger: ledger, writers: c.writers(), ended: make(chan struct{})}
+	child := &Child{Ledger: ledger, t: t, writers: c.writers(), ended: make(chan struct{})}
 	child.cmd = exec.Command(command[0], command[1:]...)
 	child.cmd.Env = append(os.Environ(), configEnv+"="+string(text))
 	child.cmd.Stdout, child.cmd.Stderr = &child.output, &child.output
@@ -88,18 +93,35 @@ func (c *Child) HasEnded() bool {
 // Ended is closed once the child has ended.
 func (c *Child) Ended() <-chan struct{} { return c.ended }
 
-// Until waits for something to be true. It returns false if the child ends before.
+// Until waits for something to be true. It returns false if the child ends before. A child that hangs ends the test, and tells where
+// it does.
 func (c *Child) Until(isSo func() bool) bool {
+	c.t.Helper()
 	ticker := time.NewTicker(100 * time.Microsecond)
 	defer ticker.Stop()
+	patience := time.After(hangs)
 	for !isSo() {
 		select {
 		case <-c.ended:
 			return isSo()
+		case <-patience:
+			c.dump()
 		case <-ticker.C:
 		}
 	}
 	return true
+}
+
+// dump ends the test, showing the stacks of the child.
+func (c *Child) dump() {
+	c.t.Helper()
+	_ = syscall.Kill(c.PID(), syscall.SIGQUIT)
+	select {
+	case <-c.ended:
+	case <-time.After(hangs / 10):
+		c.Kill()
+	}
+	c.t.Fatalf("the child hangs in state %d: %s\n%s", c.State(), c.Failure(), c.output.String())
 }
 
 // UntilState waits for the child to be in a state or beyond.
@@ -114,7 +136,8 @@ func (c *Child) Stop() error {
 // Wait waits for the end of the child. It returns an error if that was not an orderly one, which is the one after the store was closed.
 // What Close returned is no part of that.
 func (c *Child) Wait() error {
-	<-c.ended
+	c.t.Helper()
+	c.Until(func() bool { return false })
 	if c.waitErr == nil {
 		return nil
 	}
