@@ -21,6 +21,7 @@ type Child struct {
 	*Ledger
 	t       testing.TB
 	writers int
+	before  uint64 // acknowledgements of earlier lives
 	cmd     *exec.Cmd
 	output  bytes.Buffer
 	ended   chan struct{}
@@ -50,7 +51,7 @@ func StartCommand(t testing.TB, c Config, command []string) *Child {
 		t.Fatal(err)
 	}
 	ledger.begin()
-	child := &Child{Ledger: ledger, t: t, writers: c.writers(), ended: make(chan struct{})}
+	child := &Child{before: ledger.Acks(), Ledger: ledger, t: t, writers: c.writers(), ended: make(chan struct{})}
 	child.cmd = exec.Command(command[0], command[1:]...)
 	child.cmd.Env = append(os.Environ(), configEnv+"="+string(text))
 	child.cmd.Stdout, child.cmd.Stderr = &child.output, &child.output
@@ -156,6 +157,9 @@ func (c *Child) Output() string {
 	<-c.ended
 	return c.output.String()
 }
+
+// AcksSince returns how many writes were acknowledged in this life.
+func (c *Child) AcksSince() uint64 { return c.Acks() - c.before }
 
 // IssuedBy, AckedBy and SyncedBy return how many commits of each writer were begun, acknowledged, and covered by a sync that one
 // of them had asked for. Once the child is dead they do not change any more; before something that cannot be told apart in time,
