@@ -152,6 +152,12 @@ func (c *Child) WasKilled() bool {
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
+// FailedToOpen tells whether the child ended because Open returned an error.
+func (c *Child) FailedToOpen() bool {
+	<-c.ended
+	return c.cmd.ProcessState.ExitCode() == exitOpening
+}
+
 // Output is what the child wrote to its standard output and error: the text of a panic. It waits for the end of the child.
 func (c *Child) Output() string {
 	<-c.ended

@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"bufio"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -26,6 +27,18 @@ func straced(t testing.TB, out, calls string, inject ...string) []string {
 	args := []string{command(t, "strace"), "-f", "-y", "-qq", "-s", "300", "-o", out, "-e", "trace=" + calls}
 	for _, i := range inject {
 		args = append(args, "-e", "inject="+i)
+	}
+	return args
+}
+
+// onFilesOf are arguments by which strace sees calls on files of a store alone: the runtime writes, too.
+func onFilesOf(store string) (args []string) {
+	names := []string{"LOCK", "CURRENT", "CURRENT.tmp"}
+	for n := range 400 {
+		names = append(names, fmt.Sprintf("%06d.sst", n), fmt.Sprintf("%06d.wal", n), fmt.Sprintf("MANIFEST-%06d", n))
+	}
+	for _, name := range names {
+		args = append(args, "-P", filepath.Join(store, name))
 	}
 	return args
 }
