@@ -105,7 +105,7 @@ func (db *DB) waitLocked() {
 // work is called again and again until it reports that nothing is left to do.
 func (db *DB) startLocked(w *worker, work func() (more bool, err error), hasWork func() bool) {
 	switch {
-	case w.running || db.closing || db.opts.ReadOnly:
+	case w.running || db.closing || db.resuming || db.opts.ReadOnly:
 	case !hasWork():
 		w.settled()
 	case w.retry == nil:
@@ -224,7 +224,8 @@ func (w *worker) stopLocked() {
 // prepareAhead has the next memtable and the next log segment made ready once the present ones are
 // half full, so that the committer need not wait for them. Only the committer calls it.
 func (db *DB) prepareAhead() {
-	segmentDue := db.log.HalfFull() && !db.log.Ready()
+	log := db.log.Load()
+	segmentDue := log.HalfFull() && !log.Ready()
 	memtableDue := db.active.table.Used() > db.opts.MemTableSize/2 && !db.mems.ready()
 	if !segmentDue && !memtableDue || db.preparing.Swap(true) {
 		return
@@ -239,11 +240,14 @@ func (db *DB) prepareAhead() {
 // prepare does what prepareAhead wants. When it fails, the committer tries again by itself; the log
 // sees to it that it does so not too often.
 func (db *DB) prepare() {
-	defer db.preparing.Store(false)
-	if err := errors.Join(db.log.Prepare(), db.mems.prepare()); err != nil {
+	if err := errors.Join(db.log.Load().Prepare(), db.mems.prepare()); err != nil {
 		db.report("prepare memtable and log segment", err)
 	}
 	db.rester.arm()
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.preparing.Store(false)
+	db.changed.Broadcast()
 }
 
 // step tells tests that a step begins; the result tells them that it ends.

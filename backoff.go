@@ -30,6 +30,13 @@ func (b *backoff) try(fn func() error) error {
 	return err
 }
 
+// forget lets the next try be made at once.
+func (b *backoff) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err, b.pause = nil, 0
+}
+
 func (b *backoff) recent() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/memtable"
 	"github.com/tinykv/tinykv/sstable"
+	"github.com/tinykv/tinykv/wal"
 )
 
 // Commits happen in groups, one group at a time. The writer that finds nobody at it leads: it takes
@@ -212,19 +213,20 @@ func (db *DB) commitGroup(own *write, group *request) error {
 			return err
 		}
 	}
-	if err := db.log.Reserve(records, payload); err != nil {
-		return db.logFailure(err)
+	log := db.log.Load()
+	if err := log.Reserve(records, payload); err != nil {
+		return db.logFailure(log, err)
 	}
 	seq := key.SeqNum(db.visible.Load()) + 1
 	if seq > lastGroupSeq {
 		return errNoSeqs
 	}
-	next := db.appendRecord(own, seq)
+	next := db.appendRecord(log, own, seq)
 	for r := group; r != nil; r = r.next {
-		next = db.appendRecord(&r.write, next)
+		next = db.appendRecord(log, &r.write, next)
 	}
-	if err := db.log.Flush(waitSync); err != nil {
-		return db.logFailure(err)
+	if err := log.Flush(waitSync); err != nil {
+		return db.logFailure(log, err)
 	}
 	seq = db.apply(own, seq)
 	for r := group; r != nil; r = r.next {
@@ -242,18 +244,18 @@ func (db *DB) commitGroup(own *write, group *request) error {
 }
 
 // appendRecord appends a write to the log and returns the sequence number after its own.
-func (db *DB) appendRecord(w *write, seq key.SeqNum) key.SeqNum {
+func (db *DB) appendRecord(log *wal.Log, w *write, seq key.SeqNum) key.SeqNum {
 	next := seq + key.SeqNum(w.ops())
 	if w.batch != nil {
 		if w.batch.count > 0 {
 			batchrepr.SetHeader(w.batch.repr, seq, w.batch.count)
-			db.log.Append(w.batch.repr, uint64(next-1))
+			log.Append(w.batch.repr, uint64(next-1))
 		}
 		return next
 	}
 	db.record = batchrepr.AppendHeader(db.record[:0], seq, 1)
 	db.record = batchrepr.AppendOp(db.record, w.kind, 0, w.user, w.value)
-	db.log.Append(db.record, uint64(next-1))
+	log.Append(db.record, uint64(next-1))
 	if cap(db.record) > maxKeptRecord {
 		db.record = nil
 	}

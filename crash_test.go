@@ -100,7 +100,7 @@ func (r *crashRun) check(image *simfs.FS, crash simfs.Crash) {
 	}
 	db, err := tinykv.Open(crashDir, optionsOn(image, 10+r.images))
 	if err != nil {
-		r.Fatalf("%v: %v", crash, err)
+		r.Fatalf("%v: %v\n%s", crash, err, r.tail())
 	}
 	n := r.recovered(db, least, crash)
 	if seen >= 0 && n != seen {
@@ -196,7 +196,7 @@ func (r *crashRun) checkStable(image *simfs.FS, db *tinykv.DB, n int, crash simf
 func (r *crashRun) tail() string {
 	trace := r.fs.Trace()
 	var b strings.Builder
-	for _, op := range trace[max(0, len(trace)-20):] {
+	for _, op := range trace[max(0, len(trace)-40):] {
 		fmt.Fprintln(&b, op)
 	}
 	return b.String()

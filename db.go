@@ -33,7 +33,7 @@ import (
 //	renew.go       a shorter manifest           sampling.go    what reads and writes do
 //	histogram.go   how long things take         events.go      who is told of what
 //	holders.go     what is open, and since when stats.go       counters
-//	drawn.go       reads that are looked at
+//	drawn.go       reads that are looked at         resume.go     going on after a failure
 //
 // Locks are taken in this order: the lead of queue, manifestMu, mu. A reader takes none.
 type DB struct {
@@ -45,7 +45,7 @@ type DB struct {
 	lock    io.Closer
 	files   *tableFiles
 	mems    *memPool
-	log     *wal.Log
+	log     atomic.Pointer[wal.Log] // replaced by Resume alone
 
 	// largeNeed is the room in a memtable above which a write is large, see large.go.
 	largeNeed int64
@@ -96,6 +96,9 @@ type DB struct {
 	garbage   []garbage // files to remove, oldest first
 	closing   bool      // Close was called
 	closed    bool      // Close has done its work
+	resuming  bool      // no background work begins
+	renewing  bool      // a goroutine renews the manifest, or is about to
+	uncertain []made    // by a store that has failed
 
 	garbageBytes int64
 
@@ -144,14 +147,18 @@ func (db *DB) fail(cause error) error {
 
 // latch is fail without telling. db.mu is not held; who holds another lock tells later.
 func (db *DB) latch(cause error) error {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.latchLocked(cause)
+}
+
+func (db *DB) latchLocked(cause error) error {
 	var failed *failedError
 	if errors.As(cause, &failed) {
 		return cause
 	}
 	if db.failure.CompareAndSwap(nil, &failedError{cause: cause}) {
-		db.mu.Lock()
 		db.changed.Broadcast()
-		db.mu.Unlock()
 	}
 	return db.failure.Load()
 }
@@ -167,14 +174,17 @@ func (db *DB) tellFailure() {
 	emit(db, db.opts.Events.BackgroundError, BackgroundErrorInfo{Work: "store", Fatal: true, Err: failed.cause})
 }
 
-// logFailure returns what a writer is told when the write-ahead log returned err. If the log cannot
-// go on, neither can the store.
-func (db *DB) logFailure(err error) error {
+// logFailure returns what a writer is told when a write-ahead log returned err. If the log cannot go on,
+// neither can the store, unless another log has taken its place.
+func (db *DB) logFailure(log *wal.Log, err error) error {
 	if db.state.Load() == nil {
 		return ErrClosed
 	}
-	if db.log.Err() != nil {
-		return db.fail(err)
+	defer db.tellFailure()
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if log.Err() != nil && db.log.Load() == log {
+		return db.latchLocked(err)
 	}
 	return err
 }

@@ -51,8 +51,8 @@ var (
 	ErrReadOnly = errors.New("tinykv: read only")
 
 	// ErrFailed reports that an earlier write or sync failed in a way that leaves unknown what is on
-	// stable storage. The store serves reads and refuses writes until it is closed and opened
-	// again. The error also matches ErrReadOnly and the first cause.
+	// stable storage. The store serves reads and refuses writes until [DB.Resume] succeeds, or until it is
+	// closed and opened again. The error also matches ErrReadOnly and the first cause.
 	ErrFailed = errors.New("tinykv: store has failed")
 )
 
@@ -93,7 +93,7 @@ type CorruptionError = corrupt.Error
 type failedError struct{ cause error }
 
 func (e *failedError) Error() string {
-	return fmt.Sprintf("tinykv: store refuses writes since one failed (close it, mend the cause, open it again): %v", e.cause)
+	return fmt.Sprintf("tinykv: store refuses writes since one failed (mend the cause, then call Resume, or close the store and open it again): %v", e.cause)
 }
 
 func (e *failedError) Is(target error) bool { return target == ErrFailed || target == ErrReadOnly }

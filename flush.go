@@ -50,7 +50,8 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 // segment the edit names, at the same time; then the edit; only then is the log before that segment
 // given up.
 func (db *DB) flush(ctx context.Context, oldest []*mem, next *mem) ([]*manifest.Table, error) {
-	logSynced := db.later(db.log.Sync)
+	log := db.log.Load()
+	logSynced := db.later(log.Sync)
 	outputs := db.newOutputs(0)
 	tables, err := compaction.Flush(ctx, mergedMemtables(oldest), rangesOf(oldest), db.snapshotSeqs(), outputs)
 	if err == nil {
@@ -60,7 +61,7 @@ func (db *DB) flush(ctx context.Context, oldest []*mem, next *mem) ([]*manifest.
 		if err == nil {
 			db.disown(outputs, tables)
 		}
-		return nil, errors.Join(db.logFailure(lerr), err)
+		return nil, errors.Join(db.logFailure(log, lerr), err)
 	}
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (db *DB) flush(ctx context.Context, oldest []*mem, next *mem) ([]*manifest.
 		db.disown(outputs, tables)
 		return nil, err
 	}
-	if err := db.log.Retire(next.first); err != nil {
+	if err := log.Retire(next.first); err != nil {
 		db.report("retire log segments", err)
 	}
 	db.rester.arm()

@@ -1,6 +1,7 @@
 package tinykv
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tinykv/tinykv/compaction"
@@ -8,6 +9,7 @@ import (
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/sstable"
 	"github.com/tinykv/tinykv/vfs"
+	"github.com/tinykv/tinykv/wal"
 )
 
 // install makes a version edit durable and publishes the state that follows from it. Tables that the
@@ -136,24 +138,82 @@ func (db *DB) adopt(outputs aborter, tables []*manifest.Table) error {
 		_ = outputs.Abort()
 		return db.fail(fmt.Errorf("sync directory: %w", err))
 	}
+	if err := db.openNew(tables); err != nil {
+		db.disown(outputs, tables)
+		return err
+	}
+	return nil
+}
+
+// openNew opens tables that were just made.
+func (db *DB) openNew(tables []*manifest.Table) error {
 	for _, m := range tables {
 		db.mu.Lock()
 		t := db.handleLocked(m)
 		db.mu.Unlock()
 		if _, err := t.open(); err != nil {
-			db.disown(outputs, tables)
 			return fmt.Errorf("new table cannot be read: %w", err)
 		}
 	}
 	return nil
 }
 
+// made are files that may have become part of a store or not, as what failed was the writing of that. manifest
+// and log are nil, or those of a Resume.
+type made struct {
+	outputs  aborter
+	tables   []*manifest.Table
+	manifest *manifest.Manifest
+	log      *wal.Log
+}
+
 // disown removes tables that were adopted and could not be installed. When the store has failed they
-// stay: the edit that names them may be on stable storage.
+// stay until a new manifest is in force: the edit that names them may be on stable storage.
 func (db *DB) disown(outputs aborter, tables []*manifest.Table) {
-	if db.failure.Load() != nil {
-		return
+	m := made{outputs: outputs, tables: tables}
+	if !db.uncertainNow(m) {
+		db.discard(m)
 	}
+}
+
+// uncertainNow keeps what was made for later if the store has failed, and reports whether it has.
+func (db *DB) uncertainNow(m made) bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.failure.Load() == nil {
+		return false
+	}
+	db.uncertain = append(db.uncertain, m)
+	return true
+}
+
+// discard removes what no manifest in force names. What is left over is removed at the next opening.
+func (db *DB) discard(m made) {
+	db.forget(m.tables)
+	_ = m.outputs.Abort()
+	if m.log != nil {
+		_ = m.log.Remove()
+	}
+	if m.manifest != nil {
+		_ = m.manifest.Close()
+		db.scheduleRemoval(m.manifest.Path(), 0)
+	}
+}
+
+// close leaves the files to the next opening.
+func (m *made) close(db *DB) (err error) {
+	db.forget(m.tables)
+	if m.log != nil {
+		err = m.log.Close()
+	}
+	if m.manifest != nil {
+		err = errors.Join(err, m.manifest.Close())
+	}
+	return err
+}
+
+// forget closes tables that no version has.
+func (db *DB) forget(tables []*manifest.Table) {
 	var unmap []*sstable.Reader
 	db.mu.Lock()
 	for _, m := range tables {
@@ -168,7 +228,6 @@ func (db *DB) disown(outputs aborter, tables []*manifest.Table) {
 	for _, r := range unmap {
 		_ = r.Close()
 	}
-	_ = outputs.Abort() // what is left over is removed at the next opening
 }
 
 // snapshotSeqs returns the sequence numbers at which open snapshots read, in ascending order.

@@ -36,7 +36,7 @@ type jobs struct {
 // scheduleCompactionLocked starts compactions as long as one is due and may run.
 func (db *DB) scheduleCompactionLocked() {
 	j := &db.jobs
-	if db.opts.ReadOnly {
+	if db.opts.ReadOnly || db.resuming {
 		return
 	}
 	for j.running < db.opts.MaxBackground && j.manual == 0 && !j.dropping && j.state.retry == nil && !db.closing {
@@ -234,10 +234,10 @@ func (db *DB) claim(ctx context.Context, plan func(*manifest.Version, compaction
 		db.scheduleCompactionLocked()
 	}()
 	err = db.waitUntil(ctx, func() (bool, error) {
-		s := db.state.Load()
-		if s == nil {
-			return false, ErrClosed
+		if err := db.writable(); err != nil {
+			return false, err
 		}
+		s := db.state.Load()
 		p = plan(s.tree.version, db.shapeLocked())
 		if p != nil && db.jobs.claims.Conflict(p) {
 			return false, nil

@@ -27,6 +27,8 @@ type largeWrite struct {
 	outputs *compaction.Outputs
 	table   *manifest.Table
 	ops     int
+
+	disowned bool // by the store, which has seen to the table
 }
 
 // commitLarge makes a large batch take effect.
@@ -119,6 +121,7 @@ func (db *DB) installLarge(l *largeWrite) error {
 		return sealed
 	})
 	if err != nil {
+		l.disowned = true
 		db.disown(l.outputs, []*manifest.Table{l.table})
 		return err
 	}
@@ -157,10 +160,10 @@ func (db *DB) drainMemtables() error {
 	})
 }
 
-// abandon removes the table of a write that did not take effect. When the store has failed it stays,
-// since then it is not known whether the write took effect; when it is closed, it is another's.
+// abandon removes the table of a write that did not take effect. When it is not known whether it did, the
+// table stays; when the store is closed, it is another's.
 func (l *largeWrite) abandon() {
-	if l.db.failure.Load() == nil && l.db.state.Load() != nil {
+	if !l.disowned && l.db.state.Load() != nil {
 		_ = l.outputs.Abort() // what is left over is removed at the next opening
 	}
 }

@@ -85,6 +85,9 @@ type Metrics struct {
 	// ManifestRenewals counts manifests that were replaced by shorter ones.
 	ManifestRenewals uint64 `json:"manifest_renewals"`
 
+	// Resumes counts how often Resume made the store take writes again.
+	Resumes uint64 `json:"resumes"`
+
 	// Reads is what reads of single keys met, Filters what the filters of tables were good for then.
 	Reads   ReadMetrics   `json:"reads"`
 	Filters FilterMetrics `json:"filters"`
@@ -232,11 +235,12 @@ func (db *DB) Metrics() *Metrics {
 		Budget: db.opts.MemoryBudget, MemTables: db.mems.made.Load() * db.opts.MemTableSize, Cache: db.files.cache.Stats().Held,
 	}
 	m.DurableSeq = db.stats.flushedSeq.Load()
-	if db.log != nil {
-		m.LogBytes, m.LogSpareBytes = db.log.Bytes()
-		m.LogWrittenBytes = db.log.Written()
-		m.LogZeroedBytes = db.log.Zeroed()
-		m.DurableSeq = max(db.log.SyncedMark(), m.DurableSeq)
+	m.LogWrittenBytes, m.LogZeroedBytes = db.stats.pastLogs.written.Load(), db.stats.pastLogs.zeroed.Load()
+	if log := db.log.Load(); log != nil {
+		m.LogBytes, m.LogSpareBytes = log.Bytes()
+		m.LogWrittenBytes += log.Written()
+		m.LogZeroedBytes += log.Zeroed()
+		m.DurableSeq = max(log.SyncedMark(), m.DurableSeq)
 	}
 	m.Cache = CacheMetrics(db.files.cache.Stats())
 	m.CorruptPlaces = db.damages.count()

@@ -129,11 +129,12 @@ func newDB(dir string, o *Options) *DB {
 // syncPeriodically is what the syncer does. A store that failed for another reason than its log still
 // owes its writers the sync.
 func (db *DB) syncPeriodically() {
-	if db.log.Err() != nil {
+	log := db.log.Load()
+	if log.Err() != nil {
 		return
 	}
-	if err := db.log.Sync(); err != nil {
-		_ = db.logFailure(err) // whoever writes next is told
+	if err := log.Sync(); err != nil {
+		_ = db.logFailure(log, err) // whoever writes next is told
 	}
 }
 
@@ -144,12 +145,30 @@ func (db *DB) begin(state *manifest.State, firstSegment wal.SegmentNum) error {
 	if err != nil {
 		return err
 	}
-	maxSegment := min(max(db.opts.MemTableSize/2, minLogSegment), maxLogSegment)
-	db.largeNeed = min(table.Capacity(), maxSegment) / 2
+	db.largeNeed = min(table.Capacity(), db.maxSegment()) / 2
 	db.largeRanges = table.MaxRangeDeletes()
-	db.log, err = wal.Create(wal.Options{
-		FS: db.fs, Dir: db.dir, Store: state.Store, CacheID: db.cacheID,
-		First: firstSegment, Mark: uint64(state.LastSeq),
+	log, err := db.createLog(state.Store, firstSegment, state.LastSeq)
+	if err != nil {
+		return errors.Join(fmt.Errorf("begin write-ahead log: %w", err), table.Free())
+	}
+	db.log.Store(log)
+	db.active = &mem{table: table, pool: db.mems, first: firstSegment}
+	db.visible.Store(uint64(state.LastSeq))
+	state.Log = manifest.LogState{First: firstSegment, Exists: true}
+	return nil
+}
+
+// maxSegment returns how large log segments get, in bytes.
+func (db *DB) maxSegment() int64 {
+	return min(max(db.opts.MemTableSize/2, minLogSegment), maxLogSegment)
+}
+
+// createLog begins a log behind everything up to a sequence number.
+func (db *DB) createLog(store uint64, first wal.SegmentNum, last key.SeqNum) (*wal.Log, error) {
+	maxSegment := db.maxSegment()
+	return wal.Create(wal.Options{
+		FS: db.fs, Dir: db.dir, Store: store, CacheID: db.cacheID,
+		First: first, Mark: uint64(last),
 		NewName:           func() string { return manifest.Name(manifest.FileLog, db.newFileNum()) },
 		NewEpoch:          db.opts.internal.random,
 		MakeFile:          db.logFiles.try,
@@ -159,13 +178,6 @@ func (db *DB) begin(state *manifest.State, firstSegment wal.SegmentNum) error {
 		MaxSegmentBytes:   maxSegment,
 		Spares:            int(min(db.opts.MemTableSize/maxSegment, maxLogSpares)),
 	})
-	if err != nil {
-		return errors.Join(fmt.Errorf("begin write-ahead log: %w", err), table.Free())
-	}
-	db.active = &mem{table: table, pool: db.mems, first: firstSegment}
-	db.visible.Store(uint64(state.LastSeq))
-	state.Log = manifest.LogState{First: firstSegment, Exists: true}
-	return nil
 }
 
 // Close ends the store: it writes what is in memory to a table, waits for background work, and gives
@@ -173,8 +185,9 @@ func (db *DB) begin(state *manifest.State, firstSegment wal.SegmentNum) error {
 // an iterator that is never closed keeps its memory. Every call returns when that is done, with the
 // same result.
 //
-// When Close returns nil, everything acknowledged is on stable storage. Otherwise it returns the
-// first failure; what was acknowledged is in the log and is recovered by the next Open.
+// When Close returns nil, everything acknowledged is on stable storage. Otherwise it returns the first failure;
+// what was acknowledged and synced is recovered by the next Open. A store that has failed tries to bring the rest
+// home too, as Resume does, and returns its failure all the same.
 func (db *DB) Close() error {
 	db.mu.Lock()
 	first := !db.closing
@@ -215,31 +228,29 @@ func (db *DB) shutDown() error {
 		db.shutDownReadOnly()
 		return nil
 	}
-	var err error
-	if failed := db.failure.Load(); failed != nil {
-		err = failed
-	} else {
-		err = db.seal()
-	}
-	sealed := err == nil
-	if !sealed && db.log.Err() == nil {
-		err = errors.Join(err, db.log.Sync()) // the next opening finds there what did not get into tables
+	sealed, err := db.bringHome()
+	log := db.log.Load()
+	if !sealed && log.Err() == nil {
+		err = errors.Join(err, log.Sync()) // the next opening finds there what did not get into tables
 	}
 
 	db.mu.Lock()
 	old := db.publishLocked(nil)
-	garbage := db.garbage
-	db.garbage, db.closed = nil, true
+	garbage, uncertain := db.garbage, db.uncertain
+	db.garbage, db.uncertain, db.closed = nil, nil, true
 	db.changed.Broadcast()
 	db.mu.Unlock()
 	old.unref()
 
 	if sealed {
-		err = db.log.Remove()
+		err = errors.Join(err, log.Remove())
 	} else {
-		err = errors.Join(err, db.log.Close())
+		err = errors.Join(err, log.Close())
 	}
-	err = errors.Join(err, db.manifest.Close())
+	err = errors.Join(err, db.manifest.Close(), db.renewal.close())
+	for _, m := range uncertain {
+		err = errors.Join(err, m.close(db))
+	}
 	db.mems.close()
 	db.files.cache.Unref()      // iterators that are still open hold it too
 	for _, g := range garbage { // at once
@@ -248,11 +259,27 @@ func (db *DB) shutDown() error {
 	return err
 }
 
+// bringHome brings all that is in memory to tables and seals the store, which it reports. A store that has failed
+// is resumed for that, if it can be, and answers with its failure all the same.
+func (db *DB) bringHome() (sealed bool, err error) {
+	failed := db.failure.Load()
+	if failed == nil {
+		err := db.seal()
+		return err == nil, err
+	}
+	err = db.startAnew()
+	if err == nil {
+		err = db.seal()
+	}
+	return err == nil, errors.Join(failed, err)
+}
+
 // sealLast seals the active memtable for the last flush. The one that takes its place stays empty.
 func (db *DB) sealLast() error {
-	segment, err := db.log.Rotate()
+	log := db.log.Load()
+	segment, err := log.Rotate()
 	if err != nil {
-		return db.logFailure(err)
+		return db.logFailure(log, err)
 	}
 	table, err := memtable.New(memtable.MinSize)
 	if err != nil {
@@ -283,7 +310,7 @@ func (db *DB) seal() error {
 	err := db.manifest.Append(&manifest.Edit{
 		NextFile: manifest.FileNum(db.nextFile.Load()),
 		LastSeq:  key.SeqNum(db.visible.Load()),
-		Log:      &manifest.LogState{First: db.log.Number() + 1},
+		Log:      &manifest.LogState{First: db.log.Load().Number() + 1},
 	})
 	if err == nil {
 		err = db.manifest.Seal()

@@ -176,7 +176,7 @@ func (db *DB) recover() (err error) {
 		err = db.serve(fresh, state)
 	}
 	if err != nil {
-		return errors.Join(err, db.log.Close(), db.active.table.Free())
+		return errors.Join(err, db.log.Load().Close(), db.active.table.Free())
 	}
 	db.tellOpened(&state, found)
 	db.removeLeftovers(l)

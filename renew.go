@@ -21,10 +21,17 @@ import (
 
 // renewal is a manifest being replaced. All fields are guarded by DB.manifestMu.
 type renewal struct {
-	running bool // or about to
-	noting  bool
-	noted   []notedEdit        // in the old manifest, not yet in the fresh one
-	fresh   *manifest.Manifest // from the second step on
+	noting bool
+	noted  []notedEdit        // in the old manifest, not yet in the fresh one
+	fresh  *manifest.Manifest // from the second step on
+}
+
+// close closes the manifest that a renewal left behind which failed in its switch.
+func (r *renewal) close() error {
+	if r.fresh == nil {
+		return nil
+	}
+	return r.fresh.Close()
 }
 
 // notedEdit is an edit and the state that it led to.
@@ -68,13 +75,13 @@ func (db *DB) appendEdit(e *manifest.Edit) error {
 
 // scheduleRenewal has the manifest replaced when it is due. db.manifestMu is held.
 func (db *DB) scheduleRenewal() {
-	if now, atFirst := db.manifest.Size(); db.renewal.running || now < 2*atFirst+db.opts.internal.manifestGrowth {
+	if now, atFirst := db.manifest.Size(); db.renewal.fresh != nil || now < 2*atFirst+db.opts.internal.manifestGrowth {
 		return
 	}
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if !db.closing {
-		db.renewal.running = true
+	if !db.renewing && !db.closing && !db.resuming {
+		db.renewing = true
 		db.spawnLocked(db.renewManifest)
 	}
 }
@@ -92,21 +99,45 @@ func (db *DB) renewManifest() {
 		db.report("renew manifest", err)
 		return
 	}
+	old := db.inForce()
 	db.step("manifest switch")()
 	if err := fresh.Switch(); err != nil {
 		_ = db.fail(err)
-		return // both are closed with the store
+		db.endRenewal(renewal{fresh: fresh}, old) // both go on, as it is not known which one is in force
+		return
 	}
 	db.step("manifest switched")()
-	db.manifestMu.Lock()
-	old := db.manifest
-	db.manifest, db.renewal = fresh, renewal{}
-	db.manifestMu.Unlock()
+	db.endRenewal(renewal{}, fresh)
 	db.stats.manifests.Add(1)
 	if err := old.Close(); err != nil {
 		db.report("close manifest", err)
 	}
 	db.scheduleRemoval(filepath.Join(db.dir, manifest.Name(manifest.FileManifest, old.Num())), 0)
+}
+
+// inForce returns the manifest that edits go to. None but a renewal and Resume replace it.
+func (db *DB) inForce() *manifest.Manifest {
+	db.manifestMu.Lock()
+	defer db.manifestMu.Unlock()
+	return db.manifest
+}
+
+// renewsNow tells whether a renewal is under way. With db.manifestMu held it cannot end meanwhile.
+func (db *DB) renewsNow() bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.renewing
+}
+
+// endRenewal notes that the goroutine of a renewal ends, what is left of it, and which manifest is in force.
+func (db *DB) endRenewal(left renewal, inForce *manifest.Manifest) {
+	db.manifestMu.Lock()
+	defer db.manifestMu.Unlock()
+	db.manifest, db.renewal = inForce, left
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.renewing = false
+	db.changed.Broadcast()
 }
 
 // freshManifest writes a manifest of the present state and begins to note what comes after.
@@ -153,9 +184,7 @@ func follow(m *manifest.Manifest, noted []notedEdit) error {
 
 // abandonRenewal leaves the old manifest in force and removes the fresh one, if there is one.
 func (db *DB) abandonRenewal(fresh *manifest.Manifest) {
-	db.manifestMu.Lock()
-	db.renewal = renewal{}
-	db.manifestMu.Unlock()
+	db.endRenewal(renewal{}, db.inForce())
 	if fresh != nil {
 		if err := fresh.Close(); err != nil {
 			db.report("close manifest", err)

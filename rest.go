@@ -14,7 +14,7 @@ func (db *DB) rest() {
 		return
 	}
 	db.mems.trim()
-	if err := db.log.Trim(); err != nil {
+	if err := db.log.Load().Trim(); err != nil {
 		db.report("remove spare log segments", err)
 	}
 }

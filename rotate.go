@@ -25,10 +25,11 @@ func (db *DB) turn(nextKey []byte) error {
 	if err != nil {
 		return err
 	}
-	segment, err := db.log.Rotate()
+	log := db.log.Load()
+	segment, err := log.Rotate()
 	if err != nil {
 		db.mems.put(table)
-		return db.logFailure(err)
+		return db.logFailure(log, err)
 	}
 	db.replaceActive(&mem{table: table, pool: db.mems, first: segment})
 	return nil

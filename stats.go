@@ -14,6 +14,8 @@ type stats struct {
 	dropped    atomic.Uint64
 	manifests  atomic.Uint64
 	flushedSeq atomic.Uint64
+	resumes    atomic.Uint64
+	pastLogs   struct{ written, zeroed atomic.Int64 } // bytes of logs that Resume gave up
 
 	mu sync.Mutex
 	m  Metrics // guarded by mu; only the counters
@@ -25,6 +27,7 @@ func (s *stats) fill(m *Metrics) {
 	*m = s.m
 	m.DroppedTables = s.dropped.Load()
 	m.ManifestRenewals = s.manifests.Load()
+	m.Resumes = s.resumes.Load()
 }
 
 func (s *stats) flushed(tables []*manifest.Table, took time.Duration) {

@@ -45,7 +45,7 @@ func (v *verification) readManifest(db *DB) (path string, size int64, problems [
 	if v.report.Edits, err = m.Verify(); err != nil {
 		problems = append(problems, err)
 	}
-	if !db.renewal.running { // else CURRENT may be switched now
+	if !db.renewsNow() { // else CURRENT may be switched now
 		if err := m.VerifyCurrent(); err != nil {
 			problems = append(problems, err)
 		}

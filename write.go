@@ -179,8 +179,14 @@ func (db *DB) Sync() error {
 	if db.opts.ReadOnly {
 		return errOpenReadOnly
 	}
-	if err := db.log.Sync(); err != nil {
-		return db.logFailure(err)
-	}
-	return nil
+	for {
+		log := db.log.Load()
+		err := log.Sync()
+		if err == nil {
+			return nil
+		}
+		if err = db.logFailure(log, err); db.log.Load() == log {
+			return err
+		}
+	} // Resume came in between, and has begun another log
 }

@@ -332,6 +332,16 @@ func (l *Log) Bytes() (live, spares int64) {
 	return live, spares
 }
 
+// Files returns the paths of the live segments.
+func (l *Log) Files() (paths []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.live {
+		paths = append(paths, s.name)
+	}
+	return paths
+}
+
 // Zeroed returns how many bytes of zeros were written to make new segments, since the log began.
 func (l *Log) Zeroed() int64 { return l.zeroed.Load() }
 

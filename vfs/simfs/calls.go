@@ -63,6 +63,7 @@ func (f *FS) newInodeLocked(name string) *inode {
 // renameLocked carries out an operation on names that has been found to be possible.
 func (f *FS) renameLocked(op nameOp) {
 	op.index = f.nextIndexLocked()
+	op.parted = f.parted[op.oldName] || f.parted[op.newName]
 	op.apply(f.live)
 	if op.newName != "" {
 		op.node.name = op.newName
@@ -232,7 +233,7 @@ func (f *FS) SyncDir(dir string) error {
 		return nil
 	}, func(_ *Op, fault Fault) {
 		if fault.DropDirty {
-			f.settleLocked(dir)
+			f.forgetNamesLocked(dir)
 		}
 	})
 }

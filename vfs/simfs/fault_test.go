@@ -185,6 +185,17 @@ func TestFailCall_FailedDirectorySyncCanDropNames(t *testing.T) {
 	same(t, m.after(simfs.KeepAll), "a=")
 }
 
+// A directory is written as a whole: a later change of a name that was forgotten is not forgotten with it.
+func TestFailCall_NamesThatChangeAfterADropAreDurableAfterASync(t *testing.T) {
+	m := boot(t, "create a; dirsync; create b; write b x; sync b; rename b a; create c")
+	m.FailCall(simfs.Fault{DropDirty: true})
+	m.fails("dirsync", simfs.IOError).run("create d; write d y; sync d; rename d a; remove c; dirsync")
+	same(t, state(t, m.FS), "a=y")
+	same(t, m.after(simfs.DropAll), "a=y")
+	m.run("create e; sync e; rename e a; dirsync")
+	same(t, m.after(simfs.DropAll), "a=")
+}
+
 func TestFailCall_FaultsCountApartAndTheFirstDecides(t *testing.T) {
 	m := boot(t, "create a")
 	first := m.FailCall(simfs.Fault{Nth: 2})

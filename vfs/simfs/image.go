@@ -70,7 +70,7 @@ func (f *FS) fork() *FS {
 	fork := &FS{
 		boot: f.boot, nextID: f.nextID, trace: slices.Clip(f.trace),
 		live: make(tree, len(f.live)), disk: make(tree, len(f.disk)),
-		names: slices.Clone(f.names),
+		names: slices.Clone(f.names), parted: maps.Clone(f.parted),
 	}
 	for path, node := range f.live {
 		fork.live[path] = copyOf(node)

@@ -31,6 +31,9 @@ func (t tree) list(dir string) []string {
 	return names
 }
 
+// nameSet is a set of paths.
+type nameSet map[string]bool
+
 // nameOp is one operation on names that has not been synced.
 //
 //	creation  newName leads to node
@@ -42,6 +45,10 @@ type nameOp struct {
 	newName  string // path; empty for a removal
 	node     *inode // what oldName led to, or newName leads to
 	replaced *inode // what newName led to before a rename, or nil
+
+	// parted tells that an earlier operation on one of the names was forgotten by a failed sync. Then nothing can
+	// be concluded from what the disk has there: the operation replaces it, whatever it is.
+	parted bool
 }
 
 // apply carries the operation out on t. It does nothing and returns false where the operation
@@ -49,13 +56,7 @@ type nameOp struct {
 // the file, where newName still leads to another, where a directory to be removed still has names.
 // So a file whose name was synced cannot vanish because another one takes its name.
 func (o *nameOp) apply(t tree) bool {
-	if o.oldName != "" && t[o.oldName] != o.node {
-		return false
-	}
-	if there := t[o.newName]; there != nil && there != o.replaced {
-		return false
-	}
-	if o.newName == "" && o.node.isDir && len(t.list(o.oldName)) > 0 {
+	if !o.parted && !o.follows(t) {
 		return false
 	}
 	delete(t, o.oldName)
@@ -63,6 +64,17 @@ func (o *nameOp) apply(t tree) bool {
 		t[o.newName] = o.node
 	}
 	return true
+}
+
+// follows tells whether the names in t are as the operation found them.
+func (o *nameOp) follows(t tree) bool {
+	if o.oldName != "" && t[o.oldName] != o.node {
+		return false
+	}
+	if there := t[o.newName]; there != nil && there != o.replaced {
+		return false
+	}
+	return o.newName != "" || !o.node.isDir || len(t.list(o.oldName)) == 0
 }
 
 // touches returns the paths of the operation and the directories that they are in; some are empty.
@@ -106,5 +118,21 @@ func (f *FS) settleLocked(path string) []nameOp {
 func (f *FS) syncNamesLocked(path string) {
 	for _, op := range f.settleLocked(path) {
 		op.apply(f.disk)
+		delete(f.parted, op.oldName)
+		delete(f.parted, op.newName)
+	}
+}
+
+// forgetNamesLocked does to them what a failed sync does that forgets what it was to bring to the disk.
+func (f *FS) forgetNamesLocked(path string) {
+	if f.parted == nil {
+		f.parted = nameSet{}
+	}
+	for _, op := range f.settleLocked(path) {
+		for _, name := range []string{op.oldName, op.newName} {
+			if name != "" {
+				f.parted[name] = true
+			}
+		}
 	}
 }

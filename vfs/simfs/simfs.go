@@ -65,6 +65,7 @@ type FS struct {
 	live   tree     // what programs see
 	disk   tree     // what a power cut leaves of live; files in it have a disk of their own
 	names  []nameOp // unsynced, oldest first: disk and then these give live, unless a sync failed
+	parted nameSet  // those that failed syncs forgot: disk may have something else there than live
 	trace  Trace    // every indexed operation since this file system was made or booted
 	hook   func(Op)
 	faults []*Injection

@@ -1,0 +1,286 @@
+package tinykv_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/enginetest"
+	"github.com/tinykv/tinykv/internal/tally"
+	"github.com/tinykv/tinykv/vfs/simfs"
+)
+
+// checkContents wants the store to hold what the commits up to the last acknowledged one left, and nothing else.
+func (r *crashRun) checkContents() {
+	r.Helper()
+	got, err := enginetest.Collect(r.db.Scan(tinykv.All()))
+	if want := r.states[r.acked].Entries(tinykv.All()); err != nil || !slices.Equal(got, want) {
+		r.Fatalf("%d entries after %d commits, want %d; %v", len(got), r.acked, len(want), err)
+	}
+}
+
+// resumed has the disk mended and the store go on. Commits that returned an error are gone for good.
+func (r *crashRun) resumed() {
+	r.Helper()
+	r.fs.Clear()
+	if err := r.db.Resume(); err != nil {
+		r.Fatalf("resume: %v\n%s", err, r.tail())
+	}
+	r.states = r.states[:r.acked+1]
+	r.synced = r.acked
+	r.checkContents()
+}
+
+// Promise 3: whatever call fails, in whatever way, a store whose disk is mended goes on, and a write that
+// returned an error never comes back behind newer ones.
+func TestResume_GoesOnWhicheverCallFailed(t *testing.T) {
+	var points, latched, images atomic.Int64
+	t.Run("failures", func(t *testing.T) {
+		for _, f := range failures {
+			t.Run(f.name, func(t *testing.T) {
+				t.Parallel()
+				step, watched := tally.Pick(20, 5, 1), tally.Pick(10, 10, 3)
+				for nth, fired := 1, true; fired; nth += step {
+					r := newCrashRun(t, 1)
+					r.open()
+					fault := f.fault
+					fault.Nth = nth
+					injected := r.fs.FailCall(fault)
+					if err := r.live(); err != nil {
+						r.wantFault(err)
+					}
+					if fired = injected.Fired() > 0; fired {
+						points.Add(1)
+					}
+					if err := r.db.Put([]byte("refused?"), nil); errors.Is(err, tinykv.ErrFailed) {
+						latched.Add(1)
+					} else if err == nil {
+						r.must(r.db.Delete([]byte("refused?")))
+					}
+					if nth%watched == 0 {
+						r.watch()
+					}
+					r.resumed()
+					r.fs.SetHook(nil)
+					r.must(r.live())
+					r.checkContents()
+					r.crashNow()
+					r.close()
+					r.crashNow()
+					images.Add(int64(r.images))
+				}
+			})
+		}
+	})
+	tally.Row{
+		ID: "A3", Suite: "Resume after a failing call", Load: "a life of a store with commits, large batches, flushes, compactions and renewals; each call fails in six ways",
+		Faults: points.Load(), Unit: "fault points",
+		Counts: []tally.Count{{Name: "stores resumed", N: latched.Load()}, {Name: "crash images during and after", N: images.Load()}},
+		Replay: "go test -run TestResume_GoesOnWhicheverCallFailed .",
+	}.Record(t)
+	if latched.Load() == 0 {
+		t.Error("no store ever failed")
+	}
+}
+
+// breakLog makes a store fail while a commit of its own is under way.
+func (r *crashRun) breakLog() {
+	r.Helper()
+	r.fs.FailCall(simfs.Fault{Match: simfs.Kinds(simfs.OpSync), DropDirty: true})
+	err := r.tryCommit(r.batch(100), tinykv.Sync)
+	r.fs.Clear()
+	if !errors.Is(err, tinykv.ErrFailed) {
+		r.Fatalf("the store has not failed: %v", err)
+	}
+}
+
+func TestResume_ThatFailsAtAnyCallMayBeCalledAgain(t *testing.T) {
+	for _, f := range failures {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			failed, step := 0, tally.Pick(4, 2, 1)
+			for nth, fired := 1, true; fired; nth += step {
+				r := newCrashRun(t, 1)
+				r.open()
+				r.puts(3, 3000)
+				r.flush()
+				r.puts(6, 3000)
+				r.breakLog()
+				fault := f.fault
+				fault.Nth = nth
+				injected := r.fs.FailCall(fault)
+				err := r.db.Resume()
+				if fired = injected.Fired() > 0; err != nil {
+					failed++
+					r.wantFault(err)
+					r.fs.Clear()
+					r.checkContents()
+					if err := r.db.Put([]byte("x"), nil); !errors.Is(err, tinykv.ErrFailed) {
+						r.Fatalf("a store that could not be resumed answers %v", err)
+					}
+					r.crashNow()
+				}
+				r.resumed()
+				r.puts(3, 100)
+				r.puts(1, 100, tinykv.Sync)
+				r.crashNow()
+				r.close()
+				r.crashNow()
+			}
+			if failed == 0 {
+				t.Error("it never failed")
+			}
+		})
+	}
+}
+
+// What it cannot bring into force it leaves, until something newer is in force, and then removes it.
+func TestResume_LeavesNoFilesBehind(t *testing.T) {
+	r := newCrashRun(t, 1)
+	r.open()
+	r.puts(3, 3000)
+	for range 3 {
+		r.breakLog()
+		r.fs.FailCall(simfs.Fault{Match: simfs.Kinds(simfs.OpRename)})
+		if err := r.db.Resume(); err == nil {
+			t.Fatal("it succeeds although CURRENT cannot be switched")
+		}
+		r.resumed()
+	}
+	if n := r.db.Metrics().Resumes; n != 3 {
+		t.Errorf("%d times resumed, want 3", n)
+	}
+	r.close()
+	names, err := r.fs.List(crashDir)
+	r.must(err)
+	kinds := map[string]int{}
+	for _, name := range names {
+		kind, _, _ := strings.Cut(strings.TrimLeft(name, "0123456789"), "-")
+		kinds[kind]++
+	}
+	if tables := r.db.Metrics(); kinds["MANIFEST"] != 1 || kinds[".wal"] != 0 || kinds[".sst"] > 8 {
+		t.Errorf("left over: %v\n%v", names, tables)
+	}
+	r.open()
+	r.checkContents()
+	r.close()
+}
+
+func TestResume_OfAStoreThatIsNotToBeResumedSaysSo(t *testing.T) {
+	r := newCrashRun(t, 1)
+	r.open()
+	r.puts(3, 100)
+	operations := r.fs.Ops()
+	r.must(r.db.Resume())
+	if r.fs.Ops() != operations || r.db.Metrics().Resumes != 0 {
+		t.Error("resuming a store that has not failed does something")
+	}
+	r.close()
+	if err := r.db.Resume(); !errors.Is(err, tinykv.ErrClosed) {
+		t.Error(err)
+	}
+	r.options.ReadOnly = true
+	r.open()
+	if err := r.db.Resume(); !errors.Is(err, tinykv.ErrReadOnly) || errors.Is(err, tinykv.ErrFailed) {
+		t.Error(err)
+	}
+	r.must(r.db.Close())
+}
+
+// A store that has failed closes with its failure, and with all that was acknowledged on stable storage, if
+// the disk lets it.
+func TestClose_OfAFailedStoreBringsHomeWhatWasAcknowledged(t *testing.T) {
+	r := newCrashRun(t, 1)
+	r.open()
+	r.puts(5, 3000)
+	r.breakLog()
+	if err := r.db.Close(); !errors.Is(err, tinykv.ErrFailed) || !errors.Is(err, simfs.IOError) {
+		t.Errorf("close: %v", err)
+	}
+	r.states = r.states[:r.acked+1]
+	r.synced = r.acked
+	r.crashNow()
+}
+
+// Writers, readers and background work go on while the disk fails again and again and the store is resumed.
+func TestResume_AmongWritersAndReaders(t *testing.T) {
+	fsys := simfs.New()
+	o := tinykv.Options{FS: fsys, MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10}
+	db := mustOpen(t, "/s", o.With(tinykv.Internal{ManifestGrowth: 512}))
+	const writers, rounds = 4, 30
+	var stop atomic.Bool
+	var acked, refused [writers]map[string]bool
+	var running sync.WaitGroup
+	for w := range writers {
+		acked[w], refused[w] = map[string]bool{}, map[string]bool{}
+		running.Go(func() {
+			for n := 0; !stop.Load(); n++ {
+				k := fmt.Sprintf("%d/%06d", w, n)
+				var err error
+				switch b := db.NewBatch(); {
+				case n%50 == 49: // larger than a memtable
+					must(t, b.Put([]byte(k), make([]byte, 100_000)))
+					err = db.Apply(b)
+				case n%3 == 0:
+					err = db.Put([]byte(k), make([]byte, 300), tinykv.Sync)
+				default:
+					err = db.Put([]byte(k), make([]byte, 300))
+				}
+				if err == nil {
+					acked[w][k] = true
+					if v, err := db.Get([]byte(k)); err != nil || len(v) == 0 {
+						t.Errorf("%s was acknowledged and is %d bytes, %v", k, len(v), err)
+					}
+				} else {
+					refused[w][k] = true
+				}
+			}
+		})
+	}
+	running.Go(func() {
+		for !stop.Load() {
+			_ = db.Sync()
+			_ = db.Compact(context.Background(), tinykv.All())
+			_, _ = db.Verify(context.Background(), nil)
+		}
+	})
+	rng := enginetest.NewRandom(tally.Seed())
+	for range rounds {
+		injected := fsys.FailCall(simfs.Fault{Nth: 1 + rng.IntN(60), DropDirty: rng.OneIn(2), Always: rng.OneIn(3)})
+		for i := 0; injected.Fired() == 0; i++ {
+			_ = db.Put(fmt.Appendf(nil, "main/%d", i%10), nil)
+		}
+		fsys.Clear()
+		must(t, db.Resume())
+	}
+	stop.Store(true)
+	running.Wait()
+	must(t, db.Resume())
+	check := func(db *tinykv.DB) {
+		t.Helper()
+		for w := range writers {
+			for k := range acked[w] {
+				if has, err := db.Has([]byte(k)); !has || err != nil {
+					t.Errorf("%s was acknowledged and is lost: %v", k, err)
+				}
+			}
+			for k := range refused[w] {
+				if has, err := db.Has([]byte(k)); has || err != nil {
+					t.Errorf("%s was refused and is there: %v", k, err)
+				}
+			}
+		}
+	}
+	check(db)
+	t.Logf("%d resumed, %d acknowledged and %d refused by the first writer", db.Metrics().Resumes, len(acked[0]), len(refused[0]))
+	must(t, db.Close())
+	db = mustOpen(t, "/s", &o)
+	check(db)
+	must(t, db.Close())
+}
