@@ -2,6 +2,7 @@ package tinykv_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -403,5 +405,99 @@ func TestWrite_EndsBeforeSequenceNumbersDo(t *testing.T) {
 	must(t, large.Put(nil, make([]byte, 60<<10)))
 	for _, err := range []error{db.Put(nil, nil), db.Apply(large)} {
 		wantError(t, err, tinykv.ErrReadOnly, "sequence numbers")
+	}
+}
+
+// openTables is a file system that counts the tables that are being written or are mapped.
+type openTables struct {
+	vfs.FS
+	count atomic.Int64
+}
+
+func (f *openTables) Create(name string) (vfs.File, error) {
+	file, err := f.FS.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	f.count.Add(1)
+	return &openTable{file, f}, nil
+}
+
+type openTable struct {
+	vfs.File
+	fs *openTables
+}
+
+func (f *openTable) Close() error {
+	f.fs.count.Add(-1)
+	return f.File.Close()
+}
+
+func (f *openTables) Map(name string) (vfs.Mapping, error) {
+	m, err := f.FS.Map(name)
+	if err != nil {
+		return nil, err
+	}
+	f.count.Add(1)
+	return &mappedTable{m, f}, nil
+}
+
+type mappedTable struct {
+	vfs.Mapping
+	fs *openTables
+}
+
+func (m *mappedTable) Close() error {
+	m.fs.count.Add(-1)
+	return m.Mapping.Close()
+}
+
+// The tables of a flush whose edit failed stayed mapped for ever.
+func TestFailed_TablesThatCouldNotBeInstalledAreUnmapped(t *testing.T) {
+	sim := simfs.New()
+	fsys := &openTables{FS: sim}
+	db := smallStore(t, fsys, tinykv.Internal{})
+	must(t, db.Put([]byte("k"), []byte("v")))
+	sim.FailCall(simfs.Fault{Always: true, Match: func(op simfs.Op) bool { return isManifest(op) && op.Kind.Changes() }})
+	if err := db.Flush(context.Background()); !errors.Is(err, tinykv.ErrFailed) {
+		t.Error(err)
+	}
+	if err := db.Close(); !errors.Is(err, tinykv.ErrFailed) {
+		t.Error(err)
+	}
+	if n := fsys.count.Load(); n != 0 {
+		t.Errorf("%d tables are open after Close", n)
+	}
+}
+
+// A large batch wrote its table when the store failed for another reason. It kept the file open for ever.
+func TestFailed_ALargeBatchWhoseTableFailsTooLeavesNoFileOpen(t *testing.T) {
+	sim := simfs.New()
+	fsys := &openTables{FS: sim}
+	db := smallStore(t, fsys, tinykv.Internal{})
+	must(t, db.Put([]byte("k"), []byte("v"), tinykv.NoSync))
+	large := db.NewBatch()
+	for i := range 100 {
+		must(t, large.Put(fmt.Appendf(nil, "%03d", i), make([]byte, 1<<10)))
+	}
+	var once sync.Once
+	sim.SetHook(func(op simfs.Op) {
+		if isTable(op) {
+			once.Do(func() {
+				sim.FailCall(simfs.Fault{Always: true})
+				if err := db.Sync(); !errors.Is(err, tinykv.ErrFailed) {
+					t.Errorf("sync on a dead disk: %v", err)
+				}
+			})
+		}
+	})
+	if err := db.Apply(large); err == nil {
+		t.Error("a batch was acknowledged by a dead disk")
+	}
+	if err := db.Close(); !errors.Is(err, tinykv.ErrFailed) {
+		t.Error(err)
+	}
+	if n := fsys.count.Load(); n != 0 {
+		t.Errorf("%d files are open after Close", n)
 	}
 }
