@@ -68,6 +68,8 @@ internal/enginetest . vfs github.com/cespare/xxhash/v2
 # The process that suites kill, starve and cut off, and the check of what it leaves; the ledger between them is a mapped file. Suites have no code but tests.
 reliability/load    . internal/enginetest golang.org/x/sys/unix
 reliability/process
+# Mounts file systems and cuts their power.
+reliability/disk    golang.org/x/sys/unix
 `
 
 // rule returns what a package may import, and whether there is a rule for it.
