@@ -97,13 +97,18 @@ func Load(opts Options) (*Loaded, error) {
 	if c == nil {
 		return nil, err
 	}
+	return loadNamed(opts, c)
+}
+
+// loadNamed reads the manifest that a CURRENT names.
+func loadNamed(opts Options, c *current) (*Loaded, error) {
 	loaded := &Loaded{
 		State:    State{Store: c.store, Version: &Version{}},
 		Manifest: c.manifest,
 		Sealed:   c.seal != nil,
 	}
 	path := opts.path(Name(FileManifest, c.manifest))
-	err = wal.RecoverSingle(opts.single(path, c.store, c.manifest), c.seal, func(record []byte) error {
+	err := wal.RecoverSingle(opts.single(path, c.store, c.manifest), c.seal, func(record []byte) error {
 		e, err := DecodeEdit(record)
 		if err != nil {
 			return err

@@ -1,0 +1,165 @@
+package tinykv
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/manifest"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+const (
+	// repairMarker stands in place of CURRENT in a copy that is not finished.
+	repairMarker = "REPAIR-INCOMPLETE"
+
+	// repairBatchBytes is how large batches are in which entries are copied: large enough to become
+	// tables without the log, see large.go.
+	repairBatchBytes = 4 << 20
+)
+
+// repairCopy is the new store in the making: one like any other, but that CURRENT goes by another name
+// until the end. So Open refuses what an interrupted repair leaves.
+type repairCopy struct {
+	fs    *markedFS
+	dir   string
+	db    *DB
+	batch Batch
+}
+
+// newRepairCopy makes an empty store in a directory that is empty or does not exist.
+func newRepairCopy(fsys vfs.FS, dir string) (*repairCopy, error) {
+	info, err := fsys.Stat(dir)
+	switch {
+	case errors.Is(err, errNotExist):
+	case err != nil:
+		return nil, err
+	case info.IsRegular:
+		return nil, fmt.Errorf("%w: a file stands where the copy should go: %s", ErrExists, dir)
+	default:
+		names, err := fsys.List(dir)
+		if err != nil {
+			return nil, err
+		}
+		if len(names) > 0 {
+			return nil, fmt.Errorf("%w: %s holds %q; choose another for the copy", ErrExists, dir, names[0])
+		}
+	}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return nil, err
+	}
+	c := &repairCopy{fs: &markedFS{FS: fsys, dir: dir}, dir: dir}
+	marker, err := fsys.Create(c.fs.marker()) // from here on the directory is ours
+	if err != nil {
+		return nil, err
+	}
+	if err = errors.Join(marker.Close(), fsys.SyncDir(dir)); err == nil {
+		c.db, err = Open(dir, &Options{FS: c.fs, MemTableSize: repairBatchBytes, CacheSize: -1})
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.abandon())
+	}
+	return c, nil
+}
+
+// put adds an entry.
+func (c *repairCopy) put(stored, value []byte) error {
+	space, user, _ := key.SplitStored(stored)
+	if space != 0 {
+		return fmt.Errorf("keyspace %d: %w", space, ErrFormatTooNew)
+	}
+	if c.batch.Len() > 0 && c.batch.Size()+len(user)+len(value) > repairBatchBytes {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
+	return c.batch.Put(user, value)
+}
+
+// flush writes what was put.
+func (c *repairCopy) flush() error {
+	if c.batch.Len() == 0 {
+		return nil
+	}
+	err := c.db.Apply(&c.batch)
+	c.batch.Reset()
+	return err
+}
+
+// finish makes the copy a store.
+func (c *repairCopy) finish() error {
+	err := c.db.Close()
+	c.db = nil
+	if err != nil {
+		return err
+	}
+	if err := c.fs.FS.Rename(c.fs.marker(), c.fs.current()); err != nil {
+		return err
+	}
+	return c.fs.SyncDir(c.dir)
+}
+
+// abandon removes the copy. The directory was empty before; what else came into it meanwhile stays, and so
+// does the marker then.
+func (c *repairCopy) abandon() error {
+	var err error
+	if c.db != nil {
+		_ = c.db.Close() // what it says of files that go is no matter
+	}
+	names, err := c.fs.FS.List(c.dir)
+	for _, name := range names {
+		if kind, _ := manifest.ParseName(name); kind != manifest.FileUnknown {
+			err = errors.Join(err, c.fs.FS.Remove(filepath.Join(c.dir, name)))
+		}
+	}
+	if err == nil {
+		err = c.fs.FS.Remove(c.fs.marker())
+	}
+	return errors.Join(err, c.fs.SyncDir(c.dir))
+}
+
+// markedFS is a file system in which CURRENT of one directory goes by the name of the marker.
+type markedFS struct {
+	vfs.FS
+	dir      string
+	switched atomic.Bool // there is one; before, the marker says nothing
+}
+
+func (f *markedFS) marker() string  { return filepath.Join(f.dir, repairMarker) }
+func (f *markedFS) current() string { return filepath.Join(f.dir, manifest.CurrentName) }
+
+// Open implements vfs.FS.
+func (f *markedFS) Open(name string) (vfs.File, error) {
+	if name != f.current() {
+		return f.FS.Open(name)
+	}
+	if !f.switched.Load() {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return f.FS.Open(f.marker())
+}
+
+// Rename implements vfs.FS.
+func (f *markedFS) Rename(oldname, newname string) error {
+	if newname != f.current() {
+		return f.FS.Rename(oldname, newname)
+	}
+	err := f.FS.Rename(oldname, f.marker())
+	if err == nil {
+		f.switched.Store(true)
+	}
+	return err
+}
+
+// List implements vfs.FS. Nobody looks for CURRENT there.
+func (f *markedFS) List(dir string) ([]string, error) {
+	names, err := f.FS.List(dir)
+	if dir == f.dir {
+		names = slices.DeleteFunc(names, func(name string) bool { return name == repairMarker })
+	}
+	return names, err
+}
