@@ -145,23 +145,29 @@ func (d *RepairDamage) write(line func(string, ...any)) {
 	line("damaged: %s%s", filepath.Base(d.File), at)
 	line("  %s: %s", d.What, d.Detail)
 	if d.Hides {
-		line("  may have held keys from %s to %s", boundText(d.Lower, "the first"), boundText(d.Upper, "the last"))
+		line("  may have held keys from %s", boundText(d.Lower, "the first"))
+		line("  up to, but without,     %s", boundText(d.Upper, "(all that follow)"))
 	}
 	if d.Doubtful > 0 {
 		line("  puts %d keys elsewhere in doubt", d.Doubtful)
 	}
 }
 
-// boundText returns a bound of a range as text of one line.
+// boundText returns a bound of a range as text that fits in a line.
 func boundText(k []byte, none string) string {
-	const most = 20
-	switch {
-	case k == nil:
+	const most = 40
+	if k == nil {
 		return none
-	case len(k) > most:
-		return fmt.Sprintf("%q...", k[:most])
-	default:
-		return fmt.Sprintf("%q", k)
+	}
+	for n := min(len(k), most); ; n /= 2 {
+		text := fmt.Sprintf("%q", k[:n])
+		if len(text) > most+2 {
+			continue
+		}
+		if n < len(k) {
+			text += "..."
+		}
+		return text
 	}
 }
 

@@ -42,6 +42,7 @@ type commandLine struct {
 	Levels  levelsCommand  `cmd:"" help:"Print a table of the levels of the tree."`
 	Explain explainCommand `cmd:"" help:"Tell how a key is found."`
 	Verify  verifyCommand  `cmd:"" help:"Check all that the store consists of."`
+	Repair  repairCommand  `cmd:"" help:"Copy what is good of a damaged store into a new one."`
 	Compact compactCommand `cmd:"" help:"Merge everything, which drops what was overwritten or deleted."`
 	Dump    dumpCommands   `cmd:"" help:"Show what is in a file, without opening the store."`
 }
@@ -138,7 +139,7 @@ func (e *environment) explain(err error) string {
 	case errors.Is(err, tinykv.ErrLocked):
 		return fmt.Sprintf("%v; end the program that has it open, and try again", err)
 	case errors.Is(err, tinykv.ErrCorrupt):
-		return fmt.Sprintf("%v; tinykv verify lists all damage", err)
+		return fmt.Sprintf("%v; tinykv verify lists all damage, and tinykv repair copies the rest", err)
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	default:

@@ -4,6 +4,7 @@
 //	tinykv --db DIR get fig
 //	tinykv --db DIR scan --prefix fruit/ --limit 10
 //	tinykv --db DIR verify
+//	tinykv repair DAMAGED NEW
 //	tinykv dump sst DIR/000004.sst --entries
 //
 // The directory may stand in TINYKV_DB instead. Commands that only read open the store read-only: they change nothing, and several
@@ -20,6 +21,7 @@
 //	data.go   get, put, del                            scan.go      scan, count
 //	info.go   info, levels, explain                    upkeep.go    verify, compact
 //	dump.go   dump sst                                 dump_log.go  dump wal, dump manifest
+//	repair.go repair
 package main
 
 import "os"

@@ -355,6 +355,7 @@ func TestDamage(t *testing.T) {
 		t.Errorf("exit code %d, %s", code, out)
 	}
 	s.fails("dump sst --entries", exitDamaged, "data block: checksum is")
+	s.repairs(tables[0])
 	manifest := s.files("MANIFEST-*")[0]
 	s.flip(manifest, 140)
 	s.fails("get fig", exitDamaged, "MANIFEST")
@@ -363,6 +364,53 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.fails("dump sst "+tables[0], exitDamaged, "file has 0 bytes")
+}
+
+// repairs copies the store, of which a block of a table is damaged.
+func (s *shell) repairs(table string) {
+	s.Helper()
+	before, dst := s.footprint(), filepath.Join(s.TempDir(), "dst")
+	out, errOut, code := s.run("repair " + s.dir + " " + dst)
+	if code != exitDamaged || errOut != "" {
+		s.Errorf("repair: exit code %d, %s", code, errOut)
+	}
+	s.contains("repair", strings.NewReplacer(s.dir, "SRC", dst, "DST").Replace(out), []string{
+		"damaged: " + filepath.Base(table) + ", offset 0", "data block: checksum is", "may have held keys from", "lost: ", "the copy is not complete",
+	})
+	s.fails("repair "+s.dir+" "+dst, exitFailed, "directory is not empty", "choose another")
+	out, errOut, code = s.run("repair --progress --json --keep-doubtful " + s.dir + " " + dst + "2")
+	if code != exitDamaged || !strings.Contains(out, `"kept_doubtful": true`) || !strings.Contains(out, `"hides": true`) || !strings.Contains(errOut, "damaged place") {
+		s.Errorf("repair --json: exit code %d, %s%s", code, out, errOut)
+	}
+	for _, copied := range []string{dst, dst + "2"} {
+		if out, errOut, code := s.run("verify --db " + copied); code != exitDone {
+			s.Errorf("the copy: exit code %d, %s%s", code, out, errOut)
+		}
+	}
+	if after := s.footprint(); after != before {
+		s.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+func TestRepairOfWhatIsWhole(t *testing.T) {
+	s := newShell(t)
+	s.fill()
+	want, _, _ := s.run("scan")
+	src := s.dir
+	s.dir = filepath.Join(t.TempDir(), "dst")
+	s.shows("repair "+src+" "+s.dir, "no damage: the copy is complete")
+	s.want("scan", want)
+	s.fails("repair "+filepath.Join(src, "none")+" "+s.dir, exitFailed, "no store in "+filepath.Join(src, "none"))
+	s.fails("repair "+src+" "+filepath.Join(src, "new"), exitUsage, "choose a directory elsewhere")
+	s.fails("repair "+src, exitUsage, "expected \"<dst>\"")
+	db, err := tinykv.Open(src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.fails("repair "+src+" "+s.dir+"2", exitLocked, "try again")
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestReadingCommandsChangeNothing(t *testing.T) {
