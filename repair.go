@@ -114,7 +114,8 @@ type repair struct {
 	at     RepairProgress
 	begun  time.Time
 	report *RepairReport
-	gaps   int // found so far
+	gaps   int   // found so far
+	work   int64 // that may still go into finding flipped bits
 }
 
 func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *RepairReport, err error) {
@@ -134,13 +135,14 @@ func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *Repai
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	r := &repair{
-		ctx: ctx, o: o, opts: &Options{FS: o.FS}, src: src, begun: time.Now(),
+		ctx: ctx, o: o, opts: &Options{FS: o.FS}, src: src, begun: time.Now(), work: maxMendWork,
 		report: &RepairReport{Src: src, Dst: dst, KeptDoubtful: o.KeepDoubtful},
 	}
+	fsys := o.FS
 	if err := r.readBooks(); err != nil {
 		return nil, err
 	}
-	copied, err := newRepairCopy(o.FS, dst)
+	copied, err := newRepairCopy(fsys, dst)
 	if err != nil {
 		return nil, err
 	}
@@ -182,6 +184,7 @@ func (r *repair) readBooks() (err error) {
 		}
 	}
 	r.begin("manifest", "")
+	r.mendFiles()
 	cacheID := r.o.FS.CacheID(r.src)
 	r.books, err = manifest.Salvage(manifest.Options{FS: r.o.FS, Dir: r.src, CacheID: cacheID}, r.list.manifests, func(err error) { r.damage(err) })
 	if err != nil {
@@ -210,6 +213,24 @@ func (r *repair) copyTo(to *repairCopy) error {
 		return err
 	}
 	return r.copyLog(to)
+}
+
+// maxMendWork bounds how much work goes into finding flipped bits, see onebit.Cost: some 20 seconds.
+const maxMendWork = 1 << 35
+
+// try tells whether so much of it may be done.
+func (r *repair) try(cost int64) bool {
+	if cost > r.work || r.ctx.Err() != nil {
+		return false
+	}
+	r.work -= cost
+	return true
+}
+
+// mended notes what was put right.
+func (r *repair) mended(err error) {
+	r.damage(err).Mended = true
+	r.report.Mended++
 }
 
 // finish completes the report.

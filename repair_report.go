@@ -34,6 +34,9 @@ type RepairReport struct {
 	// included.
 	Lost uint64 `json:"lost"`
 
+	// Mended is the number of places of which one bit was flipped, and which the copy has right.
+	Mended int `json:"mended"`
+
 	// StateUnknown tells that no manifest says which tables count, so that all keys are in doubt.
 	StateUnknown bool `json:"state_unknown"`
 
@@ -63,6 +66,9 @@ type RepairDamage struct {
 	Offset int64  `json:"offset"` // -1 when it is not known
 	What   string `json:"what"`
 	Detail string `json:"detail"`
+
+	// Mended tells that one flipped bit was all that was wrong, and that the copy has it right.
+	Mended bool `json:"mended"`
 
 	// Hides tells that keys from Lower up to, but without, Upper may have been in the place; nil is unbounded.
 	// Doubtful is how many keys elsewhere are in doubt because of that (each counts for one place alone).
@@ -115,6 +121,9 @@ func (r *RepairReport) writeMissing(line func(string, ...any)) {
 	if r.KeptDoubtful {
 		left = "copied all the same"
 	}
+	if r.Mended > 0 {
+		line("put right: %d places, each of which had one flipped bit", r.Mended)
+	}
 	if r.StateUnknown {
 		line("no manifest says which tables count: all keys are in doubt")
 	}
@@ -144,6 +153,9 @@ func (d *RepairDamage) write(line func(string, ...any)) {
 	}
 	line("damaged: %s%s", filepath.Base(d.File), at)
 	line("  %s: %s", d.What, d.Detail)
+	if d.Mended {
+		line("  put right")
+	}
 	if d.Hides {
 		line("  may have held keys from %s", boundText(d.Lower, "the first"))
 		line("  up to, but without,     %s", boundText(d.Upper, "(all that follow)"))

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tinykv/tinykv/internal/corrupt"
+	"github.com/tinykv/tinykv/internal/onebit"
 	"github.com/tinykv/tinykv/wal"
 )
 
@@ -202,4 +203,19 @@ func storeOf(opts Options, num FileNum) (store uint64, err error) {
 		err = nil
 	}
 	return store, err
+}
+
+// MendCurrent puts right the text of a CURRENT of which one bit was flipped, and tells whether it did.
+func MendCurrent(text []byte) bool {
+	if _, err := decodeCurrent(text); !errors.Is(err, corrupt.ErrCorrupt) || len(text) > maxCurrentLen {
+		return false
+	}
+	for bit := range 8 * len(text) {
+		onebit.Flip(text, bit)
+		if _, err := decodeCurrent(text); err == nil {
+			return true
+		}
+		onebit.Flip(text, bit)
+	}
+	return false
 }

@@ -2,12 +2,16 @@ package sstable
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/internal/iterator"
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/onebit"
 	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/vfs"
 )
@@ -23,6 +27,11 @@ type SalvageOptions struct {
 
 	// Progress is told how many more bytes of the file were read.
 	Progress func(bytes int64)
+
+	// Try is asked whether so much work, see onebit.Cost, may go into putting a damaged part right, of
+	// which perhaps one bit was flipped; nil is never. Mended is told of each part of which that was so.
+	Try    func(cost int64) bool
+	Mended func(error)
 }
 
 // Loss is a part of a table that cannot be read.
@@ -67,6 +76,9 @@ func Salvage(file vfs.Mapping, opts SalvageOptions) *Salvager {
 	}
 	f, ok := s.v.footer()
 	if !ok {
+		f, ok = s.mendFooter(failed)
+	}
+	if !ok {
 		opts.Lost(Loss{Err: failed, Entries: true, Ranges: true})
 		return s
 	}
@@ -101,6 +113,9 @@ func (s *Salvager) sections(f *footer) {
 func (s *Salvager) section(f *footer, which int, lost Loss, decode func(data []byte) error) {
 	h := f.sections[which]
 	data, err := s.v.r.section(h)
+	if err != nil {
+		data, err = s.mendSection(h, err)
+	}
 	if err == nil {
 		err = corrupt.Locate(decode(data), s.opts.Name, h.off)
 	}
@@ -166,6 +181,9 @@ func (s *Salvager) enter(i int) {
 	s.b, s.i = block{}, 0
 	h := s.v.r.index.block(i)
 	b, err := s.v.s.block(i, passing)
+	if err != nil {
+		b, err = s.mendBlock(i, h, err)
+	}
 	if err == nil {
 		err = s.sound(i, h, &b)
 	}
@@ -207,6 +225,65 @@ func (s *Salvager) first(separator key.Internal) []byte {
 
 // behind returns the least byte string behind a stored key.
 func behind(stored []byte) []byte { return append(bytes.Clone(stored), 0) }
+
+// mendFooter tries every bit.
+func (s *Salvager) mendFooter(failed error) (f footer, ok bool) {
+	size := s.v.r.mapping.Len()
+	if size < footerLen || s.opts.Try == nil || errors.Is(failed, corrupt.ErrTooNew) {
+		return f, false
+	}
+	tail, err := s.v.r.read(size-footerLen, footerLen)
+	if err != nil {
+		return f, false
+	}
+	for bit := range 8 * footerLen {
+		onebit.Flip(tail, bit)
+		if f, err = decodeFooter(tail, size); err == nil && f.id == s.opts.ID {
+			s.mended("table footer", size-footerLen)
+			return f, true
+		}
+		onebit.Flip(tail, bit)
+	}
+	return f, false
+}
+
+// mendSection returns a section put right, or the error that it failed with.
+func (s *Salvager) mendSection(h handle, failed error) ([]byte, error) {
+	if s.opts.Try == nil || !errors.Is(failed, corrupt.ErrCorrupt) || !s.opts.Try(onebit.Cost(int(h.length))) {
+		return nil, failed
+	}
+	data, err := s.v.r.read(h.off, h.length)
+	if err != nil {
+		return nil, failed
+	}
+	bit, ok := onebit.Find(data, h.checksum^salt(s.opts.ID, h.off))
+	if !ok {
+		return nil, failed
+	}
+	onebit.Flip(data, bit)
+	s.mended("table section", h.off)
+	return data, nil
+}
+
+// mendBlock returns a data block put right, or the error that it failed with.
+func (s *Salvager) mendBlock(i int, h handle, failed error) (block, error) {
+	data, err := s.v.s.bytes(h)
+	if s.opts.Try == nil || err != nil || checkSum(data, s.opts.ID, h.off) == nil || !s.opts.Try(onebit.Cost(len(data))) {
+		return block{}, failed
+	}
+	bit, ok := onebit.Find(data[8:], binary.LittleEndian.Uint64(data)^salt(s.opts.ID, h.off))
+	if !ok {
+		return block{}, failed
+	}
+	onebit.Flip(data[8:], bit) // in memory of the stream alone
+	binary.LittleEndian.PutUint64(data, xxhash.Sum64(data[8:])^salt(s.opts.ID, h.off))
+	s.mended("data block", h.off)
+	return s.v.s.block(i, passing)
+}
+
+func (s *Salvager) mended(what string, off int64) {
+	s.opts.Mended(corrupt.Errorf(what, "one bit was flipped").At(off).In(s.opts.Name))
+}
 
 // IsTooNew tells whether what is lost is not damaged, but of a newer format.
 func (l *Loss) IsTooNew() bool { return errors.Is(l.Err, corrupt.ErrTooNew) }

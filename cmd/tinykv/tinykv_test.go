@@ -339,6 +339,7 @@ func TestDamage(t *testing.T) {
 	tables := s.files("*.sst")
 	for _, path := range tables {
 		s.flip(path, 30)
+		s.flip(path, 31)
 	}
 	s.fails("get fig", exitDamaged, ".sst", "tinykv verify")
 	s.fails("scan", exitDamaged)

@@ -28,6 +28,8 @@ internal/key
 internal/corrupt
 internal/offheap    golang.org/x/sys/unix
 internal/blockcache github.com/dgraph-io/ristretto/v2
+# Which bit of a damaged block was flipped: the formats say where, Repair asks.
+internal/onebit     github.com/cespare/xxhash/v2
 
 # 2. What the formats and the engine share.
 internal/iterator   internal/key
@@ -36,11 +38,11 @@ internal/rangedel   internal/key
 
 # 3. The formats in memory and on disk; never one another.
 memtable            internal/key internal/iterator internal/rangedel internal/offheap
-wal                 vfs internal/corrupt github.com/cespare/xxhash/v2
-sstable             vfs internal/key internal/iterator internal/rangedel internal/corrupt internal/blockcache github.com/cespare/xxhash/v2 github.com/bits-and-blooms/bloom/v3 github.com/klauspost/compress/s2 github.com/klauspost/compress/zstd
+wal                 vfs internal/corrupt internal/onebit github.com/cespare/xxhash/v2
+sstable             vfs internal/key internal/iterator internal/rangedel internal/corrupt internal/blockcache internal/onebit github.com/cespare/xxhash/v2 github.com/bits-and-blooms/bloom/v3 github.com/klauspost/compress/s2 github.com/klauspost/compress/zstd
 
 # 4. The books; wal for the framing of records, and no table is opened.
-manifest            vfs internal/key internal/corrupt wal github.com/cespare/xxhash/v2
+manifest            vfs internal/key internal/corrupt internal/onebit wal github.com/cespare/xxhash/v2
 
 # 5. Deciding and doing compactions; neither log nor memtable.
 compaction          vfs internal/key internal/iterator internal/rangedel manifest sstable
