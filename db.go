@@ -29,6 +29,7 @@ import (
 //	sync.go        the clock of DurabilityPeriodic
 //	count.go       how many, how large          explain.go     how a read finds its key
 //	readonly.go    opening to read only         verify.go      looking for damage
+//	repair.go      copying what is good         repair_….go    the parts of that
 //	metrics.go     numbers                      fault.go       disks that fail under a mapping
 //	renew.go       a shorter manifest           sampling.go    what reads and writes do
 //	histogram.go   how long things take         events.go      who is told of what

@@ -1,6 +1,7 @@
 package tinykv_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log"
@@ -290,4 +291,27 @@ func ExampleMetrics_WritePrometheus() {
 	// # HELP tinykv_last_sequence Number of the last write.
 	// # TYPE tinykv_last_sequence gauge
 	// tinykv_last_sequence 4
+}
+
+// What is good in a store that may be damaged gets into a new one; the report says which keys may be
+// missing there.
+func ExampleRepair() {
+	fs := vfs.NewMem()
+	db, err := tinykv.Open("fruits", &tinykv.Options{FS: fs})
+	check(err)
+	check(db.Put([]byte("fig"), []byte("ripe")))
+	check(db.Close())
+
+	report, err := tinykv.Repair(context.Background(), "fruits", "copy", &tinykv.RepairOptions{FS: fs})
+	check(err) // why it could not be done
+	if report.Err() != nil {
+		fmt.Println(report) // what is not in the copy
+	}
+	db, err = tinykv.Open("copy", &tinykv.Options{FS: fs})
+	check(err)
+	value, err := db.Get([]byte("fig"))
+	check(err)
+	fmt.Printf("%d key: fig is %s\n", report.Entries, value)
+	check(db.Close())
+	// Output: 1 key: fig is ripe
 }

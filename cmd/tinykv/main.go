@@ -11,7 +11,7 @@
 // may run at once, but not while a program has the store open for writing. What is asked for goes to standard
 // output, everything else to standard error. The exit code tells how it ended:
 //
-//	0  done                          3  damaged data was found
+//	0  done                          3  damaged data was found, or what was copied is not complete
 //	1  the key is not there          4  another process has the store open
 //	2  the command line is wrong     5  anything else, such as no store or a failing disk
 //
