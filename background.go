@@ -81,9 +81,10 @@ func (db *DB) settle() {
 	}
 }
 
-// runInlineLocked runs the oldest spawned function and reports whether there was one.
+// runInlineLocked runs the oldest spawned function and reports whether there was one. After Close, which
+// waits for goroutines, there is nothing to run it on.
 func (db *DB) runInlineLocked() bool {
-	if len(db.inline) == 0 {
+	if len(db.inline) == 0 || db.closed {
 		return false
 	}
 	fn := db.inline[0]

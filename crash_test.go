@@ -41,11 +41,19 @@ type crashRun struct {
 	db      *tinykv.DB
 	perKind int // images of each policy that has many, after each operation
 
-	states []*enginetest.Model // states[n]: after n commits; the last may be under way
-	acked  int                 // commits that returned nil
-	synced int                 // commits that a power cut must leave
+	states []*enginetest.Model // states[n]: after n commits; the last may be under way; nil once it must not come back
+	tip    int                 // the state that reads show
+	acked  int                 // the last commit that returned nil
+	synced int                 // the last commit that a power cut must leave
 
-	images, operations int
+	where      string // for messages
+	refused    bool   // a call returned ErrFailed
+	lateAcks   int    // commits that returned nil all the same
+	cacheLost  bool   // the page cache may have lost what was not synced, though the power is on
+	stable     bool   // every image is used and crashes once more
+	reported   int    // openings that said so
+	images     int
+	operations int
 }
 
 func newCrashRun(t *testing.T, seed uint64) *crashRun {
@@ -74,6 +82,11 @@ func crashRandom(opening int) func() uint64 {
 	return func() uint64 { return last.Add(1) * 0x9e3779b97f4a7c15 }
 }
 
+// betweenCalls returns the policies for crashes while no call is under way.
+func betweenCalls() []simfs.Policy {
+	return slices.DeleteFunc(simfs.Policies(), func(p simfs.Policy) bool { return p == simfs.KillInWrite })
+}
+
 // watch has the system crash after every operation from now on.
 func (r *crashRun) watch() {
 	r.fs.SetHook(func(op simfs.Op) {
@@ -91,7 +104,7 @@ func (r *crashRun) check(image *simfs.FS, crash simfs.Crash) {
 	r.Helper()
 	r.images++
 	least := r.synced
-	if crash.Policy == simfs.KillProcess {
+	if !crash.Policy.CutsPower() && !r.cacheLost {
 		least = r.acked
 	}
 	seen := -1
@@ -99,19 +112,23 @@ func (r *crashRun) check(image *simfs.FS, crash simfs.Crash) {
 		seen = r.readOnly(image, least, crash)
 	}
 	db, err := tinykv.Open(crashDir, optionsOn(image, 10+r.images))
+	if r.cacheLost && !crash.Policy.CutsPower() && errors.Is(err, tinykv.ErrCorrupt) {
+		r.reported++ // what was acknowledged is gone, and said to be
+		return
+	}
 	if err != nil {
-		r.Fatalf("%v: %v\n%s", crash, err, r.tail())
+		r.Fatalf("%s%v: %v\n%s", r.where, crash, err, r.tail())
 	}
 	n := r.recovered(db, least, crash)
 	if seen >= 0 && n != seen {
-		r.Fatalf("%v: recovered %d commits, but a reader saw %d", crash, n, seen)
+		r.Fatalf("%s%v: recovered %d commits, but a reader saw %d", r.where, crash, n, seen)
 	}
-	if r.images%16 == 0 { // what was recovered stays, whatever comes after
+	if r.stable || r.images%16 == 0 { // what was recovered stays, whatever comes after
 		r.checkStable(image, db, n, crash)
 		return
 	}
 	if err := db.Close(); err != nil {
-		r.Fatalf("%v: close: %v", crash, err)
+		r.Fatalf("%s%v: close: %v", r.where, crash, err)
 	}
 }
 
@@ -122,20 +139,20 @@ func (r *crashRun) readOnly(image *simfs.FS, least int, crash simfs.Crash) int {
 	options := optionsOn(image, 1)
 	options.ReadOnly = true
 	db, err := tinykv.Open(crashDir, options)
-	if errors.Is(err, tinykv.ErrMissing) && least == 0 {
+	if errors.Is(err, tinykv.ErrMissing) && least == 0 || r.cacheLost && errors.Is(err, tinykv.ErrCorrupt) {
 		return -1
 	}
 	if err != nil {
-		r.Fatalf("%v: read only: %v", crash, err)
+		r.Fatalf("%s%v: read only: %v", r.where, crash, err)
 	}
 	n := r.recovered(db, least, crash)
 	if r.images%32 == 0 { // no crash is damage
 		if report, err := db.Verify(context.Background(), nil); err != nil || report.Err() != nil {
-			r.Fatalf("%v: verify: %v\n%v", crash, err, report)
+			r.Fatalf("%s%v: verify: %v\n%v", r.where, crash, err, report)
 		}
 	}
 	if err := db.Close(); err != nil || image.Ops() != ops {
-		r.Fatalf("%v: read only: close: %v; operations: %v", crash, err, image.Trace())
+		r.Fatalf("%s%v: read only: close: %v; operations: %v", r.where, crash, err, image.Trace())
 	}
 	return n
 }
@@ -154,17 +171,17 @@ func (r *crashRun) recovered(db *tinykv.DB, least int, crash simfs.Crash) int {
 	case err == nil:
 		n = int(binary.BigEndian.Uint32(v))
 	case !errors.Is(err, tinykv.ErrNotFound):
-		r.Fatalf("%v: %v", crash, err)
+		r.Fatalf("%s%v: %v", r.where, crash, err)
 	}
-	if n < least || n >= len(r.states) {
-		r.Fatalf("%v: recovered %d commits, want %d to %d\n%s", crash, n, least, len(r.states)-1, r.tail())
+	if n < least || n >= len(r.states) || r.states[n] == nil {
+		r.Fatalf("%s%v: recovered %d commits, want %d to %d\n%s", r.where, crash, n, least, len(r.states)-1, r.tail())
 	}
 	got, err := enginetest.Collect(db.Scan(tinykv.All()))
 	if err != nil {
-		r.Fatalf("%v: %v", crash, err)
+		r.Fatalf("%s%v: %v", r.where, crash, err)
 	}
 	if want := r.states[n].Entries(tinykv.All()); !slices.Equal(got, want) {
-		r.Fatalf("%v: %d entries after %d commits, want %d", crash, len(got), n, len(want))
+		r.Fatalf("%s%v: %d entries after %d commits, want %d", r.where, crash, len(got), n, len(want))
 	}
 	return n
 }
@@ -173,21 +190,21 @@ func (r *crashRun) recovered(db *tinykv.DB, least int, crash simfs.Crash) int {
 func (r *crashRun) checkStable(image *simfs.FS, db *tinykv.DB, n int, crash simfs.Crash) {
 	r.Helper()
 	if err := db.Put([]byte("more"), []byte("written"), tinykv.Sync); err != nil {
-		r.Fatalf("%v: write after recovery: %v", crash, err)
+		r.Fatalf("%s%v: write after recovery: %v", r.where, crash, err)
 	}
 	want := r.states[n].Clone()
 	want.Put("more", "written")
 	again, err := tinykv.Open(crashDir, optionsOn(image.Image(simfs.DropAll, r.seed), 1))
 	if err != nil {
-		r.Fatalf("%v: second crash: %v", crash, err)
+		r.Fatalf("%s%v: second crash: %v", r.where, crash, err)
 	}
 	for _, db := range []*tinykv.DB{db, again} {
 		got, err := enginetest.Collect(db.Scan(tinykv.All()))
 		if err != nil || !slices.Equal(got, want.Entries(tinykv.All())) {
-			r.Fatalf("%v: after recovery and another crash: %d entries, %v", crash, len(got), err)
+			r.Fatalf("%s%v: after recovery and another crash: %d entries, %v", r.where, crash, len(got), err)
 		}
 		if err := db.Close(); err != nil {
-			r.Fatalf("%v: %v", crash, err)
+			r.Fatalf("%s%v: %v", r.where, crash, err)
 		}
 	}
 }
@@ -232,18 +249,22 @@ func (r *crashRun) commit(b *tinykv.Batch, opts ...tinykv.WriteOption) {
 func (r *crashRun) tryCommit(b *tinykv.Batch, opts ...tinykv.WriteOption) error {
 	n := len(r.states)
 	r.must(b.Put(counterKey, binary.BigEndian.AppendUint32(nil, uint32(n))))
-	next := r.states[n-1].Clone()
+	next := r.states[r.tip].Clone()
 	next.Apply(b)
 	r.states = append(r.states, next)
 	if err := r.db.Apply(b, opts...); err != nil {
 		return err
+	}
+	if r.refused {
+		r.lateAcks++
+		r.Errorf("commit %d was acknowledged after the store had failed", n)
 	}
 	r.acknowledged(n, opts)
 	return nil
 }
 
 func (r *crashRun) acknowledged(n int, opts []tinykv.WriteOption) {
-	r.acked = n
+	r.acked, r.tip = n, n
 	if slices.Contains(opts, tinykv.Sync) || r.options.Durability == tinykv.DurabilitySync && len(opts) == 0 {
 		r.synced = n
 	}

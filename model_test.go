@@ -109,9 +109,9 @@ func TestHistory_GoesOnAfterCrashes(t *testing.T) {
 			h := &enginetest.History{
 				T: t, Random: enginetest.NewRandom(seed), Open: open(false), OpenReadOnly: open(true),
 				Crash: func() bool {
-					policy := simfs.Policies()[draw.IntN(len(simfs.Policies()))]
+					policy := betweenCalls()[draw.IntN(len(betweenCalls()))]
 					fsys = fsys.Image(policy, draw.Uint64())
-					return policy != simfs.KillProcess
+					return policy.CutsPower()
 				},
 			}
 			h.Run(operations)

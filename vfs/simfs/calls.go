@@ -232,7 +232,7 @@ func (f *FS) SyncDir(dir string) error {
 		f.syncNamesLocked(dir)
 		return nil
 	}, func(_ *Op, fault Fault) {
-		if fault.DropDirty {
+		if fault.DropDirty || fault.Revert {
 			f.forgetNamesLocked(dir)
 		}
 	})

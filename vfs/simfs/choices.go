@@ -31,11 +31,12 @@ type choices struct {
 	fixed  int
 	random bool
 	coins  []int // places in ops that a coin is tossed for, under policies that toss for whole operations
-	torn   int   // place in ops that is cut, under policies that tear
+	torn   int   // place in ops that is cut, under policies that tear; -1 for none
 }
 
-func newChoices(policy Policy, ops []unsynced) choices {
-	c := choices{policy: policy, ops: ops, fixed: 1}
+// newChoices returns the choices of a policy, after a call with the given index.
+func newChoices(policy Policy, ops []unsynced, newest int) choices {
+	c := choices{policy: policy, ops: ops, fixed: 1, torn: -1}
 	isName := func(op unsynced) bool { return op.name != nil }
 	switch policy {
 	case Prefixes:
@@ -44,10 +45,12 @@ func newChoices(policy Policy, ops []unsynced) choices {
 		c.fixed = max(len(ops), 1)
 	case RandomSubset:
 		c.toss(func(unsynced) bool { return true })
-	case LaterWithoutEarlier, LostNames:
+	case LaterWithoutEarlier, NewestBlock, LostNames:
 		c.toss(isName)
-	case Torn512, Torn4096:
+	case Torn512, Torn4096, Garbled:
 		c.cutNewest()
+	case KillInWrite:
+		c.stopCopy(newest)
 	}
 	return c
 }
@@ -75,6 +78,17 @@ func (c *choices) cutNewest() {
 	c.random = len(c.ops) > 0
 	if c.torn >= 0 {
 		c.fixed = c.ops[c.torn].data.blocks(c.policy.blockBytes())
+	}
+}
+
+// stopCopy makes an image for each byte up to which the newest operation may have come, if it is a copy.
+func (c *choices) stopCopy(newest int) {
+	last := len(c.ops) - 1
+	if last < 0 || c.ops[last].data == nil || c.ops[last].index != newest {
+		return
+	}
+	if op := c.ops[last]; op.data.mapped && !op.node.strayed {
+		c.torn, c.fixed, c.random = last, int(op.data.n), true
 	}
 }
 
@@ -143,9 +157,9 @@ func (c *choices) fates(seed uint64, number int) ([]fate, Label) {
 		text = c.prefix(fates, number)
 	case Omissions:
 		text = c.omission(fates, number)
-	case RandomSubset, LostNames, LaterWithoutEarlier:
+	case RandomSubset, LostNames, LaterWithoutEarlier, NewestBlock:
 		text = c.subset(fates, seed, number)
-	case Torn512, Torn4096:
+	case Torn512, Torn4096, Garbled:
 		text = c.tear(fates, seed, number)
 	}
 	return fates, Label{Number: number, Text: text}
@@ -172,7 +186,7 @@ func (c *choices) omission(fates []fate, at int) string {
 
 func (c *choices) subset(fates []fate, seed uint64, number int) string {
 	keep(fates, true)
-	if c.policy == LaterWithoutEarlier {
+	if c.policy == LaterWithoutEarlier || c.policy == NewestBlock {
 		c.keepNewest(fates)
 	}
 	rng := newRand(seed, number)
@@ -195,6 +209,9 @@ func (c *choices) keepNewest(fates []fate) {
 	for i, op := range slices.Backward(c.ops) {
 		if op.data != nil {
 			fates[i].whole = !seen[op.node]
+			if fates[i].whole && c.policy == NewestBlock {
+				fates[i] = op.data.lastBlock(c.policy.blockBytes())
+			}
 			seen[op.node] = true
 		}
 	}
@@ -209,6 +226,9 @@ func (c *choices) tear(fates []fate, seed uint64, number int) string {
 		}
 		newest := c.ops[c.torn]
 		fates[c.torn] = newest.data.cut(blockBytes, number)
+		if c.policy == Garbled && number > 0 {
+			fates[c.torn].garble(newest.data, (newest.data.off/blockBytes+int64(number))*blockBytes, newRand(seed, number))
+		}
 		return fmt.Sprintf("operation %d cut after %d of %d blocks", newest.index, number, c.fixed)
 	}
 	rng := newRand(seed, number)
@@ -216,7 +236,7 @@ func (c *choices) tear(fates []fate, seed uint64, number int) string {
 		if op.name != nil {
 			fates[i].whole = coin(rng)
 		} else {
-			fates[i] = op.data.tear(blockBytes, rng)
+			fates[i] = op.data.tear(blockBytes, rng, c.policy == Garbled)
 		}
 	}
 	return "torn at random"

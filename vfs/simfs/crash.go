@@ -23,7 +23,7 @@ func (c Crash) String() string {
 // the policy knows no such image of this moment, which means that f took another way.
 func (f *FS) Replay(crash Crash) (*FS, error) {
 	fork := f.fork()
-	c := newChoices(crash.Policy, fork.unsynced())
+	c := newChoices(crash.Policy, fork.unsynced(), len(fork.trace))
 	number := crash.Label.Number
 	if number < 0 || number >= c.fixed && !c.random {
 		return nil, fmt.Errorf("simfs: policy %v has no image %d after operation %d", crash.Policy, number, len(fork.trace))

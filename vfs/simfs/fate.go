@@ -22,8 +22,13 @@ func (d *dataOp) cut(blockBytes int64, n int) fate {
 	return fate{parts: []dataOp{d.slice(d.off, upper)}}
 }
 
-// tear loses parts of the operation as [Torn512] describes.
-func (d *dataOp) tear(blockBytes int64, rng *rand.Rand) fate {
+// lastBlock returns the part of the operation that lies in its last block.
+func (d *dataOp) lastBlock(blockBytes int64) fate {
+	return fate{parts: []dataOp{d.slice((d.off+d.n-1)/blockBytes*blockBytes, d.off+d.n)}}
+}
+
+// tear loses parts of the operation as [Torn512] describes, or as [Garbled] does.
+func (d *dataOp) tear(blockBytes int64, rng *rand.Rand, garbled bool) fate {
 	end := d.blocks(blockBytes)
 	if coin(rng) {
 		end = rng.IntN(end + 1)
@@ -36,12 +41,50 @@ func (d *dataOp) tear(blockBytes int64, rng *rand.Rand) fate {
 	for i := range int64(end) {
 		if coin(rng) {
 			torn.parts = append(torn.parts, d.slice((first+i)*blockBytes, (first+i+1)*blockBytes))
+		} else if garbled && i > 0 && coin(rng) {
+			lost := d.slice((first+i)*blockBytes, (first+i+1)*blockBytes)
+			torn.garble(&lost, lost.off, rng)
 		}
 	}
 	if coin(rng) {
 		torn.parts = append(torn.parts, dataOp{index: d.index, off: d.off, n: d.n})
 	}
 	return torn
+}
+
+// garble puts anything where the operation was to write from an offset on.
+func (f *fate) garble(d *dataOp, from int64, rng *rand.Rand) {
+	if d.data == nil || from >= d.off+d.n {
+		return
+	}
+	garbage := dataOp{index: d.index, off: from, n: d.off + d.n - from, data: make([]byte, d.off+d.n-from)}
+	switch kind := rng.IntN(4); kind {
+	case 0, 1: // zeros, ones
+		for i := range garbage.data {
+			garbage.data[i] = byte(-kind)
+		}
+	default:
+		for i := range garbage.data {
+			garbage.data[i] = byte(rng.Uint32())
+		}
+	}
+	f.parts = append(f.parts, garbage)
+}
+
+// begun returns what is left of a copy that ended after n bytes or, where n is not below its length, of
+// one that was stopped among its words in no order.
+func (d *dataOp) begun(n int64, rng *rand.Rand) []dataOp {
+	if n < d.n {
+		return []dataOp{d.slice(d.off, d.off+n)}
+	}
+	const word = 8
+	var parts []dataOp
+	for off := d.off; off < d.off+d.n; off += word {
+		if coin(rng) {
+			parts = append(parts, d.slice(off, off+word))
+		}
+	}
+	return parts
 }
 
 func coin(rng *rand.Rand) bool { return rng.Uint64()&1 == 0 }

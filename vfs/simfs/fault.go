@@ -37,6 +37,11 @@ type Fault struct {
 	// rename between directories is forgotten for both. Without DropDirty everything stays
 	// unsynced, and a later sync that succeeds brings it to the disk.
 	DropDirty bool
+
+	// Revert is DropDirty after which programs read of the contents of a file what the disk holds, as on
+	// file systems that give up the cached pages too. Mappings that are there stay as they are. Names are
+	// as without it.
+	Revert bool
 }
 
 // part returns how much of n bytes is still done.

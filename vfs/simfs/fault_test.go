@@ -159,6 +159,16 @@ func TestFailCall_FailedSyncCanDropDataThatReadsStillSee(t *testing.T) {
 	same(t, m.after(simfs.KeepAll), "a=")
 }
 
+func TestFailCall_FailedSyncCanRevertWhatReadsSee(t *testing.T) {
+	m := boot(t, "create a; dirsync; write a x; sync a; write a y")
+	m.FailCall(simfs.Fault{Revert: true})
+	m.fails("sync a", simfs.IOError)
+	same(t, state(t, m.FS), "a=x")
+	m.run("sync a")
+	same(t, m.after(simfs.KillProcess), "a=x")
+	same(t, m.after(simfs.KeepAll), "a=x")
+}
+
 func TestFailCall_WhatIsWrittenAfterADropIsDurableAfterASync(t *testing.T) {
 	m := boot(t, "create a; dirsync; write a x")
 	m.FailCall(simfs.Fault{DropDirty: true})

@@ -32,20 +32,20 @@ func (h *handle) refuse(kind Kind, err error) error {
 	return pathError(kind.String(), h.node.name, err)
 }
 
-// write stores p at off and returns how much of it was stored.
-func (h *handle) write(p []byte, off int64) (n int, err error) {
+// write stores p at off, by way of a mapping or by a call, and returns how much of it was stored.
+func (h *handle) write(p []byte, off int64, mapped bool) (n int, err error) {
 	op, err := h.op(OpWrite, off, int64(len(p)))
 	if err != nil {
 		return 0, err
 	}
 	err = h.fsys.changeOr(op, func() error {
 		n = len(p)
-		h.node.write(h.fsys.nextIndexLocked(), p, off)
+		h.node.write(h.fsys.nextIndexLocked(), p, off, mapped)
 		return nil
 	}, func(op *Op, fault Fault) {
 		op.N = fault.part(op.N)
 		n = int(op.N)
-		h.node.write(h.fsys.nextIndexLocked(), p[:n], off)
+		h.node.write(h.fsys.nextIndexLocked(), p[:n], off, mapped)
 	})
 	return n, err
 }
@@ -74,7 +74,10 @@ func (h *handle) sync() error {
 		h.node.sync()
 		return nil
 	}, func(_ *Op, fault Fault) {
-		if fault.DropDirty {
+		switch {
+		case fault.Revert:
+			h.node.revert()
+		case fault.DropDirty:
 			h.node.drop()
 		}
 	})
@@ -105,7 +108,7 @@ func (f *file) Write(p []byte) (int, error) {
 	if !f.writable {
 		return 0, f.refuse(OpWrite, syscall.EBADF)
 	}
-	n, err := f.write(p, f.off)
+	n, err := f.write(p, f.off, false)
 	f.off += int64(n)
 	return n, err
 }
@@ -164,15 +167,17 @@ func (l *log) Extend(size int64) error {
 	})
 }
 
-func (l *log) WriteAt(p []byte, off int64) (int, error) {
+func (l *log) WriteAt(p []byte, off int64) (int, error) { return l.store(p, off, false) }
+
+func (l *log) store(p []byte, off int64, mapped bool) (int, error) {
 	if size := l.Size(); off < 0 || off > size || int64(len(p)) > size-off {
 		return 0, l.refuse(OpWrite, fmt.Errorf("%w: %d bytes at %d of %d", errOutsideLog, len(p), off, size))
 	}
-	return l.write(p, off)
+	return l.write(p, off, mapped)
 }
 
 func (l *log) WriteMapped(p []byte, off int64) error {
-	_, err := l.WriteAt(p, off)
+	_, err := l.store(p, off, true)
 	return err
 }
 

@@ -66,6 +66,8 @@ func (m *machine) try(call string) (err error) {
 		err = m.logs[name].Extend(int64(number(words[2])))
 	case "at":
 		_, err = m.logs[name].WriteAt(expand(words[3]), int64(number(words[2])))
+	case "mapped":
+		err = m.logs[name].WriteMapped(expand(words[3]), int64(number(words[2])))
 	case "sync":
 		if f := m.files[name]; f != nil {
 			return f.Sync()
@@ -110,7 +112,10 @@ func shrink(content []byte) string {
 	var pieces []string
 	plain := "" // the piece under way, if it has no long run
 	for len(content) > 0 {
-		run := len(content) - len(bytes.TrimLeft(content, string(content[:1])))
+		run := 1
+		for run < len(content) && content[run] == content[0] {
+			run++
+		}
 		char := strings.ReplaceAll(string(content[:1]), "\x00", ".")
 		content = content[run:]
 		if run < 4 {

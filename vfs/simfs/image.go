@@ -13,7 +13,7 @@ import (
 // and can crash in its turn; it has no faults, no hook and no locks.
 func (f *FS) Image(policy Policy, seed uint64) *FS {
 	fork := f.fork()
-	c := newChoices(policy, fork.unsynced())
+	c := newChoices(policy, fork.unsynced(), len(fork.trace))
 	image, _ := fork.crash(c, seed, c.one(seed))
 	return image
 }
@@ -23,7 +23,7 @@ func (f *FS) Image(policy Policy, seed uint64) *FS {
 // limit 0 or less, all of them, or where they are random ones, eight. There is always one at least.
 func (f *FS) Images(policy Policy, seed uint64, limit int) iter.Seq2[Label, *FS] {
 	fork := f.fork()
-	c := newChoices(policy, fork.unsynced())
+	c := newChoices(policy, fork.unsynced(), len(fork.trace))
 	return func(yield func(Label, *FS) bool) {
 		for _, number := range c.numbers(seed, limit) {
 			image, label := fork.crash(c, seed, number)
@@ -118,6 +118,9 @@ func (f *FS) crash(c choices, seed uint64, number int) (*FS, Label) {
 	if c.policy == KillProcess {
 		return f.fork(), Label{Text: "the process died"}
 	}
+	if c.policy == KillInWrite {
+		return f.killInWrite(c, seed, number)
+	}
 	fates, label := c.fates(seed, number)
 	names := maps.Clone(f.disk)
 	for i, op := range c.ops {
@@ -135,6 +138,26 @@ func (f *FS) crash(c choices, seed uint64, number int) (*FS, Label) {
 		booted := node.booted(disk)
 		booted.name = path
 		image.live[path], image.disk[path] = booted, booted // live is names: no path is new to it
+	}
+	return image, label
+}
+
+// killInWrite returns an image in which the newest operation was done in part.
+func (f *FS) killInWrite(c choices, seed uint64, number int) (*FS, Label) {
+	image := f.fork()
+	label := Label{Number: number, Text: "the process died"}
+	if c.torn < 0 {
+		return image, label
+	}
+	op := c.ops[c.torn]
+	label.Text = fmt.Sprintf("the process died in operation %d, after %d of %d bytes", op.index, number, op.data.n)
+	if int64(number) >= op.data.n {
+		label.Text = fmt.Sprintf("the process died in operation %d, with some words stored", op.index)
+	}
+	for _, node := range image.live {
+		if node.id == op.node.id {
+			node.redoLast(op.data.begun(int64(number), newRand(seed, number)))
+		}
 	}
 	return image, label
 }

@@ -25,6 +25,8 @@ type dataOp struct {
 	off   int64 // first byte
 	n     int64 // bytes
 	data  []byte
+
+	mapped bool // it was copied into a mapping
 }
 
 // apply carries the operation out on c. One without data adds zeros at the end.
@@ -46,11 +48,11 @@ func (d *dataOp) slice(lower, upper int64) dataOp {
 	return part
 }
 
-func (n *inode) write(index int, p []byte, off int64) {
+func (n *inode) write(index int, p []byte, off int64, mapped bool) {
 	if len(p) == 0 {
 		return
 	}
-	n.add(dataOp{index: index, off: off, n: int64(len(p)), data: bytes.Clone(p)})
+	n.add(dataOp{index: index, off: off, n: int64(len(p)), data: bytes.Clone(p), mapped: mapped})
 }
 
 func (n *inode) extend(index int, size int64) {
@@ -88,6 +90,20 @@ func (n *inode) kept() content {
 func (n *inode) drop() {
 	n.strayed = n.strayed || len(n.pending) > 0
 	n.pending = nil
+}
+
+// revert is drop after which programs read what the disk holds.
+func (n *inode) revert() {
+	n.cache, n.pending, n.strayed = n.disk.clone(), nil, false
+}
+
+// redoLast puts parts of the newest operation in its place. Nothing has strayed.
+func (n *inode) redoLast(parts []dataOp) {
+	n.pending = append(slices.Clone(n.pending[:len(n.pending)-1]), parts...)
+	n.cache = n.disk.clone()
+	for i := range n.pending {
+		n.pending[i].apply(&n.cache)
+	}
 }
 
 // fork returns an independent copy in the same state, but for locks.

@@ -13,7 +13,7 @@ type Policy uint8
 const (
 	// KillProcess leaves the page cache as it is: the process died and the system did not. What was
 	// unsynced still is, so that a power cut can follow. The boot id stays, locks are free. All
-	// other policies are power cuts, after which everything that is left is on the disk.
+	// other policies but KillInWrite are power cuts, after which everything that is left is on the disk.
 	KillProcess Policy = iota + 1
 
 	// KeepAll loses nothing.
@@ -48,13 +48,28 @@ const (
 
 	// LostNames leaves all contents and loses names by coin. The first image has lost them all.
 	LostNames
+
+	// NewestBlock leaves of each file's contents only the last aligned 512-byte block of the newest
+	// operation; names by coin.
+	NewestBlock
+
+	// Garbled is Torn512, but behind the first block of a write there may stand anything where a block is
+	// lost, as far as the write went: noise, zeros or ones, and not only what was there before. The first
+	// block is old or new, and the growth of a file by [vfs.Log.Extend] stays zeros. It is the one policy
+	// under which a byte may be neither old nor new.
+	Garbled
+
+	// KillInWrite is KillProcess in the middle of the newest operation, if that copies into a mapping
+	// ([vfs.Log.WriteMapped]), where a process can die at any instruction. First come images in which the
+	// copy ends at each byte, then random ones with some of its words.
+	KillInWrite
 )
 
 // Policies returns all policies.
 func Policies() []Policy {
 	return []Policy{
 		KillProcess, KeepAll, DropAll, Prefixes, Omissions,
-		RandomSubset, Torn512, Torn4096, LaterWithoutEarlier, LostNames,
+		RandomSubset, Torn512, Torn4096, LaterWithoutEarlier, LostNames, NewestBlock, Garbled, KillInWrite,
 	}
 }
 
@@ -81,15 +96,24 @@ func (p Policy) String() string {
 		return "LaterWithoutEarlier"
 	case LostNames:
 		return "LostNames"
+	case NewestBlock:
+		return "NewestBlock"
+	case Garbled:
+		return "Garbled"
+	case KillInWrite:
+		return "KillInWrite"
 	default:
 		return fmt.Sprintf("Policy(%d)", uint8(p))
 	}
 }
 
+// CutsPower tells whether the policy is a power cut, and not the death of the process alone.
+func (p Policy) CutsPower() bool { return p != KillProcess && p != KillInWrite }
+
 // blockBytes returns the size of what is lost as one piece under a policy that tears, or 0.
 func (p Policy) blockBytes() int64 {
 	switch p {
-	case Torn512:
+	case Torn512, NewestBlock, Garbled:
 		return 512
 	case Torn4096:
 		return 4096

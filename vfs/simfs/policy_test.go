@@ -2,6 +2,7 @@ package simfs_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/tinykv/tinykv/vfs/simfs"
@@ -229,4 +230,60 @@ func TestImages_LimitOfOneVariesWithTheSeed(t *testing.T) {
 func TestPolicy_UnknownOnesLeaveWhatWasSynced(t *testing.T) {
 	same(t, boot(t, nameAndByte+"; dirsync").after(simfs.Policy(0)), "a=xy")
 	same(t, simfs.Policy(77).String(), "Policy(77)")
+}
+
+func TestNewestBlock_KeepsTheLastBlockOfTheNewestWriteOfEachFile(t *testing.T) {
+	m := boot(t, "create a; create b; dirsync; write a A*512; write b y; write a B*512+C*100")
+	sameSet(t, m.outcomes(simfs.NewestBlock), "a=.*1024+C*100 b=y")
+}
+
+func TestNewestBlock_LosesNamesByCoin(t *testing.T) {
+	m := boot(t, "create a; write a x; write a y; create b")
+	sameSet(t, m.outcomes(simfs.NewestBlock), "", "a=.y", "b=", "a=.y b=")
+}
+
+func TestGarbled_HasAnythingWhereTheNewestWriteIsLost(t *testing.T) {
+	m := boot(t, "log l; extend l 2048; sync l; dirsync; at l 0 O*2048; sync l; at l 500 A*1000")
+	fills := map[byte]bool{}
+	for label, image := range m.Images(simfs.Garbled, 1, 64) {
+		got := content(t, image, "l")
+		if string(got[:500]) != strings.Repeat("O", 500) || string(got[1500:]) != strings.Repeat("O", 548) {
+			t.Fatalf("image %v: bytes beside the write have changed", label)
+		}
+		if label.Number == 1 && string(got[500:512]) != strings.Repeat("A", 12) {
+			t.Errorf("image %v: the first block of the write is lost", label)
+		}
+		for _, b := range got[500:1500] {
+			fills[b] = true
+		}
+	}
+	if !fills['A'] || !fills['O'] || !fills[0] || !fills[0xff] || len(fills) < 200 {
+		t.Errorf("only %d kinds of bytes stand there", len(fills))
+	}
+}
+
+func TestKillInWrite_EndsACopyIntoAMappingAtAnyByte(t *testing.T) {
+	m := boot(t, "log l; extend l 6; sync l; dirsync; at l 0 OOOOOO; mapped l 1 xyz")
+	var states []string
+	for label, image := range m.Images(simfs.KillInWrite, 1, 0) {
+		if label.Number < 3 {
+			states = append(states, state(t, image))
+		}
+	}
+	sameSet(t, states, "l=O*6", "l=Ox+O*4", "l=OxyOOO")
+	stopped := on(t, m.Image(simfs.KillInWrite, 1))
+	same(t, stopped.after(simfs.DropAll), "l=.*6")
+	same(t, m.after(simfs.KillProcess), "l=OxyzOO")
+}
+
+func TestKillInWrite_IsTheDeathOfTheProcessWhereNothingIsCopied(t *testing.T) {
+	for _, script := range []string{nameAndByte, "log l; extend l 6; at l 1 xyz", "log l; extend l 6; mapped l 1 xyz; create a"} {
+		m := boot(t, script)
+		sameSet(t, m.outcomes(simfs.KillInWrite), m.after(simfs.KillProcess))
+	}
+}
+
+func TestGarbled_ExtensionsStayZeros(t *testing.T) {
+	m := boot(t, "log l; dirsync; extend l 1500")
+	sameSet(t, m.outcomesOf(simfs.Garbled, 200), "l=", "l=.*512", "l=.*1024", "l=.*1500")
 }
