@@ -470,7 +470,8 @@ func (r *failRun) crashed() {
 }
 
 func (r *failRun) openAndWork() {
-	if !r.tryOpen() && !r.tryOpen() {
+	opened := r.tryOpen()
+	if !opened && !r.tryOpen() { // a second attempt may find what the first left
 		return
 	}
 	r.try(r.tryCommit(r.batch(100), tinykv.Sync))
