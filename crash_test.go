@@ -14,6 +14,7 @@ import (
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/enginetest"
+	"github.com/tinykv/tinykv/internal/tally"
 	"github.com/tinykv/tinykv/vfs/simfs"
 )
 
@@ -52,6 +53,9 @@ type crashRun struct {
 	cacheLost  bool   // the page cache may have lost what was not synced, though the power is on
 	stable     bool   // every image is used and crashes once more
 	reported   int    // openings that said so
+	watched    bool   // the system crashes after every operation
+	rotate     int    // and then in one of so many ways; 0 and 1 are all
+	openings   int
 	images     int
 	operations int
 }
@@ -89,9 +93,13 @@ func betweenCalls() []simfs.Policy {
 
 // watch has the system crash after every operation from now on.
 func (r *crashRun) watch() {
+	r.watched = true
 	r.fs.SetHook(func(op simfs.Op) {
 		r.operations++
-		for _, policy := range simfs.Policies() {
+		for i, policy := range simfs.Policies() {
+			if r.rotate > 1 && (i+r.operations)%r.rotate != 0 {
+				continue
+			}
 			for label, image := range r.fs.Images(policy, r.seed+uint64(op.Index), r.perKind) {
 				r.check(image, simfs.Crash{Seed: r.seed, Op: op, Policy: policy, Label: label})
 			}
@@ -252,7 +260,10 @@ func (r *crashRun) tryCommit(b *tinykv.Batch, opts ...tinykv.WriteOption) error 
 	next := r.states[r.tip].Clone()
 	next.Apply(b)
 	r.states = append(r.states, next)
+	before := r.tip
+	r.tip = n // for commits that are made while this one runs
 	if err := r.db.Apply(b, opts...); err != nil {
+		r.tip = before
 		return err
 	}
 	if r.refused {
@@ -264,9 +275,9 @@ func (r *crashRun) tryCommit(b *tinykv.Batch, opts ...tinykv.WriteOption) error 
 }
 
 func (r *crashRun) acknowledged(n int, opts []tinykv.WriteOption) {
-	r.acked, r.tip = n, n
+	r.acked, r.tip = max(r.acked, n), max(r.tip, n)
 	if slices.Contains(opts, tinykv.Sync) || r.options.Durability == tinykv.DurabilitySync && len(opts) == 0 {
-		r.synced = n
+		r.synced = max(r.synced, n)
 	}
 }
 
@@ -530,6 +541,137 @@ var crashWorkloads = []struct {
 			r.close()
 		}
 	}},
+	{"dropping whole tables", func(r *crashRun) {
+		r.open()
+		for range 3 {
+			r.puts(6, 2000)
+			r.flush()
+		}
+		r.compact()
+		r.deleteRange([]byte("000"), []byte("9"))
+		r.puts(2, 50)
+		r.flush()
+		r.compact()
+		r.close()
+	}},
+	{"many range deletions in one batch", func(r *crashRun) {
+		r.open()
+		r.puts(6, 1000)
+		for range 2 {
+			b := r.db.NewBatch()
+			for i := range 300 {
+				r.must(b.DeleteRange(fmt.Appendf(nil, "%03d", i%50), fmt.Appendf(nil, "%03d", i%50+3)))
+				r.must(b.Put(fmt.Appendf(nil, "%03d", i%60), fmt.Appendf(nil, "%d", r.Uint32())))
+			}
+			r.commit(b, tinykv.Sync)
+			r.puts(2, 1000)
+		}
+		r.close()
+	}},
+	{"verifying while writing", func(r *crashRun) {
+		r.open()
+		r.puts(4, 2000)
+		r.flush()
+		r.puts(4, 2000)
+		written := 0
+		report, err := r.db.Verify(context.Background(), &tinykv.VerifyOptions{Progress: func(tinykv.VerifyProgress) {
+			if written++; written <= 4 {
+				r.puts(1, 3000)
+			}
+		}})
+		r.must(err)
+		r.must(report.Err())
+		r.close()
+	}},
+	{"reading between writers", func(r *crashRun) {
+		for range 3 {
+			r.open()
+			r.puts(2, 500)
+			r.close()
+			r.options.ReadOnly = true
+			r.open()
+			r.must(r.db.Close())
+			r.options.ReadOnly = false
+		}
+	}},
+	{"iterators and snapshots held", func(r *crashRun) {
+		r.open()
+		r.puts(4, 1000)
+		r.flush()
+		it, err := r.db.NewIter(tinykv.All())
+		r.must(err)
+		s, err := r.db.NewSnapshot()
+		r.must(err)
+		r.deleteRange([]byte("010"), []byte("050"))
+		r.puts(4, 1000)
+		r.flush()
+		r.compact()
+		r.must(it.Close())
+		r.must(s.Close())
+		r.compact()
+		r.close()
+	}},
+	{"opening with other options", func(r *crashRun) {
+		r.open()
+		r.puts(6, 5000)
+		r.close()
+		for _, change := range []func(o *tinykv.Options){
+			func(o *tinykv.Options) {
+				o.MemTableSize, o.TableSize, o.Compression = 256<<10, 128<<10, tinykv.CompressionNone
+			},
+			func(o *tinykv.Options) {
+				o.BlockSize, o.Mapping, o.Durability = 256, tinykv.MapOff, tinykv.DurabilitySync
+			},
+			func(o *tinykv.Options) { o.BloomBitsPerKey, o.MaxBackground, o.CacheSize = -1, 1, -1 },
+		} {
+			r.openings++
+			r.options = crashOptions(r.fs, r.openings)
+			change(&r.options)
+			r.open()
+			r.puts(4, 5000)
+			r.flush()
+			r.puts(2, 500)
+			r.close()
+		}
+	}},
+	{"opening on a full disk", func(r *crashRun) {
+		r.open()
+		r.puts(6, 5000)
+		r.die()
+		r.puts(6, 5000)
+		dead := r.db
+		r.fs.SetHook(nil)
+		r.fs = r.fs.Image(simfs.KillProcess, 1)
+		r.must(dead.Close())
+		r.watch()
+		r.options = crashOptions(r.fs, 5)
+		for nth := 1; nth <= 4; nth++ {
+			r.fs.FailCall(simfs.Fault{Nth: nth, Always: true, Err: simfs.NoSpace, Match: simfs.Kinds(simfs.OpCreate, simfs.OpExtend, simfs.OpWrite)})
+			if db, err := tinykv.Open(crashDir, &r.options); !errors.Is(err, simfs.NoSpace) {
+				r.Fatalf("opened on a full disk: %v, %v", db, err)
+			}
+			r.fs.Clear()
+		}
+		r.open()
+		r.synced = r.acked
+		r.puts(2, 100)
+		r.close()
+	}},
+	{"going on after a failure", func(r *crashRun) {
+		r.open()
+		r.puts(4, 3000)
+		r.fs.FailCall(simfs.Fault{Match: simfs.Kinds(simfs.OpSync), DropDirty: true})
+		if err := r.tryCommit(r.batch(100), tinykv.Sync); !errors.Is(err, tinykv.ErrFailed) {
+			r.Fatalf("the store has not failed: %v", err)
+		}
+		r.must(r.db.Resume())
+		r.states = append(r.states[:r.acked+1], nil) // what failed is gone for good
+		r.synced = r.acked
+		r.puts(3, 3000)
+		r.puts(1, 100, tinykv.Sync)
+		r.flush()
+		r.close()
+	}},
 	{"conditional writes", func(r *crashRun) { r.open(); r.swaps(8); r.puts(4, 50); r.swaps(4); r.close() }},
 	{"recovery", func(r *crashRun) {
 		hookless := r.fs
@@ -547,11 +689,59 @@ var crashWorkloads = []struct {
 		r.puts(3, 100)
 		r.close()
 	}},
+	{"recovery of recoveries", recoveries},
 }
 
-// Promise 1 of docs/GUARANTEES.md.
+// recoveries is a workload of its own kind: a store crashes while it recovers, at every operation, and again
+// while what that left is recovered.
+func recoveries(r *crashRun) {
+	r.open()
+	r.puts(5, 5000)
+	r.puts(2, 500, tinykv.Sync)
+	r.puts(5, 5000)
+	dead := r.db
+	r.fs.SetHook(nil)
+	first := r.fs.Image(simfs.KillProcess, 1)
+	r.must(dead.Close())
+	type half struct {
+		image  *simfs.FS
+		policy simfs.Policy
+	}
+	var halves []half // what crashes of the first recovery left
+	first.SetHook(func(op simfs.Op) {
+		policy := simfs.Policies()[op.Index%len(simfs.Policies())]
+		halves = append(halves, half{first.Image(policy, uint64(op.Index)), policy})
+	})
+	r.options = crashOptions(first, 1)
+	r.open()
+	first.SetHook(nil)
+	r.must(r.db.Close())
+	states, acked, synced := r.states, r.acked, r.synced
+	for i, h := range halves {
+		if i%tally.Pick(4, 2, 1) != 0 {
+			continue
+		}
+		r.fs, r.acked, r.synced = h.image, acked, synced
+		r.states = slices.Clone(states)
+		if h.policy.CutsPower() {
+			r.acked = synced
+		}
+		r.options = crashOptions(r.fs, 2+i)
+		r.watch()
+		r.open()
+		n, err := counterOf(r.db)
+		r.must(err)
+		r.acked, r.synced, r.tip = n, n, n
+		r.states = r.states[:n+1] // those behind it may not come back
+		r.puts(1, 100, tinykv.Sync)
+		r.fs.SetHook(nil)
+		r.must(r.db.Close())
+	}
+}
+
+// Promise 1 of docs/GUARANTEES.md, and row A1 of docs/RELIABILITY.md.
 func TestCrash_EveryImageOpensToAStateTheStoreHad(t *testing.T) {
-	var images, operations atomic.Int64
+	var images, operations, ran atomic.Int64
 	t.Run("workloads", func(t *testing.T) {
 		for i, w := range crashWorkloads {
 			t.Run(w.name, func(t *testing.T) {
@@ -560,15 +750,24 @@ func TestCrash_EveryImageOpensToAStateTheStoreHad(t *testing.T) {
 				if testing.Short() {
 					r.perKind = 1
 				}
+				if tally.Level() == tally.Quick {
+					r.rotate = 2
+				}
 				r.watch()
 				w.run(r)
 				images.Add(int64(r.images))
 				operations.Add(int64(r.operations))
+				ran.Add(1)
 			})
 		}
 	})
-	t.Logf("%d images after %d operations", images.Load(), operations.Load())
-	if want := int64(40_000); !testing.Short() && images.Load() < want {
+	tally.Row{
+		ID: "A1", Suite: "crashes at every file operation", Load: fmt.Sprintf("%d workloads, %d ways to crash", len(crashWorkloads), len(simfs.Policies())),
+		Faults: images.Load(), Unit: "crash images", Seed: *firstSeed,
+		Counts: []tally.Count{{Name: "file operations", N: operations.Load()}},
+		Replay: "go test -run TestCrash_EveryImage .",
+	}.Record(t)
+	if want := int64(tally.Pick(15_000, 60_000, 100_000)); !testing.Short() && ran.Load() == int64(len(crashWorkloads)) && images.Load() < want {
 		t.Errorf("%d images are too few to be called exhaustive, want %d", images.Load(), want)
 	}
 }

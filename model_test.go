@@ -7,14 +7,15 @@ import (
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/enginetest"
+	"github.com/tinykv/tinykv/internal/tally"
 	"github.com/tinykv/tinykv/vfs"
 	"github.com/tinykv/tinykv/vfs/simfs"
 )
 
 // Longer runs, and the replay of a seed that failed: go test -run History -seed 17 -seeds 1
 var (
-	firstSeed = flag.Uint64("seed", 1, "first seed of the tests that draw at random")
-	images    = flag.Int("images", 3, "images of each kind of crash that has many, after each operation of the exhaustive crash test")
+	firstSeed = flag.Uint64("seed", tally.Seed(), "first seed of the tests that draw at random")
+	images    = flag.Int("images", tally.Pick(1, 3, 6), "images of each kind of crash that has many, after each operation of the exhaustive crash test")
 	seeds     = flag.Uint64("seeds", 3, "number of seeds of the tests that draw at random")
 )
 
