@@ -97,6 +97,22 @@ func decodeChunk(data []byte, h *header, off int64) (c chunk, ok bool) {
 	return c, true
 }
 
+// impliedEpoch returns the epoch of the segment in which what stands at off would be an intact chunk, and where that
+// would end. It reports false where there can be no chunk in any.
+func impliedEpoch(data []byte, off int64) (epoch uint64, end int64, ok bool) {
+	limit := min(int64(len(data)), blockEnd(off))
+	if off < headerLen || off+chunkHeaderLen > limit {
+		return 0, 0, false
+	}
+	b := data[off:limit]
+	n := int(binary.LittleEndian.Uint16(b[8:]))
+	if typ := chunkType(b[chunkTypeOff]); typ < chunkWhole || typ > chunkRoom || chunkHeaderLen+n > len(b) {
+		return 0, 0, false
+	}
+	b = b[:chunkHeaderLen+n]
+	return unsalt(binary.LittleEndian.Uint64(b)^xxhash.Sum64(b[8:]), off), off + int64(len(b)), true
+}
+
 // blockEnd returns where the block that off lies in ends.
 func blockEnd(off int64) int64 { return off - off%blockLen + blockLen }
 

@@ -108,10 +108,21 @@ func framedLen(records int, payloadBytes int64) int64 {
 // salt ties a checksum to a segment and a place in it: neither an old chunk of a recycled file nor
 // one that the disk put elsewhere passes for the one expected.
 func salt(epoch uint64, off int64) uint64 {
-	const odd1, odd2 = 0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9
-	x := (epoch ^ uint64(off)*odd1) * odd2
+	x := (epoch ^ uint64(off)*saltOdd1) * saltOdd2
 	return x ^ x>>32
 }
+
+// unsalt returns the epoch that gives a salt at off.
+func unsalt(salt uint64, off int64) (epoch uint64) {
+	x := salt ^ salt>>32
+	return x*saltOdd2Inverse ^ uint64(off)*saltOdd1
+}
+
+const (
+	saltOdd1        = 0x9e3779b97f4a7c15
+	saltOdd2        = 0xbf58476d1ce4e5b9
+	saltOdd2Inverse = 0x96de1b173f119089 // saltOdd2 times this is 1, modulo 2^64
+)
 
 // cacheHash is what a header keeps of vfs.FS.CacheID.
 func cacheHash(id string) uint64 {
