@@ -47,12 +47,17 @@ func (s State) Apply(e *Edit) (State, error) {
 		return State{}, err
 	}
 	s.Version = version
+	s.take(e)
+	return s, nil
+}
+
+// take takes in all of an edit but the tables.
+func (s *State) take(e *Edit) {
 	s.NextFile = max(s.NextFile, e.NextFile)
 	s.LastSeq = max(s.LastSeq, e.LastSeq)
 	if e.Log != nil {
 		s.Log = *e.Log
 	}
-	return s, nil
 }
 
 // snapshot returns the edit that makes the state from nothing.
@@ -103,10 +108,11 @@ func Load(opts Options) (*Loaded, error) {
 // loadNamed reads the manifest that a CURRENT names.
 func loadNamed(opts Options, c *current) (*Loaded, error) {
 	loaded := &Loaded{
-		State:    State{Store: c.store, Version: &Version{}},
+		State:    State{Store: c.store},
 		Manifest: c.manifest,
 		Sealed:   c.seal != nil,
 	}
+	b := builder{state: &loaded.State, tables: map[FileNum]AddedTable{}}
 	path := opts.path(Name(FileManifest, c.manifest))
 	err := wal.RecoverSingle(opts.single(path, c.store, c.manifest), c.seal, func(record []byte) error {
 		e, err := DecodeEdit(record)
@@ -114,8 +120,7 @@ func loadNamed(opts Options, c *current) (*Loaded, error) {
 			return err
 		}
 		loaded.Edits++
-		loaded.State, err = loaded.Apply(e)
-		return err
+		return b.apply(e)
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -125,6 +130,9 @@ func loadNamed(opts Options, c *current) (*Loaded, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("manifest that CURRENT names: %w", err)
+	}
+	if loaded.Version, err = b.version(); err != nil {
+		return nil, corrupt.Locate(err, path, wal.HeaderLen)
 	}
 	if loaded.Edits == 0 || loaded.NextFile == 0 || loaded.Log.First == 0 {
 		return nil, corrupt.Errorf("manifest", "%d records do not make a whole state", loaded.Edits).At(wal.HeaderLen).In(path)

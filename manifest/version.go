@@ -100,7 +100,7 @@ func (v *Version) Apply(e *Edit) (*Version, error) {
 		})
 	}
 	for num, level := range gone {
-		return nil, corrupt.Errorf("version edit", "deletes table %d, which is not in level %d", num, level)
+		return nil, notThere(DeletedTable{Level: level, Num: num})
 	}
 	for _, a := range e.Added {
 		next.Levels[a.Level] = append(next.Levels[a.Level], a.Table)
@@ -112,6 +112,10 @@ func (v *Version) Apply(e *Edit) (*Version, error) {
 		return nil, err
 	}
 	return &next, nil
+}
+
+func notThere(d DeletedTable) error {
+	return corrupt.Errorf("version edit", "deletes table %d, which is not in level %d", d.Num, d.Level)
 }
 
 // sortLevel puts the tables of a level in order. A level that did not change stays the very slice
