@@ -246,6 +246,7 @@ func (b *block) check(damage func(string, ...any) error) error {
 	if b.kinds == 0 && !b.kind.IsPoint() {
 		return damage("unknown kind %d", b.kind)
 	}
+	var last []byte
 	for i, from := 0, columns; i < b.count; i++ {
 		start, end := b.offset(i), b.offset(i+1)
 		if start != from || end <= start || end > len(b.data) {
@@ -265,7 +266,19 @@ func (b *block) check(damage func(string, ...any) error) error {
 		if seq := b.trailer(i).Seq(); seq < b.base || seq > key.MaxSeqNum-1 {
 			return damage("entry %d has sequence number %d, the base is %d", i, seq, b.base)
 		}
-		from = end
+		if i > 0 && !b.sorts(i, last, stored) {
+			return damage("entry %d does not sort behind the one before", i)
+		}
+		from, last = end, stored
 	}
 	return nil
+}
+
+// sorts tells whether entry i, of which stored is the key, sorts behind the one before, given the key of that.
+func (b *block) sorts(i int, last, stored []byte) bool {
+	if before, head := b.head(i-1), b.head(i); before != head { // as the heads do, where they differ
+		return before < head
+	}
+	c := bytes.Compare(last, stored)
+	return c < 0 || c == 0 && b.trailer(i-1) > b.trailer(i)
 }

@@ -550,3 +550,35 @@ func TestReader_FilterThatIsNoLinesIsCorruption(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Iterators and searches rely on the order of entries; so it is seen to, though their checksum is right.
+func TestReader_EntriesOutOfOrderAreCorruption(t *testing.T) {
+	entries := twin{set("axx1", 1, "v"), set("axx2", 2, "v"), set("axx3", 3, "v"), set("axx4", 4, "v"), set("bxx1", 5, "v"), set("bxx2", 6, "v")}
+	for name, c := range map[string]struct {
+		blockSize int
+		change    func(data []byte, blocks []handle)
+	}{
+		"two keys of a block": {4096, func(data []byte, _ []handle) {
+			i, j := bytes.Index(data, []byte("axx2")), bytes.Index(data, []byte("axx3"))
+			data[i+3], data[j+3] = '3', '2'
+		}},
+		"a key twice": {4096, func(data []byte, _ []handle) { data[bytes.Index(data, []byte("axx3"))+3] = '2' }},
+		"two blocks": {1, func(data []byte, blocks []handle) {
+			a, b := blocks[1], blocks[2]
+			swap := bytes.Clone(data[a.off:][:a.length])
+			copy(data[a.off:][:a.length], data[b.off:][:b.length])
+			copy(data[b.off:][:b.length], swap)
+		}},
+	} {
+		data := table(t, WriterOptions{BlockSize: c.blockSize}, slices.Clone(entries))
+		blocks, _ := handles(t, data)
+		c.change(data, blocks)
+		reseal(data)
+		for _, m := range modes {
+			got := scan(m.iter(m.mustOpen(t, data, ReaderOptions{}), data))
+			if got[len(got)-1] != "corrupt" {
+				t.Errorf("%s, %s: a scan gives %v", name, m.name, got)
+			}
+		}
+	}
+}

@@ -147,6 +147,20 @@ func (x *index) block(i int) handle {
 	}
 }
 
+// checkPlace sees that all entries of data block i, which are in order, sort between its separator and the one before. Data with a
+// right checksum may yet come from anybody; and iterators rely on the order.
+func (x *index) checkPlace(i int, data []byte) error {
+	b := makeBlock(data, 0)
+	at := func(n int) key.Internal { return key.Internal{Stored: b.stored(n), Trailer: b.trailer(n)} }
+	if first := at(0); i > 0 && key.Compare(first, x.separator(i-1)) <= 0 {
+		return corrupt.Errorf("data block", "begins with %v, which belongs into a block before", first).At(x.block(i).off)
+	}
+	if last := at(b.count - 1); key.Compare(last, x.separator(i)) > 0 {
+		return corrupt.Errorf("data block", "ends with %v, which belongs into a block behind", last).At(x.block(i).off)
+	}
+	return nil
+}
+
 func (x *index) separatorBounds(i int) (from, to int) {
 	b := x.offsets[4*i:]
 	return int(binary.LittleEndian.Uint32(b)), int(binary.LittleEndian.Uint32(b[4:]))

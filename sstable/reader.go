@@ -220,6 +220,9 @@ func (r *Reader) verify(i int, h handle, data []byte) error {
 	if err := checkBlock(data, r.opts.ID, h.off); err != nil {
 		return r.locate(err, 0)
 	}
+	if err := r.index.checkPlace(i, data); err != nil {
+		return r.locate(err, 0)
+	}
 	r.verified[i/64].Or(1 << (i % 64))
 	return nil
 }
@@ -275,7 +278,11 @@ func (r *Reader) unpack(i int, h handle, data []byte, why access) (block, error)
 		return block{}, r.locate(err, 0)
 	}
 	if first {
-		if err := checkStructure(raw, h.off); err != nil {
+		err := checkStructure(raw, h.off)
+		if err == nil {
+			err = r.index.checkPlace(i, raw)
+		}
+		if err != nil {
 			return block{}, r.locate(err, 0)
 		}
 		word.Or(bit)

@@ -21,6 +21,9 @@ type stream struct {
 	buf  []byte
 	off  int64  // of buf in the file
 	raw  []byte // the block, where it was compressed
+
+	// anywhere leaves it to the caller to see where the entries of a block sort.
+	anywhere bool
 }
 
 // source is the file of a stream.
@@ -42,9 +45,14 @@ func (s *stream) block(i int, _ access) (block, error) {
 		return block{}, s.r.locate(err, 0)
 	}
 	if s.r.packed != nil && isPacked(data) {
-		return s.unpack(h, data)
+		data, err = s.unpack(h, data)
+	} else {
+		err = checkBlock(data, s.r.opts.ID, h.off)
 	}
-	if err := checkBlock(data, s.r.opts.ID, h.off); err != nil {
+	if err == nil && !s.anywhere {
+		err = s.r.index.checkPlace(i, data)
+	}
+	if err != nil {
 		return block{}, s.r.locate(err, 0)
 	}
 	return makeBlock(data, s.r.opts.SeqBase), nil
@@ -61,16 +69,13 @@ func (s *stream) bytes(h handle) ([]byte, error) {
 }
 
 // unpack decompresses a block into memory that the next one takes.
-func (s *stream) unpack(h handle, data []byte) (block, error) {
+func (s *stream) unpack(h handle, data []byte) ([]byte, error) {
 	raw, err := unpack(s.raw, data, s.r.opts.ID, h.off)
-	if err == nil {
-		s.raw = raw
-		err = checkStructure(raw, h.off)
-	}
 	if err != nil {
-		return block{}, s.r.locate(err, 0)
+		return nil, err
 	}
-	return makeBlock(raw, s.r.opts.SeqBase), nil
+	s.raw = raw
+	return raw, checkStructure(raw, h.off)
 }
 
 // fill reads from the block on, as much as is likely to be wanted next.

@@ -15,7 +15,7 @@ func (v *verifier) blocks(ctx context.Context) error {
 	if v.stated == nil || v.stated.Compressed > 0 {
 		v.r.packed = make([]atomic.Uint64, 1) // only whether it is nil matters here: a block may be compressed
 	}
-	v.s = stream{r: v.r, file: v.r.mapping}
+	v.s = stream{r: v.r, file: v.r.mapping, anywhere: true}
 	v.c.Counted.SmallestSeq = key.MaxSeqNum
 	for i := range v.r.index.count {
 		if ctx.Err() != nil {
