@@ -247,7 +247,7 @@ func addition(level Level, i, at int) *manifest.Edit {
 func nested(n, from int) (ops []byte, count int) {
 	for i := range n {
 		lower := binary.BigEndian.AppendUint32(nil, uint32(from+i))
-		upper := key.AppendStored(nil, 0, binary.BigEndian.AppendUint32(nil, uint32(1<<31-from-i)))
+		upper := key.AppendStored(nil, 0, binary.BigEndian.AppendUint32(nil, uint32(1<<30-from-i)))
 		ops = batchrepr.AppendOp(ops, key.KindRangeDelete, 0, lower, upper)
 	}
 	return ops, n

@@ -53,14 +53,14 @@ func segmentOf(t *testing.T, size int, epoch uint64, records [][]byte, fill func
 func TestScan_OfAnyContentsIsBounded(t *testing.T) {
 	const size = 1 << 20
 	data, h := segmentOf(t, size, 7, nil, deceiving)
-	candidates, hashed := 0, 0
+	candidates, hashed := 0, int64(0)
 	for off := int64(headerLen); off+chunkHeaderLen <= size; off++ {
 		if _, end, ok := impliedEpoch(data, off); ok {
 			candidates++
-			hashed += int(end - off)
+			hashed += end - off
 		}
 	}
-	if candidates < size/3 || hashed < 7<<10*size {
+	if candidates < size/3 || hashed>>10 < 7*size {
 		t.Fatalf("the contents deceive too little: %d candidates of %d bytes", candidates, hashed)
 	}
 	begin := time.Now()
