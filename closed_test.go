@@ -97,3 +97,20 @@ func TestSnapshot_ClosedReturnsErrClosed(t *testing.T) {
 		t.Error(it.Err())
 	}
 }
+
+// Under the race detector: a refused write must not look at the memtable, which the last iterator is just giving back to the system.
+func TestClosed_AWriteDoesNotTouchTheMemtableOfTheLastIterator(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	it, err := db.NewIter(tinykv.All())
+	must(t, err)
+	must(t, db.Close())
+	parallel(func() {
+		if err := db.Put([]byte("k"), nil); !errors.Is(err, tinykv.ErrClosed) {
+			t.Error(err)
+		}
+	}, func() {
+		if err := it.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -170,7 +170,7 @@ func (db *DB) lead(own *write) error {
 	err = db.commitGroup(own, group)
 	group.finish(err)
 	for range lateGroups {
-		if !db.commitLate() {
+		if err != nil || !db.commitLate() { // after an error the store may be closed, and the memtable gone
 			break
 		}
 	}
