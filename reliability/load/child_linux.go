@@ -73,7 +73,10 @@ func (c *child) run() int {
 			c.note(textFailure, "open: "+err.Error())
 			return exitOpening
 		}
-		c.takeStock()
+		if err := c.takeStock(); err != nil {
+			c.note(textFailure, "after opening: "+err.Error())
+			return exitOpening
+		}
 		c.ledger.set(wordOpenings, c.ledger.Openings()+1)
 		c.enter(Writing)
 		more = c.write()
@@ -97,9 +100,12 @@ func (c *child) note(text int, s string) {
 }
 
 // takeStock compares the counters with the ledger. What recovery has found it has made durable.
-func (c *child) takeStock() {
+func (c *child) takeStock() error {
 	for w := range c.config.writers() {
 		n, err := commitsIn(c.db, w)
+		if err != nil && c.config.ReadsMayFail && !errors.Is(err, ErrWrong) {
+			return errors.Join(err, c.db.Close())
+		}
 		if err != nil {
 			c.note(textViolation, "after opening: "+err.Error())
 			continue
@@ -115,6 +121,7 @@ func (c *child) takeStock() {
 		c.ledger.set(ofWriter(w, wordAcked), n)
 		c.ledger.set(ofWriter(w, wordSynced), n)
 	}
+	return nil
 }
 
 // write has all writers write. It returns when they have nothing more to do, and tells whether to open the store again.

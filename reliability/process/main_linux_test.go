@@ -15,13 +15,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // configIn returns a configuration for a store and a ledger in a directory of their own.
 func configIn(t testing.TB, c load.Config) load.Config {
 	t.Helper()
