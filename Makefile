@@ -6,6 +6,9 @@ TOOL    = $(GO) tool -modfile=tools/go.mod
 TARGETS = windows/amd64 darwin/arm64 freebsd/amd64 linux/386 linux/arm64 linux/s390x js/wasm
 COUNT  ?= 10
 FUZZTIME ?= 20s
+FUZZSHOW ?= 2
+DURATION ?= 1h
+SEED   ?= 1000
 SEEDS  ?= 200
 
 # bench/peers is a module of its own, with the engines that it compares. LMDB is part of it where its header file is.
@@ -15,7 +18,7 @@ LMDB   = $(shell $$($(GO) env CC) -E -include lmdb.h -x c /dev/null >/dev/null 2
 NOLMDB = echo "no lmdb.h: without LMDB (Debian and Ubuntu: apt-get install liblmdb-dev)"
 ARGS  ?=
 
-.PHONY: help check fmt vet lint tidy cross test race crash fuzz golden cover bench bench-compare peers bench-peers
+.PHONY: help check fmt vet lint tidy cross test race crash fuzz reliability reliability-ci soak golden cover bench bench-compare peers bench-peers
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -62,7 +65,16 @@ fuzz: ## every fuzz target of every package, one after the other, for FUZZTIME=2
 				out=$$($(GO) test $$p -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x 2>&1) && break; \
 				case "$$out" in *"Failing input"*) try=3;; *"context deadline exceeded"*) ;; *) try=3;; esac; \
 				echo "$$out"; test $$try -lt 3 || exit 1; \
-			done; echo "$$out" | tail -2; done; done
+			done; echo "$$out" | tail -$(FUZZSHOW); done; done
+
+reliability: ## every suite of faults, crashes and damage in full, about half an hour; writes the table of docs/RELIABILITY.md
+	$(GO) run ./reliability
+
+reliability-ci: ## the same suites, as much of them as continuous integration runs
+	$(GO) run ./reliability -amount ci -fuzz 0
+
+soak: ## the seeded suites again and again, each time with another seed: make soak SEED=1000 DURATION=24h
+	$(GO) run ./reliability -amount ci -soak $(DURATION) -seed $(SEED)
 
 golden: ## rewrite the expected output of data-driven tests; read the difference
 	$(GO) test ./compaction -update

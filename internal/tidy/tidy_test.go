@@ -72,6 +72,8 @@ reliability/load    . internal/enginetest golang.org/x/sys/unix
 reliability/process
 # Mounts file systems and cuts their power.
 reliability/disk    golang.org/x/sys/unix
+# Runs them all, and makes the table of docs/RELIABILITY.md.
+reliability         internal/tally
 `
 
 // rule returns what a package may import, and whether there is a rule for it.

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"regexp"
+	"time"
+)
+
+// lane is what a suite keeps busy. One suite of each lane runs at a time.
+type lane string
+
+const (
+	processor lane = "processor"
+	disk      lane = "disk"
+)
+
+// suite is some tests of a package.
+type suite struct {
+	name string
+	lane lane
+	dir  string // of the package, from the top of the repository
+	run  string // -test.run
+
+	race    bool
+	seeded  bool // another seed makes another run: what a soak is made of
+	fullDue time.Duration
+}
+
+// suites are what there is. Each of them leaves one row of the table or more; docs/RELIABILITY.md says what they are about.
+var suites = []suite{
+	{name: "crashes", lane: processor, dir: ".", run: "^TestCrash_", seeded: true},
+	{name: "histories", lane: processor, dir: ".", run: "^TestHistory_", seeded: true},
+	{name: "failures", lane: processor, dir: ".", run: "^Test(Failed|Resume|Close)_", seeded: true},
+	{name: "damage", lane: processor, dir: ".", run: "^TestDamage_", seeded: true},
+	{name: "processes", lane: disk, dir: "reliability/process", run: "^Test", seeded: true},
+}
+
+// chosen returns the suites whose names match.
+func chosen(names *regexp.Regexp, want func(suite) bool) (picked []suite) {
+	for _, s := range suites {
+		if names.MatchString(s.name) && want(s) {
+			picked = append(picked, s)
+		}
+	}
+	return picked
+}
+
+// due is how long a suite may take before it is taken to hang.
+func (s suite) due() time.Duration { return max(s.fullDue, 40*time.Minute) }
