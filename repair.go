@@ -11,6 +11,7 @@ import (
 
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/onebit"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/vfs"
 )
@@ -114,8 +115,8 @@ type repair struct {
 	at     RepairProgress
 	begun  time.Time
 	report *RepairReport
-	gaps   int   // found so far
-	work   int64 // that may still go into finding flipped bits
+	gaps   int           // found so far
+	mend   onebit.Budget // for finding flipped bits
 }
 
 func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *RepairReport, err error) {
@@ -135,9 +136,10 @@ func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *Repai
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	r := &repair{
-		ctx: ctx, o: o, opts: &Options{FS: o.FS}, src: src, begun: time.Now(), work: maxMendWork,
+		ctx: ctx, o: o, opts: &Options{FS: o.FS}, src: src, begun: time.Now(),
 		report: &RepairReport{Src: src, Dst: dst, KeptDoubtful: o.KeepDoubtful},
 	}
+	r.mend = onebit.Budget{Left: maxMendWork, Stop: func() bool { return ctx.Err() != nil }}
 	fsys := o.FS
 	if err := r.readBooks(); err != nil {
 		return nil, err
@@ -215,17 +217,8 @@ func (r *repair) copyTo(to *repairCopy) error {
 	return r.copyLog(to)
 }
 
-// maxMendWork bounds how much work goes into finding flipped bits, see onebit.Cost: some 20 seconds.
-const maxMendWork = 1 << 35
-
-// try tells whether so much of it may be done.
-func (r *repair) try(cost int64) bool {
-	if cost > r.work || r.ctx.Err() != nil {
-		return false
-	}
-	r.work -= cost
-	return true
-}
+// maxMendWork bounds how much work goes into finding flipped bits, see onebit.Budget: some 20 seconds.
+const maxMendWork = 1 << 37
 
 // mended notes what was put right.
 func (r *repair) mended(err error) {

@@ -35,7 +35,7 @@ func (r *repair) mendFiles() {
 		}
 		return nil
 	})
-	segment := func(data []byte) []int64 { return wal.Mend(data, r.try) }
+	segment := func(data []byte) []int64 { return wal.Mend(data, &r.mend) }
 	for _, num := range r.list.manifests {
 		mend(manifest.Name(manifest.FileManifest, num), segment)
 	}

@@ -348,7 +348,7 @@ func (run *repairRun) open(t *manifest.Table) error {
 	var tooNew error
 	run.file = file
 	run.at = sstable.Salvage(file, sstable.SalvageOptions{
-		Name: path, ID: t.ID, SeqBase: t.SeqBase, Progress: run.progress, Try: r.try, Mended: r.mended,
+		Name: path, ID: t.ID, SeqBase: t.SeqBase, Progress: run.progress, Mend: &r.mend, Mended: r.mended,
 		Lost: func(l sstable.Loss) {
 			switch {
 			case l.IsTooNew():

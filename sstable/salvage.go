@@ -28,9 +28,9 @@ type SalvageOptions struct {
 	// Progress is told how many more bytes of the file were read.
 	Progress func(bytes int64)
 
-	// Try is asked whether so much work, see onebit.Cost, may go into putting a damaged part right, of
-	// which perhaps one bit was flipped; nil is never. Mended is told of each part of which that was so.
-	Try    func(cost int64) bool
+	// Mend is the budget for putting damaged parts right of which perhaps one bit was flipped; nil for
+	// none. Mended is told of each part of which that was so.
+	Mend   *onebit.Budget
 	Mended func(error)
 }
 
@@ -229,7 +229,7 @@ func behind(stored []byte) []byte { return append(bytes.Clone(stored), 0) }
 // mendFooter tries every bit.
 func (s *Salvager) mendFooter(failed error) (f footer, ok bool) {
 	size := s.v.r.mapping.Len()
-	if size < footerLen || s.opts.Try == nil || errors.Is(failed, corrupt.ErrTooNew) {
+	if size < footerLen || s.opts.Mend == nil || errors.Is(failed, corrupt.ErrTooNew) {
 		return f, false
 	}
 	tail, err := s.v.r.read(size-footerLen, footerLen)
@@ -249,14 +249,14 @@ func (s *Salvager) mendFooter(failed error) (f footer, ok bool) {
 
 // mendSection returns a section put right, or the error that it failed with.
 func (s *Salvager) mendSection(h handle, failed error) ([]byte, error) {
-	if s.opts.Try == nil || !errors.Is(failed, corrupt.ErrCorrupt) || !s.opts.Try(onebit.Cost(int(h.length))) {
+	if s.opts.Mend == nil || !errors.Is(failed, corrupt.ErrCorrupt) {
 		return nil, failed
 	}
 	data, err := s.v.r.read(h.off, h.length)
 	if err != nil {
 		return nil, failed
 	}
-	bit, ok := onebit.Find(data, h.checksum^salt(s.opts.ID, h.off))
+	bit, ok := s.opts.Mend.Find(data, h.checksum^salt(s.opts.ID, h.off))
 	if !ok {
 		return nil, failed
 	}
@@ -268,10 +268,10 @@ func (s *Salvager) mendSection(h handle, failed error) ([]byte, error) {
 // mendBlock returns a data block put right, or the error that it failed with.
 func (s *Salvager) mendBlock(i int, h handle, failed error) (block, error) {
 	data, err := s.v.s.bytes(h)
-	if s.opts.Try == nil || err != nil || checkSum(data, s.opts.ID, h.off) == nil || !s.opts.Try(onebit.Cost(len(data))) {
+	if s.opts.Mend == nil || err != nil || checkSum(data, s.opts.ID, h.off) == nil {
 		return block{}, failed
 	}
-	bit, ok := onebit.Find(data[8:], binary.LittleEndian.Uint64(data)^salt(s.opts.ID, h.off))
+	bit, ok := s.opts.Mend.Find(data[8:], binary.LittleEndian.Uint64(data)^salt(s.opts.ID, h.off))
 	if !ok {
 		return block{}, failed
 	}

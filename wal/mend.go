@@ -11,9 +11,9 @@ import (
 )
 
 // Mend puts right, in the bytes of a whole segment file of whatever store, header and chunks of which one bit was
-// flipped, and returns where they begin. It asks try before it spends so much work, see onebit.Cost, on
-// a chunk that may well not be damaged at all: behind the end of a log lies whatever a file has there.
-func Mend(data []byte, try func(cost int64) bool) (mended []int64) {
+// flipped, and returns where they begin. It takes from
+// the budget for what is not damaged, too: behind the end of a log lies whatever a file has there.
+func Mend(data []byte, budget *onebit.Budget) (mended []int64) {
 	if len(data) < headerLen {
 		return nil
 	}
@@ -29,7 +29,7 @@ func Mend(data []byte, try func(cost int64) bool) (mended []int64) {
 		if _, ok := s.next(); ok {
 			continue
 		}
-		if mendChunk(data, &h, s.bad, try) {
+		if mendChunk(data, &h, s.bad, budget) {
 			mended = append(mended, s.bad)
 			continue
 		}
@@ -60,7 +60,7 @@ func mendHeader(b []byte) bool {
 }
 
 // mendChunk puts the chunk at off right. The flipped bit may be one of its length.
-func mendChunk(data []byte, h *header, off int64, try func(int64) bool) bool {
+func mendChunk(data []byte, h *header, off int64, budget *onebit.Budget) bool {
 	limit := min(int64(len(data)), blockEnd(off))
 	if off < headerLen || off+chunkHeaderLen > limit {
 		return false
@@ -78,10 +78,10 @@ func mendChunk(data []byte, h *header, off int64, try func(int64) bool) bool {
 		onebit.Flip(b, bit)
 	}
 	end := chunkHeaderLen + int(binary.LittleEndian.Uint16(b[8:]))
-	if end > len(b) || !nearChunk(b[chunkTypeOff]) || !try(onebit.Cost(end)) {
+	if end > len(b) || !nearChunk(b[chunkTypeOff]) {
 		return false
 	}
-	bit, ok := onebit.Find(b[8:end], binary.LittleEndian.Uint64(b)^salt(h.epoch, off))
+	bit, ok := budget.Find(b[8:end], binary.LittleEndian.Uint64(b)^salt(h.epoch, off))
 	if !ok {
 		return false
 	}

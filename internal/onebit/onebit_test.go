@@ -16,6 +16,9 @@ func lengths() (all []int) {
 	return append(all, 1000, 1024, 1031)
 }
 
+// all is a budget for whatever a test asks for.
+func all() *Budget { return &Budget{Left: 1 << 40} }
+
 func random(n int, seed uint64) []byte {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	b := make([]byte, n)
@@ -31,7 +34,7 @@ func TestFind_FindsWhicheverBitWasFlipped(t *testing.T) {
 		sum, flipped := xxhash.Sum64(data), bytes.Clone(data)
 		for bit := 0; bit < 8*n; bit += 1 + n/100 {
 			Flip(flipped, bit)
-			if got, ok := Find(flipped, sum); !ok || got != bit {
+			if got, ok := all().Find(flipped, sum); !ok || got != bit {
 				t.Fatalf("%d bytes: found %d, %v, want %d", n, got, ok, bit)
 			}
 			Flip(flipped, bit)
@@ -40,7 +43,7 @@ func TestFind_FindsWhicheverBitWasFlipped(t *testing.T) {
 			t.Fatalf("%d bytes: the data was changed", n)
 		}
 		for bit := range 64 {
-			if got, ok := Find(data, sum^1<<bit); !ok || got != -1 {
+			if got, ok := all().Find(data, sum^1<<bit); !ok || got != -1 {
 				t.Fatalf("%d bytes, bit %d of the checksum: %d, %v", n, bit, got, ok)
 			}
 		}
@@ -51,7 +54,7 @@ func TestFind_FindsNothingWhereMoreIsWrong(t *testing.T) {
 	for _, n := range lengths() {
 		data := random(n, 1)
 		sum := xxhash.Sum64(data)
-		if bit, ok := Find(random(n, 2), sum); n > 0 && ok {
+		if bit, ok := all().Find(random(n, 2), sum); n > 0 && ok {
 			t.Errorf("%d bytes: bit %d", n, bit)
 		}
 		if n < 2 {
@@ -59,16 +62,34 @@ func TestFind_FindsNothingWhereMoreIsWrong(t *testing.T) {
 		}
 		Flip(data, 3)
 		Flip(data, 8*n-1)
-		if bit, ok := Find(data, sum); ok {
+		if bit, ok := all().Find(data, sum); ok {
 			t.Errorf("%d bytes, two bits: bit %d", n, bit)
 		}
+	}
+}
+
+func TestBudget_EndsTheSearch(t *testing.T) {
+	data := random(1000, 1)
+	sum := xxhash.Sum64(data)
+	Flip(data, 777)
+	b := Budget{Left: 1_500_000}
+	for _, want := range []bool{true, false} {
+		if _, ok := b.Find(data, sum); ok != want {
+			t.Errorf("with %d left: %v", b.Left, ok)
+		}
+	}
+	if _, ok := (&Budget{Left: 1 << 40, Stop: func() bool { return true }}).Find(data, sum); ok {
+		t.Error("goes on when told to stop")
+	}
+	if _, ok := (*Budget)(nil).Find(data, sum); ok {
+		t.Error("no budget at all, and yet")
 	}
 }
 
 func BenchmarkFind(b *testing.B) {
 	data := random(4096, 1)
 	for b.Loop() {
-		Find(data, 1)
+		all().Find(data, 1)
 	}
-	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(Cost(len(data))), "ns/cost")
+	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(len(data)*len(data)), "ns/n²")
 }

@@ -48,7 +48,7 @@ manifest            vfs internal/key internal/corrupt internal/onebit wal github
 compaction          vfs internal/key internal/iterator internal/rangedel manifest sstable
 
 # 6. The engine, which alone knows them all.
-.                   vfs internal/key internal/batchrepr internal/iterator internal/rangedel internal/corrupt internal/blockcache internal/offheap memtable wal sstable manifest compaction
+.                   vfs internal/key internal/batchrepr internal/iterator internal/rangedel internal/corrupt internal/blockcache internal/offheap internal/onebit memtable wal sstable manifest compaction
 
 # 7. Programs on top of it.
 bench               . bench/internal/meter bench/internal/draw bench/internal/values bench/internal/memory bench/internal/machine github.com/HdrHistogram/hdrhistogram-go github.com/cespare/xxhash/v2 github.com/klauspost/compress/s2 github.com/klauspost/compress/zstd
