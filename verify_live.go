@@ -1,5 +1,11 @@
 package tinykv
 
+import (
+	"errors"
+
+	"github.com/tinykv/tinykv/manifest"
+)
+
 // live verifies what a store that may be written to has on disk.
 func (v *verification) live(db *DB, s *readState) (*VerifyReport, error) {
 	l, err := list(v.opts, v.dir)
@@ -15,41 +21,53 @@ func (v *verification) live(db *DB, s *readState) (*VerifyReport, error) {
 	return v.finish()
 }
 
-// liveManifest reads the manifest.
+// liveManifest reads the manifest as it was when that begins. Edits are appended meanwhile, and it may even be
+// replaced by another, which is then read instead.
 func (v *verification) liveManifest(db *DB) error {
-	path, size, problems, err := v.readManifest(db)
-	if err != nil || path == "" {
+	m, current, err := v.markManifest(db)
+	if err != nil || m == nil {
 		return err
 	}
+	size := m.Size()
 	v.at.Total += size
-	v.begin("manifest", path) // not before: whoever is told may wait for others who change the manifest
-	for _, p := range problems {
-		v.problem(p)
+	v.begin("manifest", m.Path())
+	edits, err := m.Verify()
+	for errors.Is(err, errNotExist) {
+		again, _, err2 := v.markManifest(db)
+		if err2 != nil || again == nil {
+			return err2
+		}
+		if again.Num() == m.Num() {
+			break
+		}
+		m = again
+		v.begin("manifest", m.Path())
+		edits, err = m.Verify()
+	}
+	v.report.Edits = edits
+	for _, err := range []error{err, current} {
+		if err != nil {
+			v.problem(err)
+		}
 	}
 	v.progress(size)
 	return nil
 }
 
-// readManifest verifies the manifest while nobody can append to it. That of a store that has failed is left
-// alone, since it is not known what must be in it; path is empty then.
-func (v *verification) readManifest(db *DB) (path string, size int64, problems []error, err error) {
+// markManifest returns the manifest as it is now, and what is wrong with CURRENT. That of a store that has failed is left
+// alone, since it is not known what must be in it: there is none then.
+func (v *verification) markManifest(db *DB) (m *manifest.Mark, current, err error) {
 	db.manifestMu.Lock()
 	defer db.manifestMu.Unlock()
-	m := db.manifest
 	switch {
 	case db.background.Err() != nil:
-		return "", 0, nil, ErrClosed
-	case m.Err() != nil || db.failure.Load() != nil:
-		return "", 0, nil, nil
-	}
-	if v.report.Edits, err = m.Verify(); err != nil {
-		problems = append(problems, err)
+		return nil, nil, ErrClosed
+	case db.manifest.Err() != nil || db.failure.Load() != nil:
+		return nil, nil, nil
 	}
 	if !db.renewsNow() { // else CURRENT may be switched now
-		if err := m.VerifyCurrent(); err != nil {
-			problems = append(problems, err)
-		}
+		current = db.manifest.VerifyCurrent()
 	}
-	size, _ = m.Size()
-	return m.Path(), size, problems, nil
+	mark := db.manifest.Mark()
+	return &mark, current, nil
 }

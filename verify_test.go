@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/vfs"
@@ -343,4 +344,41 @@ func TestVerify_SaysWhyItCannotBegin(t *testing.T) {
 		}
 		_ = db.Close()
 	}
+}
+
+// slowManifest calls a function when the manifest is opened for reading.
+type slowManifest struct {
+	vfs.FS
+	opened func()
+}
+
+func (f *slowManifest) Open(name string) (vfs.File, error) {
+	if strings.HasPrefix(filepath.Base(name), "MANIFEST-") && f.opened != nil {
+		f.opened()
+	}
+	return f.FS.Open(name)
+}
+
+// A manifest on a slow disk holds up neither flushes nor its own replacement while it is read.
+func TestVerify_HoldsUpNoFlushWhileItReadsTheManifest(t *testing.T) {
+	fsys := &slowManifest{FS: vfs.NewMem()}
+	o := tiny
+	o.FS = fsys
+	db := mustOpen(t, "/s", o.With(tinykv.Internal{ManifestGrowth: 1}))
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // to fail, not to hang
+	defer cancel()
+	fsys.opened = func() {
+		fsys.opened = nil
+		for n := range 20 {
+			must(t, db.Put(fruit(n), fruit(n)))
+			must(t, db.Flush(ctx))
+		}
+	}
+	report, err := db.Verify(ctx, nil)
+	must(t, errors.Join(err, report.Err()))
+	if fsys.opened != nil {
+		t.Error("the manifest was not read")
+	}
+	t.Logf("%d renewals", db.Metrics().ManifestRenewals)
 }

@@ -26,12 +26,34 @@ func (s *State) Check() error {
 	return nil
 }
 
-// Verify reads the file of the manifest anew, and checks that it leads to the state that is known. It
-// returns how many edits it has. Like Append, it is for one goroutine at a time.
-func (m *Manifest) Verify() (edits int, err error) {
+// Mark is a manifest as it was at one moment.
+type Mark struct {
+	opts   Options
+	num    FileNum
+	state  State
+	synced int64
+}
+
+// Mark returns the manifest as it is now. Like Append, it is for one goroutine at a time.
+func (m *Manifest) Mark() Mark {
+	return Mark{opts: m.opts, num: m.num, state: m.state, synced: m.log.Synced()}
+}
+
+// Size returns how many bytes the manifest had.
+func (m *Mark) Size() int64 { return m.synced }
+
+// Path returns the path of the file.
+func (m *Mark) Path() string { return m.opts.path(Name(FileManifest, m.num)) }
+
+// Num returns the file number of the manifest.
+func (m *Mark) Num() FileNum { return m.num }
+
+// Verify reads the file of the manifest anew, and checks that it led to the state that was known. It
+// returns how many edits it had. Edits may be appended meanwhile.
+func (m *Mark) Verify() (edits int, err error) {
 	path := m.Path()
-	read := State{Store: m.store, Version: &Version{}}
-	err = wal.RecoverSingle(m.opts.single(path, m.store, m.num), nil, func(record []byte) error {
+	read := State{Store: m.state.Store, Version: &Version{}}
+	err = wal.RecoverSingleTo(m.opts.single(path, m.state.Store, m.num), m.synced, func(record []byte) error {
 		e, err := DecodeEdit(record)
 		if err != nil {
 			return err

@@ -123,6 +123,10 @@ func (s *Single) reserve(n int) error {
 // Size returns how many bytes of the file are in use.
 func (s *Single) Size() int64 { return s.segment.end }
 
+// Synced returns how many bytes of the file are known to be on stable storage: up to the end of the last
+// record.
+func (s *Single) Synced() int64 { return s.synced }
+
 // Err returns the failed write or sync that ended the log, or nil.
 func (s *Single) Err() error { return s.err }
 
@@ -146,6 +150,21 @@ func (s *Single) Close() error { return s.segment.log.Close() }
 // under the rules of [Recover]; as each record vouches for all before it, only the last record can
 // be missed, and only if nothing was appended after it.
 func RecoverSingle(opts SingleOptions, seal *Seal, replay func(payload []byte) error) error {
+	if seal == nil {
+		return recoverSingle(opts, -1, nil, replay)
+	}
+	return recoverSingle(opts, seal.Length, func(s *scanner) error { return checkSeal(s, *seal, opts.Path) }, replay)
+}
+
+// RecoverSingleTo is RecoverSingle for a file of which so many bytes were synced, see [Single.Synced], also while more
+// is appended.
+func RecoverSingleTo(opts SingleOptions, synced int64, replay func(payload []byte) error) error {
+	return recoverSingle(opts, synced, nil, replay)
+}
+
+// recoverSingle is RecoverSingle; limit is where the last record must end, or -1 when that is not known. check
+// may be nil.
+func recoverSingle(opts SingleOptions, limit int64, check func(*scanner) error, replay func(payload []byte) error) error {
 	h, ok, err := readHeader(opts.FS, opts.Path, opts.Purpose, opts.Store)
 	if err != nil {
 		return err
@@ -161,16 +180,16 @@ func RecoverSingle(opts SingleOptions, seal *Seal, replay func(payload []byte) e
 	if err != nil {
 		return err
 	}
-	if seal != nil {
-		if err := checkSeal(s, *seal, opts.Path); err != nil {
+	if check != nil {
+		if err := check(s); err != nil {
 			return err
 		}
 	}
 	r := recovery{opts: RecoverOptions{FS: opts.FS}, cache: cacheHash(opts.CacheID), chain: []found{f}}
-	for seal == nil || s.off < seal.Length {
+	for limit < 0 || s.off < limit {
 		payload, ok := s.next()
-		if !ok && seal != nil {
-			return r.damageAt(f, s.bad, "no intact record in a file that was closed in order")
+		if !ok && limit >= 0 {
+			return r.damageAt(f, s.bad, "no intact record, although %d bytes were written", limit)
 		}
 		if !ok && s.room > int64(len(s.data)) {
 			return r.damageAt(f, int64(len(s.data)), "the file ends here, but had grown to %d bytes", s.room)
@@ -178,8 +197,8 @@ func RecoverSingle(opts SingleOptions, seal *Seal, replay func(payload []byte) e
 		if !ok {
 			return r.judgeEnd(0, s, -1)
 		}
-		if seal != nil && s.off > seal.Length {
-			return r.damageAt(f, s.off, "a record reaches beyond byte %d, where the file was sealed", seal.Length)
+		if limit >= 0 && s.off > limit {
+			return r.damageAt(f, s.off, "a record reaches beyond byte %d, where the file was to end", limit)
 		}
 		if err := replay(payload); err != nil {
 			return locate(err, opts.Path, s.start+chunkHeaderLen)
