@@ -258,7 +258,7 @@ var damagings = []struct {
 // Whatever is damaged, the copy opens and holds nothing but what the store held in the end, or at the damage of the log;
 // and what it does not hold, the report names.
 func TestRepair_OfADamagedStoreCopiesNothingButWhatWasThere(t *testing.T) {
-	every := tally.Pick(5003, 601, 29)
+	every := tally.Pick(5003, 601, 101)
 	var repairs, complete, part, unvouched atomic.Int64
 	t.Cleanup(func() {
 		tally.Row{
@@ -310,7 +310,7 @@ func TestRepair_OfADamagedStoreCopiesNothingButWhatWasThere(t *testing.T) {
 
 // A single flipped bit, wherever it is, costs nothing: its checksum tells which one it was.
 func TestRepair_PutsAnyFlippedBitRight(t *testing.T) {
-	every := tally.Pick(2003, 251, 7)
+	every := tally.Pick(2003, 251, 29)
 	var flips, mended atomic.Int64
 	t.Cleanup(func() {
 		tally.Row{
@@ -670,5 +670,84 @@ func TestRepair_DoesNotTakeAnOlderVersionFromTheNextBlock(t *testing.T) {
 			t.Error(err)
 		}
 		must(t, copied.Close())
+	}
+}
+
+// Whichever call of a repair fails: one that reads is damage, and one that writes ends the repair with nothing in the place of the
+// copy, unless it was the very last.
+func TestRepair_WithAFailingCallCopiesWhatIsRightOrSaysWhyNot(t *testing.T) {
+	w := wreckStore(t, tinykv.CompressionDefault, closeInOrder)
+	want := w.states[w.last()]
+	for _, c := range []struct {
+		what  string
+		match func(op simfs.Op) bool
+	}{
+		{"writing", nil},
+		{"reading", func(op simfs.Op) bool { return !op.Kind.Changes() }},
+	} {
+		points, whole := 0, 0
+		for n := 1; ; n += tally.Pick(3, 1, 1) {
+			image := w.fs.Image(simfs.KillProcess, 1)
+			fault := image.FailCall(simfs.Fault{Nth: n, Match: c.match, Err: simfs.NoSpace})
+			report, err := tinykv.Repair(t.Context(), crashDir, copyDir, &tinykv.RepairOptions{FS: image})
+			if fault.Fired() == 0 {
+				break
+			}
+			points++
+			image.Clear()
+			if names, _ := image.List(copyDir); err != nil && len(names) > 0 && !slices.Contains(names, "REPAIR-INCOMPLETE") && !slices.Contains(names, "CURRENT") {
+				t.Errorf("%s, call %d: %v, and left are %q", c.what, n, err, names)
+			}
+			if err != nil {
+				continue
+			}
+			got := copied(t, image)
+			for _, e := range got {
+				if v, ok := want.Get(e.Key); !ok || v != e.Value {
+					t.Fatalf("%s, call %d: %q = %.20q, want %.20q, %v\n%s", c.what, n, e.Key, e.Value, v, ok, report)
+				}
+			}
+			if report.Complete != (len(got) == len(want.Entries(tinykv.All()))) && report.Complete {
+				t.Errorf("%s, call %d: %d entries\n%s", c.what, n, len(got), report)
+			}
+			whole++
+		}
+		if t.Logf("%s: %d points, %d copies", c.what, points, whole); points < 10 {
+			t.Error("nothing failed")
+		}
+	}
+}
+
+// The range tombstones of a table are lost: what they may have deleted stays deleted.
+func TestRepair_DoesNotBringBackWhatALostRangeTombstoneDeleted(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, (&tinykv.Options{}).With(tinykv.Internal{Inline: func() bool { return false }}))
+	for n := range 10 {
+		must(t, db.Put(fmt.Appendf(nil, "%d", n), []byte("old")))
+	}
+	must(t, db.Compact(t.Context(), tinykv.All()))
+	b := db.NewBatch()
+	must(t, errors.Join(b.DeleteRange([]byte("3"), []byte("6")), b.Put([]byte("7"), []byte("new"))))
+	must(t, errors.Join(db.Apply(b), db.Flush(t.Context()), db.Close()))
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	must(t, err)
+	table := slices.Max(tables)
+	data, err := os.ReadFile(table)
+	must(t, err)
+	footer := data[len(data)-160:]
+	data[binary.LittleEndian.Uint64(footer[72:])] ^= 0x11 // two bits: one would be put right
+	must(t, os.WriteFile(table, data, 0o600))
+	dst := filepath.Join(t.TempDir(), "dst")
+	report, err := tinykv.Repair(t.Context(), dir, dst, nil)
+	must(t, err)
+	copied := mustOpen(t, dst, readOnlyOn(nil))
+	defer copied.Close()
+	got := ""
+	for item, err := range copied.Scan(tinykv.All()) {
+		must(t, err)
+		got += fmt.Sprintf("%s:%s ", item.Key, item.Value)
+	}
+	if got != "0:old 1:old 2:old 7:new 8:old 9:old " || report.Doubtful != 4 {
+		t.Errorf("%s\n%s", got, report)
 	}
 }
