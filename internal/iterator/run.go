@@ -10,7 +10,8 @@ import (
 type Sources interface {
 	Len() int
 
-	// Smallest returns an internal key at or before every entry of source i.
+	// Smallest returns an internal key at or before every entry of source i, and behind every entry
+	// of source i-1.
 	Smallest(i int) key.Internal
 
 	// Largest returns an internal key at or behind every entry of source i, and before every entry
@@ -75,6 +76,13 @@ func (r *Run) seek(stored []byte, trailer key.Trailer) int {
 	return sort.Search(r.of.Len(), func(i int) bool { return key.Compare(r.of.Largest(i), target) >= 0 })
 }
 
+// seekBack returns the last source that may hold an entry before the key. One that begins at it or behind is left alone: it
+// may be damaged.
+func (r *Run) seekBack(stored []byte, trailer key.Trailer) int {
+	target := key.Internal{Stored: stored, Trailer: trailer}
+	return sort.Search(r.of.Len(), func(i int) bool { return key.Compare(r.of.Smallest(i), target) >= 0 }) - 1
+}
+
 // forward returns kv, or if it is nil the first entry of the sources that follow.
 func (r *Run) forward(kv *KV) *KV {
 	for kv == nil {
@@ -135,11 +143,7 @@ func (r *Run) SeekGE(stored []byte, trailer key.Trailer) *KV {
 // SeekLT implements Iterator.
 func (r *Run) SeekLT(stored []byte, trailer key.Trailer) *KV {
 	r.err = nil
-	i := r.seek(stored, trailer)
-	if i == r.of.Len() {
-		return r.Last()
-	}
-	if !r.load(i) {
+	if !r.load(r.seekBack(stored, trailer)) {
 		return nil
 	}
 	return r.backward(r.cur.SeekLT(stored, trailer))

@@ -26,8 +26,12 @@ type parts struct {
 
 func (p *parts) Len() int { return len(p.all) }
 
-// Smallest is no use to Run while sources know the place of what they could not read.
-func (p *parts) Smallest(int) key.Internal { return key.Internal{Trailer: key.MaxTrailer} }
+func (p *parts) Smallest(i int) key.Internal {
+	if len(p.all[i].entries) == 0 {
+		return p.all[i].largest
+	}
+	return p.all[i].entries[0].key
+}
 
 func (p *parts) Largest(i int) key.Internal { return p.all[i].largest }
 
@@ -108,10 +112,21 @@ func TestRun_SeekWithinASourceOpensNothing(t *testing.T) {
 	}
 }
 
+// Damage to one table must leave the keys of its neighbours readable.
+func TestRun_SeekLTOpensNoSourceThatBeginsAtOrBehindItsBound(t *testing.T) {
+	it := NewRun(sequence(t, "a#1,SET:1 b#1,SET:2", "shut d#2,SET:3 d#1,SET:4"))
+	same(t, run(t, it, "lt:c#1,SET"), "b#1,SET:2")
+	same(t, run(t, it, "lt:d#2,SET"), "b#1,SET:2")
+	same(t, run(t, it, "lt:a#1,SET next"), "end a#1,SET:1")
+	if run(t, it, "lt:d#1,SET"); it.Err() == nil {
+		t.Error("what lies in the source that cannot be opened was passed over")
+	}
+}
+
 func TestRun_SourceThatCannotBeOpenedFailsUntilTheNextAbsoluteMove(t *testing.T) {
 	it := NewRun(sequence(t, "a#1,SET:1", "shut b#1,SET:2", "c#1,SET:3"))
 	shut := "error: " + errOpen.Error()
-	same(t, run(t, it, "first next next prev ge:c#1,SET prev next first ge:b#1,SET lt:c#1,SET lt:b#1,SET last"),
+	same(t, run(t, it, "first next next prev ge:c#1,SET prev next first ge:b#1,SET lt:c#1,SET lt:b#0,SET last"),
 		strings.Join([]string{"a#1,SET:1", shut, shut, shut, "c#1,SET:3", shut, shut, "a#1,SET:1", shut, shut, shut, "c#1,SET:3"}, " "))
 }
 
@@ -227,14 +242,15 @@ func (p *parts) fails(all []entry) func(to, way int, seek *key.Internal) bool {
 	return func(to, way int, seek *key.Internal) bool {
 		from := at
 		switch {
-		case seek != nil:
-			from = slices.IndexFunc(p.all, func(s part) bool { return key.Compare(s.largest, *seek) >= 0 })
-			if from < 0 && way > 0 {
-				at = len(p.all)
-				return false
+		case seek != nil && way > 0:
+			from = 0
+			for from < len(p.all) && key.Compare(p.all[from].largest, *seek) < 0 {
+				from++
 			}
-			if from < 0 {
-				from = len(p.all) - 1
+		case seek != nil:
+			from = len(p.all) - 1
+			for from >= 0 && key.Compare(p.Smallest(from), *seek) >= 0 {
+				from--
 			}
 		case way > 0 && to == 0:
 			from = 0
