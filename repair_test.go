@@ -751,3 +751,100 @@ func TestRepair_DoesNotBringBackWhatALostRangeTombstoneDeleted(t *testing.T) {
 		t.Errorf("%s\n%s", got, report)
 	}
 }
+
+// What the store does not need is named and not used; the report fits a terminal.
+func TestRepair_NamesFilesThatAreNoPartOfTheStore(t *testing.T) {
+	dir, dst := t.TempDir(), filepath.Join(t.TempDir(), "dst")
+	must(t, fruitStore(t, dir, &tiny).Close())
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	must(t, err)
+	data, err := os.ReadFile(tables[0])
+	must(t, errors.Join(err, os.WriteFile(filepath.Join(dir, "999999.sst"), data, 0o600), os.WriteFile(filepath.Join(dir, "notes.txt"), nil, 0o600)))
+	for _, table := range tables {
+		flip(t, table, 40)
+		flip(t, table, 41)
+	}
+	report, err := tinykv.Repair(t.Context(), dir, dst, &tinykv.RepairOptions{MaxDamages: 1})
+	must(t, err)
+	if fmt.Sprint(report.Unused) != "[999999.sst notes.txt]" || len(report.Damages) != 1 || report.DamageCount != len(tables) || report.Lost == 0 {
+		t.Errorf("%+v", report)
+	}
+	wantError(t, report.Err(), tinykv.ErrCorrupt)
+	report.Src, report.Dst = "src", "dst"
+	text := report.String()
+	for _, want := range []string{
+		"no part of the store: 999999.sst\n", "offset 0\n", "may have held keys from ", "lost: ", "more places are damaged", "left out", "the copy is not complete\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if len(line) > 81 {
+			t.Errorf("more than 80 columns: %s", line)
+		}
+	}
+}
+
+// Without any manifest, the tables are all that there is: with KeepDoubtful, sequence numbers decide.
+func TestRepair_WithoutManifestTakesTablesBySequenceNumberIfAsked(t *testing.T) {
+	dir := t.TempDir()
+	db := mustOpen(t, dir, (&tinykv.Options{}).With(tinykv.Internal{Inline: func() bool { return false }}))
+	for _, v := range []string{"old", "new"} {
+		for n := range 100 {
+			must(t, db.Put(fmt.Appendf(nil, "%02d", n), []byte(v)))
+		}
+		must(t, db.Flush(t.Context()))
+	}
+	must(t, errors.Join(db.DeleteRange([]byte("50"), []byte("60")), db.Close(), os.Remove(filepath.Join(dir, "CURRENT")), os.Remove(filepath.Join(dir, manifestName(t, dir)))))
+	for doubtful, want := range map[bool]uint64{false: 0, true: 90} {
+		dst := filepath.Join(t.TempDir(), "dst")
+		report, err := tinykv.Repair(t.Context(), dir, dst, &tinykv.RepairOptions{KeepDoubtful: doubtful})
+		must(t, err)
+		copied := mustOpen(t, dst, readOnlyOn(nil))
+		n := uint64(0)
+		for item, err := range copied.Scan(tinykv.All()) {
+			must(t, err)
+			if n++; string(item.Value) != "new" {
+				t.Errorf("%s = %s", item.Key, item.Value)
+			}
+		}
+		must(t, copied.Close())
+		if n != want || !report.StateUnknown || report.Doubtful != 90 {
+			t.Errorf("%d keys, want %d\n%s", n, want, report)
+		}
+	}
+}
+
+// Many batches, and a value that is larger than one.
+func TestRepair_CopiesAnyAmount(t *testing.T) {
+	const keys = 40
+	value := func(n int) []byte {
+		size := 150_000
+		if n == 7 {
+			size = 5 << 20
+		}
+		return bytes.Repeat([]byte{byte(n)}, size)
+	}
+	fsys := vfs.NewMem()
+	db := mustOpen(t, "/src", &tinykv.Options{FS: fsys})
+	for n := range keys {
+		must(t, db.Put(fmt.Appendf(nil, "%03d", n), value(n)))
+	}
+	must(t, db.Close())
+	report, err := tinykv.Repair(t.Context(), "/src", "/dst", &tinykv.RepairOptions{FS: fsys})
+	must(t, errors.Join(err, report.Err()))
+	copied := mustOpen(t, "/dst", &tinykv.Options{FS: fsys, ReadOnly: true})
+	defer copied.Close()
+	n := 0
+	for item, err := range copied.Scan(tinykv.All()) {
+		must(t, err)
+		if string(item.Key) != fmt.Sprintf("%03d", n) || !bytes.Equal(item.Value, value(n)) {
+			t.Fatalf("%s: %d bytes", item.Key, len(item.Value))
+		}
+		n++
+	}
+	if n != keys || report.Entries != keys {
+		t.Errorf("%d keys\n%s", n, report)
+	}
+}
