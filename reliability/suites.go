@@ -31,6 +31,7 @@ var suites = []suite{
 	{name: "histories", lane: processor, dir: ".", run: "^TestHistory_", seeded: true},
 	{name: "failures", lane: processor, dir: ".", run: "^Test(Failed|Resume|Close)_", seeded: true},
 	{name: "damage", lane: processor, dir: ".", run: "^TestDamage_", seeded: true},
+	{name: "repair", lane: processor, dir: ".", run: "^TestRepair_", seeded: true},
 	{name: "processes", lane: disk, dir: "reliability/process", run: "^Test", seeded: true},
 }
 
