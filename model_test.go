@@ -16,7 +16,7 @@ import (
 var (
 	firstSeed = flag.Uint64("seed", tally.Seed(), "first seed of the tests that draw at random")
 	images    = flag.Int("images", tally.Pick(1, 3, 6), "images of each kind of crash that has many, after each operation of the exhaustive crash test")
-	seeds     = flag.Uint64("seeds", 3, "number of seeds of the tests that draw at random")
+	seeds     = flag.Uint64("seeds", uint64(tally.Pick(2, 3, 3)), "number of seeds of the tests that draw at random")
 )
 
 // storeConfig is a way to keep a store.
@@ -88,36 +88,45 @@ func TestHistory_IsThatOfTheModelUnderAllConfigurations(t *testing.T) {
 	}
 }
 
-// Crashes in the middle of a history, on the process and on the power, leave a state that it had, and
-// it goes on from there.
+// Row A2 of docs/RELIABILITY.md. Crashes in a history, on the process and on the power, between operations and
+// in the middle of them, leave a state that it had, and it goes on from there.
 func TestHistory_GoesOnAfterCrashes(t *testing.T) {
-	operations := 3000
+	const operations, crashes = 500, 5
+	count := uint64(tally.Pick(24, 300, 2000))
 	if testing.Short() {
-		operations = 1000
+		count = 6
 	}
-	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			t.Parallel()
-			fsys, draw := simfs.New(), enginetest.NewRandom(seed+1)
-			options := *tiny.With(tinykv.Internal{Inline: func() bool { return draw.OneIn(4) }, ManifestGrowth: 1 << 10})
-			open := func(readOnly bool) func() (*tinykv.DB, error) {
-				return func() (*tinykv.DB, error) {
-					o := options
-					o.FS, o.ReadOnly = fsys, readOnly
-					return tinykv.Open(crashDir, &o)
+	count = max(count, *seeds)
+	const lanes = 8
+	t.Run("seeds", func(t *testing.T) {
+		for lane := range uint64(lanes) {
+			t.Run(fmt.Sprintf("from %d", *firstSeed+lane), func(t *testing.T) {
+				t.Parallel()
+				for seed := *firstSeed + lane; seed < *firstSeed+count; seed += lanes {
+					crashingHistory(t, seed, operations, crashes)
 				}
-			}
-			h := &enginetest.History{
-				T: t, Random: enginetest.NewRandom(seed), Open: open(false), OpenReadOnly: open(true),
-				Crash: func() bool {
-					policy := betweenCalls()[draw.IntN(len(betweenCalls()))]
-					fsys = fsys.Image(policy, draw.Uint64())
-					return policy.CutsPower()
-				},
-			}
-			h.Run(operations)
-		})
+			})
+		}
+	})
+	tally.Row{
+		ID: "A2", Suite: "random crashes, by seed", Load: fmt.Sprintf("%d seeds of %d operations", count, operations),
+		Faults: int64(count * crashes), Unit: "crashes", Seed: *firstSeed,
+		Counts: []tally.Count{{Name: "operations", N: int64(count * operations)}},
+		Replay: "go test -run TestHistory_GoesOnAfterCrashes -seed N -seeds 1 .",
+	}.Record(t)
+}
+
+func crashingHistory(t *testing.T, seed uint64, operations, crashes int) {
+	t.Helper()
+	draw := enginetest.NewRandom(seed + 1)
+	k := newKept(storeConfigs[1+draw.IntN(len(storeConfigs)-1)].options, draw)
+	if draw.OneIn(2) {
+		k.options = *k.options.With(tinykv.Internal{Inline: func() bool { return draw.OneIn(4) }, ManifestGrowth: 1 << 10})
 	}
+	h := k.history(t, seed)
+	h.Crash, h.CrashIn, h.Crashes = k.crash, k.crashIn, crashes
+	h.Name = fmt.Sprintf("seed %d: ", seed)
+	h.Run(operations)
 }
 
 func runHistory(t *testing.T, config storeConfig, seed uint64, operations int) (log string) {

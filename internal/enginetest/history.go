@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +20,8 @@ const maxOpen = 4
 type History struct {
 	*testing.T
 	Random
+	// Name begins every message; it may say how to run the history again.
+	Name string
 	// Open opens the store, which has been closed before.
 	Open func() (*tinykv.DB, error)
 	// OpenReadOnly opens it for reading only.
@@ -28,20 +29,31 @@ type History struct {
 	// Crash, if there is one, has Open and OpenReadOnly find what a crash at this moment leaves, and
 	// tells whether unsynced writes may be gone.
 	Crash func() (powerLost bool)
+	// CrashIn, if there is one, does the same for a crash at some moment while work runs.
+	CrashIn func(work func()) (powerLost bool)
+	// Crashes, if it is not 0, is how many crashes a run has. Otherwise they are drawn like other operations.
+	Crashes int
+	// Same has what a crash took written again, so that stores which crash still give the same log.
+	Same bool
+	// Fault, if there is one, runs work while the disk is too full for a table, and then makes room.
+	Fault func(work func())
+	// Change, if there is one, has Open use other options from now on.
+	Change func()
 	// Fuzzed is for a source with few bits to a draw, and for short histories: every operation is as
 	// likely as any other, and large batches are no larger than need be.
 	Fuzzed bool
 	// More, if there is one, ends the history early by returning false.
 	More func() bool
 
-	db    *tinykv.DB
-	model *Model
-	batch *tinykv.Batch
-	snaps []*pastStore
-	iters []*pastCursor
-	lost  losable
-	log   strings.Builder
-	last  string // the operation that runs
+	db      *tinykv.DB
+	model   *Model
+	batches []*tinykv.Batch
+	snaps   []*pastStore
+	iters   []*pastCursor
+	lost    losable
+	log     strings.Builder
+	last    string         // the operation that runs
+	done    map[string]int // how often each was run
 }
 
 // pastStore is a snapshot with its twin.
@@ -63,26 +75,29 @@ func (h *History) Run(operations int) string {
 	if err != nil {
 		h.Fatal(err)
 	}
-	h.db, h.model, h.batch = db, &Model{}, db.NewBatch()
-	ops := h.operations()
+	h.db, h.model, h.done = db, &Model{}, map[string]int{}
+	for range maxOpen - 1 {
+		h.batches = append(h.batches, db.NewBatch())
+	}
+	ops, crashes := h.operations()
+	crashAt := h.crashPlaces(operations)
 	total := 0
 	for _, op := range ops {
 		total += op.weight
 	}
 	for n := 0; n < operations && (h.More == nil || h.More()); n++ {
+		if crashAt[n] {
+			h.do(n, crashes[h.IntN(len(crashes))])
+		}
 		pick := h.IntN(total)
 		for _, op := range ops {
 			if pick -= op.weight; pick < 0 {
-				h.last = fmt.Sprintf("%d %s", n, op.name)
-				op.run(h)
+				h.do(n, op)
 				break
 			}
 		}
-		if h.Failed() {
-			h.Fatalf("after: %s", h.last)
-		}
 	}
-	h.last = "end"
+	h.last = h.Name + "end"
 	h.scanAll(h.db, h.model)
 	h.reopen()
 	h.scanAll(h.db, h.model)
@@ -92,60 +107,23 @@ func (h *History) Run(operations int) string {
 	return h.log.String()
 }
 
-// historyOp is an operation that is drawn as often as its weight says.
-type historyOp struct {
-	name   string
-	weight int
-	run    func(*History)
+// do runs an operation. The first that fails ends the history, so that no shorter one fails.
+func (h *History) do(n int, op historyOp) {
+	h.Helper()
+	h.last = fmt.Sprintf("%s%d %s", h.Name, n, op.name)
+	h.done[op.name]++
+	op.run(h)
+	if h.Failed() {
+		h.Fatalf("after: %s; a history of %d operations is the shortest that shows it", h.last, n+1)
+	}
 }
 
-// operations returns the operations that this history draws from.
-func (h *History) operations() []historyOp {
-	ops := slices.Clone(historyOps)
-	if h.Crash != nil {
-		h.lost.durable = &Model{}
-		ops = append(ops, historyOp{"crash", 6, (*History).crash})
-	}
-	for i := range ops {
-		if h.Fuzzed {
-			ops[i].weight = 1
-		}
-	}
-	return ops
-}
-
-var historyOps = []historyOp{
-	{"put", 300, (*History).put},
-	{"delete", 80, (*History).delete},
-	{"delete range", 12, (*History).deleteRange},
-	{"add to batch", 200, (*History).addToBatch},
-	{"apply", 20, (*History).apply},
-	{"apply large", 2, (*History).applyLarge},
-	{"put if absent", 30, (*History).putIfAbsent},
-	{"compare and swap", 30, (*History).compareAndSwap},
-	{"compare and delete", 30, (*History).compareAndDelete},
-	{"get", 200, (*History).get},
-	{"get multi", 60, (*History).getMulti},
-	{"explain", 20, (*History).explain},
-	{"scan", 40, (*History).scan},
-	{"count", 10, func(h *History) { h.countIn(h.db, h.model) }},
-	{"snapshot", 10, (*History).newSnapshot},
-	{"read snapshot", 60, (*History).readSnapshot},
-	{"close snapshot", 8, (*History).closeSnapshot},
-	{"iterator", 15, (*History).newIter},
-	{"move iterator", 400, (*History).moveIter},
-	{"close iterator", 12, (*History).closeIter},
-	{"flush", 6, (*History).flush},
-	{"compact", 3, (*History).compact},
-	{"sync", 4, (*History).sync},
-	{"metrics", 2, (*History).metrics},
-	{"verify", 1, (*History).verify},
-	{"reopen", 3, func(h *History) { h.reopen() }},
-}
+// Done returns how often each operation was run.
+func (h *History) Done() map[string]int { return h.done }
 
 // note adds to the log what the store answered.
 func (h *History) note(format string, args ...any) {
-	fmt.Fprintf(&h.log, "%s: %s\n", h.last, fmt.Sprintf(format, args...))
+	fmt.Fprintf(&h.log, "%s: %s\n", strings.TrimPrefix(h.last, h.Name), fmt.Sprintf(format, args...))
 }
 
 // must fails the test when a call that cannot fail has.
@@ -176,50 +154,29 @@ func (h *History) writeOption() []tinykv.WriteOption {
 	}
 }
 
-func (h *History) put() {
-	k, v, opts := h.Key(), h.Value(), h.writeOption()
+// put sets a key, with the options given or those drawn.
+func (h *History) put(opts ...tinykv.WriteOption) {
+	h.putValue(h.Key(), h.Value(), opts)
+}
+
+func (h *History) putValue(k, v []byte, opts []tinykv.WriteOption) {
 	h.must(h.db.Put(k, v, opts...))
-	h.did(opts, func(m *Model) { m.Put(string(k), string(v)) })
+	h.did(opts, func(b *tinykv.Batch) error { return b.Put(k, v) })
 }
 
-func (h *History) delete() {
-	k, opts := h.Key(), h.writeOption()
+// putLong sets a key to a value that is larger than a small memtable.
+func (h *History) putLong() { h.putValue(h.Key(), h.bytes(70_000+h.IntN(60_000)), nil) }
+
+func (h *History) delete(opts ...tinykv.WriteOption) {
+	k := h.Key()
 	h.must(h.db.Delete(k, opts...))
-	h.did(opts, func(m *Model) { m.Delete(string(k)) })
+	h.did(opts, func(b *tinykv.Batch) error { return b.Delete(k) })
 }
 
-func (h *History) deleteRange() {
-	r, opts := h.NarrowRange(), h.writeOption()
-	h.must(h.db.DeleteRange(r.Lower, r.Upper, opts...))
-	h.did(opts, func(m *Model) { m.DeleteRange(r) })
-}
-
-func (h *History) addToBatch() {
-	if h.OneIn(30) {
-		r := h.NarrowRange()
-		h.must(h.batch.DeleteRange(r.Lower, r.Upper))
-		return
-	}
-	if h.OneIn(3) {
-		h.must(h.batch.Delete(h.Key()))
-		return
-	}
-	h.must(h.batch.Put(h.Key(), h.Value()))
-}
-
-func (h *History) apply() {
-	if h.OneIn(10) { // by way of its encoding
-		data, err := h.batch.MarshalBinary()
-		h.must(err)
-		h.batch = h.db.NewBatch()
-		h.must(h.batch.UnmarshalBinary(data))
-	}
+func (h *History) deleteRange(r tinykv.Range) {
 	opts := h.writeOption()
-	h.must(h.db.Apply(h.batch, opts...))
-	h.applied(opts, h.batch)
-	if !h.OneIn(10) { // else it is applied again
-		h.batch.Reset()
-	}
+	h.must(h.db.DeleteRange(r.Lower, r.Upper, opts...))
+	h.did(opts, func(b *tinykv.Batch) error { return b.DeleteRange(r.Lower, r.Upper) })
 }
 
 func (h *History) applyLarge() {
@@ -239,8 +196,19 @@ func (h *History) applyLarge() {
 			h.must(b.Put(draw.Key(), draw.Value()))
 		}
 	}
-	h.must(h.db.Apply(b))
-	h.applied(nil, b)
+	h.apply(b)
+}
+
+// applyRanges applies a batch of many range deletions.
+func (h *History) applyRanges() {
+	b := h.db.NewBatch()
+	draw := NewRandom(h.Uint64())
+	for range 100 {
+		r := draw.NarrowRange()
+		h.must(b.DeleteRange(r.Lower, r.Upper))
+		h.must(b.Put(draw.Key(), draw.Value()))
+	}
+	h.apply(b)
 }
 
 // guess returns the present value of a key, or another one.
@@ -259,7 +227,7 @@ func (h *History) putIfAbsent() {
 	h.must(err)
 	h.same("done", done, !found)
 	if done {
-		h.did(opts, func(m *Model) { m.Put(string(k), string(v)) })
+		h.did(opts, func(b *tinykv.Batch) error { return b.Put(k, v) })
 	}
 }
 
@@ -272,7 +240,7 @@ func (h *History) compareAndSwap() {
 	h.must(err)
 	h.same("done", done, found && have == string(old))
 	if done {
-		h.did(opts, func(m *Model) { m.Put(string(k), string(v)) })
+		h.did(opts, func(b *tinykv.Batch) error { return b.Put(k, v) })
 	}
 }
 
@@ -285,11 +253,9 @@ func (h *History) compareAndDelete() {
 	h.must(err)
 	h.same("done", done, found && have == string(old))
 	if done {
-		h.did(opts, func(m *Model) { m.Delete(string(k)) })
+		h.did(opts, func(b *tinykv.Batch) error { return b.Delete(k) })
 	}
 }
-
-func (h *History) get() { h.getFrom(h.db, h.model) }
 
 // store is what can be read.
 type store interface {
@@ -309,6 +275,13 @@ type tinykvReader interface {
 
 // getFrom reads a key in every way.
 func (h *History) getFrom(s store, m *Model) {
+	h.getKey(s, m)
+	h.getTo(s, m)
+	h.peek(s, m)
+	h.has(s, m)
+}
+
+func (h *History) getKey(s store, m *Model) {
 	k := h.Key()
 	want, found := m.Get(string(k))
 	v, err := s.Get(k)
@@ -320,24 +293,37 @@ func (h *History) getFrom(s store, m *Model) {
 		h.Errorf("%s: Get(%.40q) = %.40q, %v, want %.40q", h.last, k, v, err, want)
 	}
 	h.note("%.40q %x", k, xxhash.Sum64(v))
-	v, err = s.GetTo([]byte("dst"), k)
+}
+
+func (h *History) getTo(s store, m *Model) {
+	k := h.Key()
+	want, found := m.Get(string(k))
+	v, err := s.GetTo([]byte("dst"), k)
 	if string(v) != "dst"+want || found != (err == nil) {
 		h.Errorf("%s: GetTo(%.40q) = %.40q, %v", h.last, k, v, err)
 	}
+}
+
+func (h *History) peek(s store, m *Model) {
+	k := h.Key()
+	want, found := m.Get(string(k))
 	peeked := false
-	err = s.Peek(k, func(v []byte) error {
+	err := s.Peek(k, func(v []byte) error {
 		peeked = string(v) == want
 		return nil
 	})
 	if peeked != found || found != (err == nil) {
 		h.Errorf("%s: Peek(%.40q): %v, %v", h.last, k, peeked, err)
 	}
+}
+
+func (h *History) has(s store, m *Model) {
+	k := h.Key()
+	_, found := m.Get(string(k))
 	if has, err := s.Has(k); has != found || err != nil {
 		h.Errorf("%s: Has(%.40q) = %v, %v", h.last, k, has, err)
 	}
 }
-
-func (h *History) getMulti() { h.getMultiFrom(h.db, h.model) }
 
 // getMultiFrom reads several keys at once, some of them twice.
 func (h *History) getMultiFrom(s store, m *Model) {
@@ -379,27 +365,25 @@ func (h *History) newSnapshot() {
 	}
 	s, err := h.db.NewSnapshot()
 	h.must(err)
-	h.note("%d", s.Seq())
+	if h.Crash == nil && h.Fault == nil { // else what was written again counts, too
+		h.note("%d", s.Seq())
+	}
 	h.snaps = append(h.snaps, &pastStore{s, h.model.Clone()})
 }
 
-func (h *History) readSnapshot() {
-	if len(h.snaps) == 0 {
-		return
+// onSnapshot returns an operation that reads from a snapshot, if there is one.
+func onSnapshot(read func(h *History, s store, m *Model)) func(*History) {
+	return func(h *History) {
+		if len(h.snaps) > 0 {
+			s := h.snaps[h.IntN(len(h.snaps))]
+			read(h, s.snapshot, s.model)
+		}
 	}
-	s := h.snaps[h.IntN(len(h.snaps))]
-	switch h.IntN(10) {
-	case 0, 1:
-		h.scanFrom(s.snapshot, s.model)
-		return
-	case 2:
-		h.getMultiFrom(s.snapshot, s.model)
-		return
-	case 3:
-		h.countIn(s.snapshot, s.model)
-		return
-	}
-	h.getFrom(s.snapshot, s.model)
+}
+
+// onStore returns an operation that reads from the store.
+func onStore(read func(h *History, s store, m *Model)) func(*History) {
+	return func(h *History) { read(h, h.db, h.model) }
 }
 
 func (h *History) closeSnapshot() {
@@ -425,8 +409,8 @@ func (h *History) sync() {
 	h.durable()
 }
 
-func (h *History) compact() {
-	err := h.db.Compact(context.Background(), h.Range())
+func (h *History) compact(r tinykv.Range) {
+	err := h.db.Compact(context.Background(), r)
 	if err != nil && !errors.Is(err, tinykv.ErrInvalidRange) {
 		h.must(err)
 	}
@@ -435,9 +419,10 @@ func (h *History) compact() {
 // reopen closes the store, with all that is open, and opens it again.
 func (h *History) reopen() {
 	h.close()
-	if h.OneIn(2) {
-		h.readOnly()
-	}
+	h.open()
+}
+
+func (h *History) open() {
 	db, err := h.Open()
 	h.must(err)
 	h.db = db
@@ -472,6 +457,9 @@ func (h *History) readOnly() {
 	}
 	for _, db := range both {
 		h.scanAll(db, h.model)
+		report, err := db.Verify(context.Background(), nil)
+		h.must(err)
+		h.must(report.Err())
 		h.getFrom(db, h.model)
 		if err := db.Put(nil, nil); !errors.Is(err, tinykv.ErrReadOnly) {
 			h.Errorf("%s: put to a store that is read only: %v", h.last, err)

@@ -1,38 +1,17 @@
 package enginetest
 
 import (
+	"context"
 	"slices"
 
 	"github.com/tinykv/tinykv"
 )
 
-// losable is what a history knows of the writes that a power cut may take.
+// losable is what a history knows of the writes that a crash may take.
 type losable struct {
-	durable *Model         // nil where nothing crashes
-	since   []func(*Model) // the commits since then, oldest first
-}
-
-// did notes a commit that was acknowledged under some options.
-func (h *History) did(opts []tinykv.WriteOption, change func(*Model)) {
-	change(h.model)
-	if h.lost.durable == nil {
-		return
-	}
-	h.lost.since = append(h.lost.since, change)
-	if slices.Contains(opts, tinykv.Sync) {
-		h.durable()
-	}
-}
-
-// applied notes the commit of a batch, whose operations the caller may change afterwards.
-func (h *History) applied(opts []tinykv.WriteOption, b *tinykv.Batch) {
-	if h.lost.durable == nil {
-		h.model.Apply(b)
-		return
-	}
-	kept := h.db.NewBatch()
-	h.must(kept.Append(b))
-	h.did(opts, func(m *Model) { m.Apply(kept) })
+	durable *Model          // nil where nothing crashes
+	since   []*tinykv.Batch // the commits since then, oldest first
+	during  []*tinykv.Batch // those of the operation under way
 }
 
 // durable notes that everything is on stable storage.
@@ -42,37 +21,94 @@ func (h *History) durable() {
 	}
 }
 
-// crash lets the system crash and goes on with what is recovered: everything that was acknowledged
-// where only the process died, else a prefix of the commit order with everything that was synced.
+// crash lets the system crash between two operations.
 func (h *History) crash() {
-	powerLost := h.Crash()
 	left := h.lost
-	h.close() // the store that has crashed, where nobody sees it any more
-	if h.OneIn(2) {
-		h.openCrashed(h.OpenReadOnly, left, powerLost)
-		h.must(h.db.Close())
-		left = losable{durable: h.model} // and that is what stays
-	}
-	h.openCrashed(h.Open, left, powerLost)
-	h.durable()
+	h.recover(left.durable, left.since, nil, h.Crash())
 }
 
-// openCrashed opens what a crash left and takes for its model the one that fits.
-func (h *History) openCrashed(open func() (*tinykv.DB, error), left losable, powerLost bool) {
+// crashingIn returns an operation in the middle of which the system crashes.
+func crashingIn(work func(*History)) func(*History) {
+	return func(h *History) {
+		durable, since := h.lost.durable, slices.Clone(h.lost.since)
+		h.lost.during = nil
+		powerLost := h.CrashIn(func() { work(h) })
+		h.recover(durable, since, h.lost.during, powerLost)
+	}
+}
+
+// recover goes on with what a crash left: everything that was acknowledged before it where only the process
+// died, else a prefix of the commit order with everything that was synced. Of the commits that were under
+// way it may hold the first ones.
+func (h *History) recover(durable *Model, since, during []*tinykv.Batch, powerLost bool) {
+	all := slices.Concat(since, during)
+	least := len(since)
+	if powerLost {
+		least = 0
+	}
+	h.close() // the store that has crashed, where nobody sees it any more
+	if h.OneIn(2) {
+		n := h.openCrashed(h.OpenReadOnly, durable, all, least)
+		h.must(h.db.Close())
+		all = all[n:]
+		h.openCrashed(h.Open, h.model, nil, 0) // and that is what stays
+	} else {
+		all = all[h.openCrashed(h.Open, durable, all, least):]
+	}
+	h.durable()
+	if !h.Same {
+		return
+	}
+	for _, b := range all {
+		h.apply(b)
+	}
+}
+
+// openCrashed opens what a crash left and takes for its model the first one that fits: that of the durable
+// commits and of some more, not fewer than least. It returns how many.
+func (h *History) openCrashed(open func() (*tinykv.DB, error), durable *Model, more []*tinykv.Batch, least int) int {
 	db, err := open()
 	h.must(err)
 	h.db = db
 	got, err := Collect(db.Scan(tinykv.All()))
 	h.must(err)
-	m := left.durable.Clone()
-	fits := len(left.since) == 0 || powerLost
-	for n := 0; !fits || !slices.Equal(got, m.entries); n++ {
-		if n == len(left.since) {
-			h.Fatalf("%s: %d entries are no state between %d synced ones and %d commits later (power lost: %v)",
-				h.last, len(got), len(left.durable.entries), n, powerLost)
+	m := durable.Clone()
+	n := 0
+	for ; n < least || !slices.Equal(got, m.entries); n++ {
+		if n == len(more) {
+			h.Fatalf("%s: %d entries are no state between %d durable ones and %d commits later, and not before %d of them",
+				h.last, len(got), len(durable.entries), n, least)
 		}
-		left.since[n](m)
-		fits = powerLost || n+1 == len(left.since)
+		m.Apply(more[n])
 	}
 	h.model = m
+	return n
+}
+
+// faultyFlush flushes while the disk is full. That may fail; once there is room, it works.
+func (h *History) faultyFlush() {
+	h.Fault(func() { _ = h.db.Flush(context.Background()) })
+	h.flush()
+}
+
+func (h *History) faultyCompaction() {
+	h.Fault(func() { _ = h.db.Compact(context.Background(), tinykv.All()) })
+	h.compact(tinykv.All())
+}
+
+// faultyLarge applies a large batch while the disk is full. If that fails, nothing of it is there, and it is
+// applied once more.
+func (h *History) faultyLarge() {
+	b := h.db.NewBatch()
+	for range 40 {
+		h.must(b.Put(h.Key(), h.bytes(3000)))
+	}
+	failed := false
+	h.Fault(func() { failed = h.db.Apply(b) != nil })
+	if failed {
+		h.scanAll(h.db, h.model)
+		h.apply(b)
+		return
+	}
+	h.did(nil, func(kept *tinykv.Batch) error { return kept.Append(b) })
 }

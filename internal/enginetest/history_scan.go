@@ -16,26 +16,13 @@ type Scanner interface {
 	Scan(r tinykv.Range, opts ...tinykv.ScanOption) iter.Seq2[tinykv.Item, error]
 }
 
-func (h *History) scan() { h.scanFrom(h.db, h.model) }
+// scanning returns what scans a random range with some options.
+func scanning(opts ...tinykv.ScanOption) func(h *History, s store, m *Model) {
+	return func(h *History, s store, m *Model) { h.scanFrom(s, m, opts) }
+}
 
-// scanFrom scans a random range in a random way.
-func (h *History) scanFrom(s Scanner, m *Model) {
+func (h *History) scanFrom(s Scanner, m *Model, opts []tinykv.ScanOption) {
 	r := h.Range()
-	want := m.Entries(r)
-	var opts []tinykv.ScanOption
-	if h.OneIn(2) {
-		opts = append(opts, tinykv.Reverse)
-		slices.Reverse(want)
-	}
-	keysOnly := h.OneIn(3)
-	if keysOnly {
-		opts = append(opts, tinykv.KeysOnly)
-	}
-	if h.OneIn(2) {
-		n := h.IntN(10)
-		opts = append(opts, tinykv.Limit(n))
-		want = want[:min(n, len(want))]
-	}
 	inverted := r.Lower != nil && r.Upper != nil && string(r.Lower) > string(r.Upper)
 	got, err := Collect(s.Scan(r, opts...))
 	if inverted {
@@ -45,13 +32,22 @@ func (h *History) scanFrom(s Scanner, m *Model) {
 		return
 	}
 	h.must(err)
-	if keysOnly {
-		want = slices.Clone(want)
-		for i := range want {
-			want[i].Value = ""
+	h.sameEntries(got, m.scan(r, opts))
+}
+
+// breakOff stops in the middle of a scan.
+func (h *History) breakOff() {
+	n := h.IntN(5)
+	var got []Entry
+	for item, err := range h.db.Scan(tinykv.All()) {
+		h.must(err)
+		if len(got) == n {
+			break
 		}
+		got = append(got, Entry{string(item.Key), string(item.Value)})
 	}
-	h.sameEntries(got, want)
+	want := h.model.Entries(tinykv.All())
+	h.sameEntries(got, want[:min(n, len(want))])
 }
 
 // countIn counts the keys of a random range.
@@ -105,16 +101,10 @@ func Collect(items iter.Seq2[tinykv.Item, error]) ([]Entry, error) {
 	return got, nil
 }
 
-func (h *History) newIter() {
+func (h *History) newIterOf(s store, m *Model) {
+	r := h.Range()
 	if len(h.iters) == maxOpen {
 		return
-	}
-	r := h.Range()
-	var s store = h.db
-	m := h.model
-	if len(h.snaps) > 0 && h.OneIn(2) {
-		past := h.snaps[h.IntN(len(h.snaps))]
-		s, m = past.snapshot, past.model
 	}
 	it, err := s.NewIter(r)
 	if errors.Is(err, tinykv.ErrInvalidRange) {
@@ -126,29 +116,47 @@ func (h *History) newIter() {
 	clear(r.Upper)
 }
 
-// moveIter moves an iterator, most often by one.
-func (h *History) moveIter() {
+// moving returns an operation that moves one of the iterators, and its twin.
+func moving(move func(h *History, p *pastCursor) (got, want bool)) func(*History) {
+	return func(h *History) {
+		if len(h.iters) == 0 {
+			return
+		}
+		p := h.iters[h.IntN(len(h.iters))]
+		got, want := move(h, p)
+		h.stands(p, got, want)
+	}
+}
+
+func (h *History) seekGE(p *pastCursor) (got, want bool) {
+	k := h.Key()
+	return p.iter.SeekGE(k), p.cursor.SeekGE(string(k))
+}
+
+func (h *History) seekLT(p *pastCursor) (got, want bool) {
+	k := h.Key()
+	return p.iter.SeekLT(k), p.cursor.SeekLT(string(k))
+}
+
+// walk moves an iterator many times, and now and then back.
+func (h *History) walk() {
 	if len(h.iters) == 0 {
 		return
 	}
 	p := h.iters[h.IntN(len(h.iters))]
-	var got, want bool
-	switch h.IntN(12) {
-	case 0:
-		got, want = p.iter.First(), p.cursor.First()
-	case 1:
-		got, want = p.iter.Last(), p.cursor.Last()
-	case 2:
-		k := h.Key()
-		got, want = p.iter.SeekGE(k), p.cursor.SeekGE(string(k))
-	case 3:
-		k := h.Key()
-		got, want = p.iter.SeekLT(k), p.cursor.SeekLT(string(k))
-	case 4, 5, 6:
-		got, want = p.iter.Prev(), p.cursor.Prev()
-	default:
-		got, want = p.iter.Next(), p.cursor.Next()
+	forward := h.OneIn(2)
+	for range 30 {
+		if forward != h.OneIn(8) {
+			h.stands(p, p.iter.Next(), p.cursor.Next())
+		} else {
+			h.stands(p, p.iter.Prev(), p.cursor.Prev())
+		}
 	}
+}
+
+// stands compares an iterator that was moved with its twin.
+func (h *History) stands(p *pastCursor, got, want bool) {
+	h.Helper()
 	h.must(p.iter.Err())
 	h.same("moved", got, want)
 	h.same("valid", p.iter.Valid(), want)

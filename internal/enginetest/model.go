@@ -74,6 +74,25 @@ func (m *Model) Entries(r tinykv.Range) []Entry {
 	})
 }
 
+// scan returns the entries that a scan with some options yields.
+func (m *Model) scan(r tinykv.Range, opts []tinykv.ScanOption) []Entry {
+	entries := m.Entries(r)
+	limit := len(entries)
+	for _, opt := range opts {
+		switch opt {
+		case tinykv.Reverse:
+			slices.Reverse(entries)
+		case tinykv.KeysOnly:
+			for i := range entries {
+				entries[i].Value = ""
+			}
+		default:
+			limit = min(limit, int(opt))
+		}
+	}
+	return entries[:limit]
+}
+
 // Cursor is what an Iterator is to a store.
 type Cursor struct {
 	entries []Entry
