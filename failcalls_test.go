@@ -2,6 +2,7 @@ package tinykv_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -131,6 +132,52 @@ var failLives = []struct {
 		r.must(clears.DeleteRange(nil, nil))
 		r.try(r.tryCommit(clears, tinykv.Sync))
 		r.try(r.tryCommit(r.batch(100)))
+		r.tryCompact()
+		r.try(r.tryCommit(r.batch(100), tinykv.Sync))
+	}},
+	{"conditional writes and long values", (*failRun).begin, func(r *failRun) {
+		for n := range 8 {
+			r.trySwap(n%3 == 0)
+			if n%4 == 2 {
+				long := r.db.NewBatch()
+				r.must(long.Put([]byte("007"), make([]byte, 80_000)))
+				r.try(r.tryCommit(long))
+			}
+		}
+		r.tryFlush()
+		r.trySwap(true)
+	}},
+	{"iterators and snapshots held", func(r *failRun) {
+		r.begin()
+		for range 2 {
+			r.puts(4, 2000)
+			r.flush()
+		}
+	}, func(r *failRun) {
+		past := r.states[r.tip]
+		s, err := r.db.NewSnapshot()
+		r.must(err)
+		it, err := r.db.NewIter(tinykv.All())
+		r.must(err)
+		clears := r.db.NewBatch()
+		r.must(clears.DeleteRange([]byte("010"), nil))
+		r.try(r.tryCommit(clears, tinykv.Sync))
+		r.try(r.tryCommit(r.batch(2000)))
+		r.tryFlush()
+		r.tryCompact()
+		var seen []enginetest.Entry
+		for it.Next() {
+			seen = append(seen, enginetest.Entry{Key: string(it.Key()), Value: string(it.Value())})
+		}
+		if r.try(it.Err()) && !slices.Equal(seen, past.Entries(tinykv.All())) {
+			r.Errorf("%sthe iterator saw %d entries, want those of commit %d", r.where, len(seen), r.tip)
+		}
+		got, err := enginetest.Collect(s.Scan(tinykv.All()))
+		if r.try(err) && !slices.Equal(got, past.Entries(tinykv.All())) {
+			r.Errorf("%sthe snapshot has changed", r.where)
+		}
+		r.try(it.Close())
+		r.try(s.Close())
 		r.tryCompact()
 		r.try(r.tryCommit(r.batch(100), tinykv.Sync))
 	}},
@@ -393,6 +440,33 @@ func (r *failRun) tryClose() {
 	if r.try(db.Close()) && !r.options.ReadOnly {
 		r.synced = r.acked
 	}
+}
+
+// trySwap replaces the counter.
+func (r *failRun) trySwap(sync bool) {
+	r.Helper()
+	n, before := len(r.states), r.tip
+	old, _ := r.states[before].Get(string(counterKey))
+	v := binary.BigEndian.AppendUint32(nil, uint32(n))
+	next := r.states[before].Clone()
+	next.Put(string(counterKey), string(v))
+	r.states = append(r.states, next)
+	var opts []tinykv.WriteOption
+	if sync {
+		opts = []tinykv.WriteOption{tinykv.Sync}
+	}
+	r.tip = n
+	done, err := r.db.CompareAndSwap(counterKey, []byte(old), v, opts...)
+	if err != nil {
+		r.tip = before
+		r.try(err)
+		return
+	}
+	if r.refused || !done {
+		r.lateAcks++
+		r.Errorf("%sswap %d: %v after a failure (%v)", r.where, n, done, r.refused)
+	}
+	r.acknowledged(n, opts)
 }
 
 func (r *failRun) trySync() { r.durable(r.db.Sync()) }
