@@ -170,8 +170,10 @@ func TestMetamorphic_HistoriesAreTheSameUnderAllOptions(t *testing.T) {
 		Load:   fmt.Sprintf("%d runs of %d operations under %d sets of options", runs, operations, len(metamorphicConfigs)),
 		Faults: int64(total), Unit: "operations", Seed: *firstSeed,
 		Counts: []tally.Count{
-			{Name: "kinds of operations", N: int64(len(done))}, {Name: "crashes", N: kindsOf(done, "crash")},
-			{Name: "full disks", N: kindsOf(done, "full disk")}, {Name: "openings with other options", N: kindsOf(done, "reopen with")},
+			{Name: "kinds of operations", N: int64(len(done))},
+			{Name: "crashes", N: kindsOf(done, "crash")},
+			{Name: "full disks", N: kindsOf(done, "full disk")},
+			{Name: "openings with other options", N: kindsOf(done, "reopen with")},
 		},
 		Replay: "go test -run TestMetamorphic -seed N -ops N .",
 	}.Record(t)

@@ -71,11 +71,14 @@ func (f *fate) garble(d *dataOp, from int64, rng *rand.Rand) {
 	f.parts = append(f.parts, garbage)
 }
 
-// begun returns what is left of a copy that ended after n bytes or, where n is not below its length, of
-// one that was stopped among its words in no order.
+// begun returns what is left of a copy that ended after n bytes. Where n is not below its length, that is either what
+// a copy from the end had done, or some words of one that went in no order.
 func (d *dataOp) begun(n int64, rng *rand.Rand) []dataOp {
 	if n < d.n {
 		return []dataOp{d.slice(d.off, d.off+n)}
+	}
+	if coin(rng) {
+		return []dataOp{d.slice(d.off+rng.Int64N(d.n), d.off+d.n)}
 	}
 	const word = 8
 	var parts []dataOp

@@ -152,7 +152,7 @@ func (f *FS) killInWrite(c choices, seed uint64, number int) (*FS, Label) {
 	op := c.ops[c.torn]
 	label.Text = fmt.Sprintf("the process died in operation %d, after %d of %d bytes", op.index, number, op.data.n)
 	if int64(number) >= op.data.n {
-		label.Text = fmt.Sprintf("the process died in operation %d, with some words stored", op.index)
+		label.Text = fmt.Sprintf("the process died in operation %d, which had stored an end or some words", op.index)
 	}
 	for _, node := range image.live {
 		if node.id == op.node.id {

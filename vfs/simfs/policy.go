@@ -61,7 +61,7 @@ const (
 
 	// KillInWrite is KillProcess in the middle of the newest operation, if that copies into a mapping
 	// ([vfs.Log.WriteMapped]), where a process can die at any instruction. First come images in which the
-	// copy ends at each byte, then random ones with some of its words.
+	// copy ends at each byte, then random ones with an end of it or some of its words.
 	KillInWrite
 )
 
