@@ -772,6 +772,21 @@ func TestCrash_EveryImageOpensToAStateTheStoreHad(t *testing.T) {
 	}
 }
 
+// A process may die between any two stores of a copy into the mapped log, whichever way the copy runs. What is
+// left may look like the end of the log, but never like damage.
+func TestCrash_InTheMiddleOfACopyIntoTheLog(t *testing.T) {
+	r := newCrashRun(t, 5)
+	r.open()
+	r.fs.SetHook(func(op simfs.Op) {
+		for label, image := range r.fs.Images(simfs.KillInWrite, r.seed+uint64(op.Index), 16) {
+			r.check(image, simfs.Crash{Seed: r.seed, Op: op, Policy: simfs.KillInWrite, Label: label})
+		}
+	})
+	r.puts(12, 5000) // some of them reach over the end of a block
+	r.fs.SetHook(nil)
+	r.close()
+}
+
 // With background work running freely no run equals another, but in each of them a crash at any
 // moment leaves every commit that was acknowledged, or synced, before.
 func TestCrash_FreeRunningStoreLosesNothing(t *testing.T) {
