@@ -254,7 +254,7 @@ func TestFailed_WhicheverCallFailsTheStoreKeepsItsWord(t *testing.T) {
 						}
 						first := 1 + (i+j+k)%min(step, 5)
 						for nth, fired := first, true; fired; nth += step {
-							r := &failRun{crashRun: newCrashRun(t, 1), resume: nth%2 == 0}
+							r := &failRun{crashRun: newCrashRun(t, tally.Seed()), resume: nth%2 == 0}
 							o.change(&r.options)
 							fired = r.run(f, nth, life.prepare, life.live)
 							total.add(r)
@@ -267,7 +267,7 @@ func TestFailed_WhicheverCallFailsTheStoreKeepsItsWord(t *testing.T) {
 	tally.Row{
 		ID: "A3", Suite: "each call of the file system fails, once and from then on",
 		Load:   fmt.Sprintf("%d lives of a store under %d sets of options, %d ways to fail", len(failLives), len(options), len(waysToFail)),
-		Faults: int64(total.points), Unit: "fault points", Violations: int64(total.lateAcks), Seed: 1,
+		Faults: int64(total.points), Unit: "fault points", Violations: int64(total.lateAcks), Seed: tally.Seed(),
 		Counts: total.counts(), Replay: "go test -run TestFailed_WhicheverCallFails .",
 	}.Record(t)
 }
