@@ -501,3 +501,23 @@ func TestFailed_ALargeBatchWhoseTableFailsTooLeavesNoFileOpen(t *testing.T) {
 		t.Errorf("%d files are open after Close", n)
 	}
 }
+
+// Found by the metamorphic histories: Resume had a full disk tried again for the log alone, and a write that needed a
+// flush still got the failure of a moment ago.
+func TestResume_OfAFullDiskHasTablesTriedAgainAtOnce(t *testing.T) {
+	fsys := simfs.New()
+	db := mustOpen(t, "/s", &tinykv.Options{FS: fsys, MemTableSize: 64 << 10, TableSize: 32 << 10})
+	large := db.NewBatch()
+	for i := range 40 {
+		must(t, large.Put(fmt.Appendf(nil, "%03d", i), make([]byte, 2000)))
+	}
+	must(t, db.Put([]byte("k"), []byte("v")))
+	for range 10 {
+		fsys.FailCall(simfs.Fault{Match: isNewTable, Always: true, Err: simfs.NoSpace})
+		wantError(t, db.Flush(t.Context()), simfs.NoSpace)
+		fsys.Clear()
+		must(t, db.Resume())
+		must(t, db.Apply(large))
+		must(t, db.Put([]byte("k"), []byte("v")))
+	}
+}

@@ -54,6 +54,7 @@ func (db *DB) Resume() error {
 // resume is Resume for the committer.
 func (db *DB) resume() error {
 	db.logFiles.forget() // who calls Resume says that things have changed
+	db.forgetPauses()
 	failed := db.failure.Load()
 	if failed == nil || db.state.Load() == nil {
 		return db.unlessClosed(nil)
@@ -68,6 +69,13 @@ func (db *DB) resume() error {
 	db.opts.Logger.Info("tinykv: store takes writes again", "dir", db.dir, "failure", failed.cause)
 	db.stats.resumes.Add(1)
 	return nil
+}
+
+// forgetPauses has flushes and compactions that failed tried again as soon as somebody waits for them.
+func (db *DB) forgetPauses() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	db.flushes.pause, db.jobs.state.pause = 0, 0
 }
 
 // quiesce waits until no background work uses log or manifest, and keeps it from beginning.
