@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -44,6 +45,9 @@ func RunIfChild() {
 		os.Exit(exitHarness)
 	}
 	go endWithParent()
+	if c.Balloon {
+		go inflate(ledger)
+	}
 	os.Exit((&child{config: c, ledger: ledger}).run())
 }
 
@@ -51,6 +55,24 @@ func RunIfChild() {
 func endWithParent() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	os.Exit(exitHarness)
+}
+
+// inflate takes memory, page by page, after some more commits.
+func inflate(l *Ledger) {
+	const step = 256 << 10
+	for goal := l.Acks() + 100; l.Acks() < goal; {
+		<-time.After(retryPause)
+	}
+	var balloon [][]byte
+	for {
+		b := make([]byte, step)
+		for i := 0; i < step; i += 4096 {
+			b[i] = 1
+		}
+		balloon = append(balloon, b)
+		<-time.After(time.Millisecond)
+		runtime.KeepAlive(balloon)
+	}
 }
 
 // child is the process that writes.

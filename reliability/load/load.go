@@ -63,6 +63,9 @@ type Config struct {
 
 	MapOff bool // Options.Mapping
 
+	// Balloon says that the child takes more and more memory once it has made some commits, until the system kills it.
+	Balloon bool
+
 	// PauseMicros is how long a writer waits after each commit, so that a life is long with few commits.
 	PauseMicros int
 }

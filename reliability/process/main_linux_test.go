@@ -12,6 +12,7 @@ import (
 
 func TestMain(m *testing.M) {
 	load.RunIfChild()
+	runIfBig()
 	os.Exit(m.Run())
 }
 
