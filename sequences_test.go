@@ -60,7 +60,7 @@ func TestCrash_EveryShortSequenceOfOperations(t *testing.T) {
 	if testing.Short() {
 		longest = 1
 	}
-	rotate := tally.Pick(4, 4, 1) // of so many policies, one after each operation of the file system
+	rotate := tally.Pick(4, 12, 3) // of so many policies, one after each operation of the file system
 	var sequences, images, operations atomic.Int64
 	t.Run("sequences", func(t *testing.T) {
 		for first := range crashSteps {
@@ -113,7 +113,7 @@ func (r *crashRun) runSequence(sequence []int) {
 		}
 		crashSteps[i].run(r)
 	}
-	if r.rotate == 1 || r.OneIn(4) {
+	if r.OneIn(2) {
 		r.close()
 		return
 	}
