@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,11 +165,17 @@ func (v *Volume) must(err error) {
 	}
 }
 
-// DropCaches has the kernel forget all that it can read again.
-func DropCaches(t testing.TB) {
-	t.Helper()
-	unix.Sync()
-	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
-		t.Fatal(err)
-	}
+// DropCaches has the kernel forget what it can read again of the files of the volume, but for what is mapped and was touched.
+func (v *Volume) DropCaches() {
+	v.t.Helper()
+	v.must(filepath.WalkDir(v.Dir, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		return errors.Join(unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close())
+	}))
 }
