@@ -285,6 +285,9 @@ func (l *Log) sync() (did syncs, err error) {
 			continue
 		}
 		if err := l.datasync(s, flushed, &did); err != nil {
+			for _, s := range live {
+				s.distrust()
+			}
 			return did, l.fail(fmt.Errorf("sync of write-ahead log: %w", err))
 		}
 		s.synced = flushed

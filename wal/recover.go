@@ -49,8 +49,8 @@ type Recovered struct {
 //  2. No segment First, although it was known to exist or a later one of its log exists. (A log makes
 //     its first segment durable before it begins another.)
 //  3. Behind the damage an intact chunk vouches for the damaged place: it had been synced.
-//  4. The system's cache has not been lost since the segment was begun (vfs.FS.CacheID), so only
-//     the process can have died, yet an intact chunk of the segment follows the damage, or a later
+//  4. The system's cache has not been lost since the segment was begun (vfs.FS.CacheID), nor has a
+//     sync failed, so only the process can have died, yet an intact chunk of the segment follows the damage, or a later
 //     segment was begun. A process writes in order.
 //  5. The next segment states a length or mark that the records contradict.
 //  6. Behind the log another one begins that holds a record. A log begins at every opening, and

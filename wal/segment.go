@@ -66,6 +66,15 @@ func (s *segment) append(payload []byte, mark uint64, vouched Position) {
 	}
 }
 
+// distrust notes in the header that the system's cache cannot be relied on, after a sync has failed: pages of the file may then be
+// lost without the cache as a whole. Else the next opening would take holes between records for damage, as the death of a
+// process makes none. A note that cannot be made is not missed by anybody who can still read the file as it was.
+func (s *segment) distrust() {
+	h := s.header
+	h.cache = 0
+	_, _ = s.log.WriteAt(h.encode(), 0)
+}
+
 // appendRoom notes in the buffer that the file has grown to room bytes.
 func (s *segment) appendRoom(room int64) {
 	start := chunkStart(s.end)

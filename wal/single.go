@@ -77,6 +77,7 @@ func (s *Single) Append(payload []byte) error {
 	}
 	if err := s.segment.log.Datasync(); err != nil {
 		s.err = err
+		s.segment.distrust()
 		return err
 	}
 	s.synced = s.segment.end

@@ -20,7 +20,7 @@
 //	   24  number        8   of the segment, counting up by one along the chain; of a manifest: its
 //	                         file number
 //	   32  epoch         8   random; part of every checksum in the segment
-//	   40  cache         8   hash of vfs.FS.CacheID when the segment was begun; 0 unknown
+//	   40  cache         8   hash of vfs.FS.CacheID when the segment was begun; 0 unknown, or a sync has failed
 //	   48  prev length   8   bytes of the segment before, header included; 0: a log begins here
 //	   56  prev mark     8   mark of the last record before this segment
 //	   64  (zero)       56
