@@ -105,7 +105,7 @@ func (v *Volume) BreakFree() (total int64) {
 	v.must(err)
 	var st unix.Statfs_t
 	v.must(unix.Fstatfs(int(f.Fd()), &st))
-	for size := int64(st.Bavail) * st.Bsize; size >= blockBytes; {
+	for size := int64(st.Bavail) * int64(st.Bsize); size >= blockBytes; {
 		if err := unix.Fallocate(int(f.Fd()), 0, 0, size); err == nil {
 			break
 		}
