@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/tinykv/tinykv"
@@ -48,7 +49,7 @@ func RunIfChild() {
 	if c.Balloon {
 		go inflate(ledger)
 	}
-	os.Exit((&child{config: c, ledger: ledger}).run())
+	os.Exit((&child{config: c, ledger: ledger, acksBefore: ledger.Acks()}).run())
 }
 
 // endWithParent ends the process when the other end of its standard input is closed, if only by the death of the parent.
@@ -81,6 +82,8 @@ type child struct {
 	ledger *Ledger
 	db     *tinykv.DB
 	made   [MaxWriters]int // commits of each writer in this life
+
+	acksBefore uint64 // of earlier lives
 
 	mu sync.Mutex // guards texts and what more than one writer counts
 }
@@ -237,6 +240,9 @@ func (c *child) commit(w int, n uint64) bool {
 	}
 	c.ledger.set(ofWriter(w, wordAcked), n)
 	c.ledger.set(ofWriter(w, wordAcks), c.ledger.get(ofWriter(w, wordAcks))+1)
+	if c.config.DieAfter > 0 && c.ledger.Acks() >= c.acksBefore+c.config.DieAfter {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
 	if sync {
 		c.ledger.set(ofWriter(w, wordSynced), n)
 	}

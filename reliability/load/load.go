@@ -63,6 +63,10 @@ type Config struct {
 
 	MapOff bool // Options.Mapping
 
+	// DieAfter is after how many acknowledgements of this life the child kills itself by SIGKILL, at once: a kill from outside comes most
+	// often while the child waits for the disk, when nothing is on its way. 0: never.
+	DieAfter uint64
+
 	// Balloon says that the child takes more and more memory once it has made some commits, until the system kills it.
 	Balloon bool
 

@@ -29,7 +29,13 @@ type moment struct {
 }
 
 // A moment comes up as often as it stands here.
-var moments = []moment{whileWriting, whileWriting, whileRecovering, whileWriting, whileWriting, whileClosing}
+var moments = []moment{justAcknowledged, whileWriting, whileRecovering, justAcknowledged, whileWriting, whileClosing}
+
+// justAcknowledged is when the child kills itself, see load.Config.DieAfter.
+var justAcknowledged = moment{"having just acknowledged", load.Writing, func(c *load.Child, _ enginetest.Random) bool {
+	c.Until(c.HasEnded)
+	return c.WasKilled()
+}}
 
 var whileWriting = moment{"writing", load.Writing, func(c *load.Child, r enginetest.Random) bool {
 	goal := c.Acks() + uint64(50+r.IntN(200))
@@ -103,6 +109,9 @@ func (k *killed) lives(t *testing.T, c load.Config, kills int) {
 		config := c
 		if when.state == load.Closing {
 			config.ReopenEvery = 20 + r.IntN(60)
+		}
+		if when.name == justAcknowledged.name {
+			config.DieAfter = 50 + r.Uint64N(200)
 		}
 		if when.state == load.Opening && (child == nil || child.State() == load.Opening) { // let there be something to recover
 			k.life(t, c, whileWriting, r)
