@@ -168,3 +168,15 @@ func TestCommit_LateFailureIsToldToThoseConcerned(t *testing.T) {
 	}
 	s.leave()
 }
+
+// A write that waits for stable storage has the whole group wait, whoever leads it.
+func TestCommit_AGroupIsSyncedIfAnyOfItWaits(t *testing.T) {
+	s := newLedStore(t, 1<<20)
+	s.waitPut("a", 10)
+	s.waitPut("b", 10, Sync)
+	s.waitPut("c", 10)
+	s.leave()
+	if got := s.log.Load().SyncedMark(); got != 3 {
+		t.Errorf("synced up to sequence number %d, want 3", got)
+	}
+}

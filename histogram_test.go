@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -120,5 +121,43 @@ func TestSampler_UsesAllCells(t *testing.T) {
 	}
 	if least := slices.Min(used); least < 100_000/sampleEvery/maxCells/4 {
 		t.Errorf("cells were used so often: %v", used)
+	}
+}
+
+func TestPercentile_OfFewTimesIsOneOfThem(t *testing.T) {
+	r := make(recorder, 1)
+	for _, d := range []time.Duration{8, 1024, 65536} {
+		r.record(d, 1, 0)
+	}
+	h := r.histogram()
+	for p, want := range map[float64]time.Duration{1: 8, 33: 8, 34: 1024, 50: 1024, 66: 1024, 67: 65536, 100: 65536} {
+		if got := h.Percentile(p); got != want {
+			t.Errorf("percentile %v is %d, want %d", p, got, want)
+		}
+	}
+}
+
+func TestWritePrometheus_ABucketHoldsItsBound(t *testing.T) {
+	r := make(recorder, 1)
+	r.record(promLeast, 1, 0)
+	m := Metrics{Latency: LatencyMetrics{Get: r.histogram()}}
+	var page strings.Builder
+	if err := m.WritePrometheus(&page); err != nil {
+		t.Fatal(err)
+	}
+	if want := "tinykv_get_seconds_bucket{le=\"1.28e-07\"} 1\n"; !strings.Contains(page.String(), want) {
+		t.Errorf("it does not say %q", want)
+	}
+}
+
+func TestEvents_DamageIsToldOfABoundedNumberOfPlaces(t *testing.T) {
+	var d damages
+	for i := range int64(maxDamages) {
+		if !d.add(damage{offset: i}) || d.add(damage{offset: i}) {
+			t.Fatalf("place %d: want it to be new once", i)
+		}
+	}
+	if d.add(damage{offset: maxDamages}) || d.count() != maxDamages {
+		t.Errorf("%d places are kept, want %d", d.count(), maxDamages)
 	}
 }

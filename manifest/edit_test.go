@@ -154,6 +154,8 @@ func TestDecodeEdit_RefusesMalformedFields(t *testing.T) {
 		"a number of 65 bits":                  {tagLastSeq, bytes.Repeat([]byte{0xff}, 10)},
 		"no number":                            {tagNextFile, nil},
 		"two numbers":                          {tagNextFile, []byte{1, 2}},
+		"a file number beyond the last":        {tagNextFile, binary.AppendUvarint(nil, uint64(MaxFileNum)+1)},
+		"a log segment beyond the last":        {tagLog, append(binary.AppendUvarint(nil, uint64(wal.MaxSegmentNum)+1), 1)},
 		"a log without a flag":                 {tagLog, []byte{1}},
 		"a log with flag 2":                    {tagLog, []byte{1, 2}},
 		"a deleted table of level 7":           {tagDeletedTable, []byte{NumLevels, 1}},

@@ -374,3 +374,45 @@ func TestFollow_LosesNoFileNumber(t *testing.T) {
 		t.Errorf("next file %d, want 10", next)
 	}
 }
+
+func TestVerify_OfAManifestThatEndsEarlyIsCorruption(t *testing.T) {
+	s := newStore(t)
+	must(t, s.begin(1, empty()))
+	must(t, s.append(edit(t, "+L1:7[fig#0,SET-kiwi#0,DEL]")))
+	verify := func() (int, error) {
+		mark := s.m.Mark()
+		return mark.Verify()
+	}
+	if edits, err := verify(); edits != 2 || err == nil { // table 7, but the next number is 2
+		t.Errorf("%d edits, %v", edits, err)
+	}
+	must(t, s.append(&Edit{NextFile: 8}))
+	if edits, err := verify(); edits != 3 || err != nil {
+		t.Errorf("%d edits, %v", edits, err)
+	}
+	must(t, s.append(&Edit{NextFile: 9}))
+	change(t, s.sim, Name(FileManifest, 1), func(data []byte) []byte {
+		end, _ := s.m.Size()
+		clear(data[end-8 : end]) // the end of the last record
+		return data
+	})
+	if edits, err := verify(); edits != 3 || !errors.Is(err, corrupt.ErrCorrupt) {
+		t.Errorf("without the last of 4 edits: %d edits, %v", edits, err)
+	}
+}
+
+func TestCheck_NumbersLieBelowThoseToBeGivenOut(t *testing.T) {
+	v := version(t, "+L0:7[fig#12,SET-kiwi#13,DEL] +L6:5[m#1,SET-n#1,DEL]")
+	for _, c := range []struct {
+		state State
+		ok    bool
+	}{
+		{State{NextFile: 8, LastSeq: 13, Version: v}, true},
+		{State{NextFile: 7, LastSeq: 13, Version: v}, false},
+		{State{NextFile: 8, LastSeq: 12, Version: v}, false},
+	} {
+		if err := c.state.Check(); (err == nil) != c.ok || err != nil && !errors.Is(err, corrupt.ErrCorrupt) {
+			t.Errorf("%s: %v", describe(c.state), err)
+		}
+	}
+}

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/s2"
 
 	"github.com/tinykv/tinykv/internal/blockcache"
 	"github.com/tinykv/tinykv/internal/iterator"
@@ -319,4 +321,55 @@ func TestCompressed_BlockHasTheseBytes(t *testing.T) {
 			t.Errorf("%s: other bytes", c.name)
 		}
 	}
+}
+
+// A few bytes that say that they are many are refused before memory is taken for those.
+func TestCompressed_HostileLengthsTakeNoMemory(t *testing.T) {
+	const huge = 1 << 30
+	for name, stated := range map[string]int{"header and contents": huge, "contents alone": 100, "header alone": huge} {
+		contents := binary.AppendUvarint(nil, huge-blockCompression) // of S2: its length, and then what is too little
+		if name == "header alone" {
+			contents = s2.Encode(nil, make([]byte, 100))
+		}
+		b := append(make([]byte, packedHeaderLen), contents...)
+		b[blockCompression] = byte(S2)
+		binary.LittleEndian.PutUint32(b[packedLen:], uint32(stated))
+		binary.LittleEndian.PutUint64(b, xxhash.Sum64(b[8:])^salt(testID, 128))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := unpack(nil, b, testID, 128)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; failure(errOr(err)) != "corrupt" || took > 16<<20 {
+			t.Errorf("%s: takes %d bytes, %v", name, took, err)
+		}
+	}
+}
+
+// That the checksum of a compressed block is right says nothing of the block within.
+func TestCompressed_ABlockWithinThatIsMalformedIsCorruption(t *testing.T) {
+	data, _ := tableOf(t, WriterOptions{BlockSize: 4096, Compression: S2}, letters(20, false))
+	r, err := NewReader(&memory{data: data}, ReaderOptions{ID: testID})
+	must(t, err)
+	h := r.index.block(0)
+	raw, err := unpack(nil, data[h.off:][:h.length], testID, h.off)
+	must(t, err)
+	for off := blockFingerprints; off < len(raw); off++ { // whatever of it changes, so that it compresses to as many bytes
+		changed := bytes.Clone(raw)
+		changed[off] ^= 0x55
+		packed, ok := S2.pack(nil, changed, testID, h.off)
+		if !ok || int64(len(packed)) != h.length || checkStructure(changed, h.off) == nil {
+			continue
+		}
+		hostile := bytes.Clone(data)
+		copy(hostile[h.off:], packed)
+		for _, copies := range []bool{false, true} {
+			r, err := NewReader(&memory{data: hostile, copies: copies}, ReaderOptions{ID: testID})
+			must(t, err)
+			if _, err := r.block(0, sought); failure(errOr(err)) != "corrupt" {
+				t.Errorf("byte %d, copied %v: %v", off, copies, err)
+			}
+		}
+		return
+	}
+	t.Error("no change makes such a block")
 }

@@ -3,11 +3,14 @@ package sstable
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/internal/iterator"
@@ -183,5 +186,18 @@ func TestVerify_EndsWithItsContext(t *testing.T) {
 	data := table(t, WriterOptions{}, parse(t, "a#1,SET:x"))
 	if _, err := Verify(ctx, &memory{data: data}, VerifyOptions{ID: testID}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// What no reader looks at is zero all the same: a later version may give it a meaning.
+func TestVerify_ReportsReservedBytesThatAreNotZero(t *testing.T) {
+	for _, off := range []int{footerSections, footerID - 1, footerVersion + 4, footerChecksum - 1} {
+		data, _ := tableOf(t, WriterOptions{BlockSize: 30}, parse(t, "a#3,SET:x"))
+		footer := data[len(data)-footerLen:]
+		footer[off] = 1
+		binary.LittleEndian.PutUint64(footer[footerChecksum:], xxhash.Sum64(footer[:footerChecksum])^salt(testID, 0))
+		if _, problems := verify(t, data); len(problems) != 1 || !strings.Contains(problems[0], "reserved bytes are not zero") {
+			t.Errorf("byte %d of the footer: %q", off, problems)
+		}
 	}
 }

@@ -17,9 +17,9 @@ import (
 const holdersAreKnown = true
 
 func TestOS_ModesDoNotDependOnTheUmask(t *testing.T) {
-	for _, umask := range []int{0, 0o022, 0o077, 0o177} {
-		old := syscall.Umask(umask)
+	for _, umask := range []int{0, 0o022, 0o077, 0o177, 0o377} {
 		dir := t.TempDir()
+		old := syscall.Umask(umask)
 		fsys := vfs.OS()
 		err := errors.Join(
 			os.Chmod(dir, 0o700),

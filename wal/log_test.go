@@ -276,6 +276,9 @@ func TestRetire_RemovesSegmentsSmallerThanTheNextOneIs(t *testing.T) {
 func TestRetire_KeepsWhatItIsToldToKeepAndTheCurrentSegment(t *testing.T) {
 	j := begin(t, "put a; sync; rotate; put b; sync")
 	j.run("retire 1")
+	if n := len(j.log.Files()); n != 2 {
+		t.Errorf("%d segments are left of 2 that are all needed", n)
+	}
 	same(t, j.after(simfs.DropAll), "a b")
 	must(t, j.log.Retire(99))
 	j.first = 2

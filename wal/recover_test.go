@@ -299,7 +299,7 @@ func TestRecover_Rule3_ReachesAcross254SegmentsAndNoFurther(t *testing.T) {
 	for _, c := range []struct {
 		between int
 		want    string
-	}{{254, "corrupt"}, {255, "end"}} {
+	}{{254, "corrupt"}, {255, "end"}, {256, "end"}, {257, "end"}} {
 		j := blank(t, simfs.New(), dir)
 		j.opts.FirstSegmentBytes, j.opts.MaxSegmentBytes = headerLen+64, headerLen+64
 		j.create().run("put a; sync" + strings.Repeat("; rotate", c.between) + "; put b; flush")

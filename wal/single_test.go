@@ -473,3 +473,15 @@ func TestSingle_PayloadIsCopied(t *testing.T) {
 		t.Error("the file changed with the slice")
 	}
 }
+
+// What a failed sync of the growth has lost, a second one would not bring back.
+func TestSingle_FailedSyncOfItsGrowthSticks(t *testing.T) {
+	b := open(t).put("a")
+	b.sim.FailCall(simfs.Fault{Match: simfs.Kinds(simfs.OpSync), DropDirty: true})
+	for range 3 {
+		if err := b.log.Reserve(5000); !errors.Is(err, simfs.IOError) || !errors.Is(b.log.Err(), simfs.IOError) {
+			t.Errorf("Reserve returns %v, Err %v", err, b.log.Err())
+		}
+	}
+	same(t, b.recovered(b.sim.Image(simfs.DropAll, 1), nil), "a")
+}

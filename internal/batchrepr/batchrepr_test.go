@@ -231,6 +231,8 @@ func TestRead_RefusesWhatBreaksTheLayout(t *testing.T) {
 		{"no value", op(2, 1, 0), "value of  is cut short"},
 		{"value cut short", op(2, 2, 0, 'a', 3, 'x'), "value of a is cut short"},
 		{"key length of 2^64-1", op(append([]byte{1}, binary.AppendUvarint(nil, 1<<64-1)...)...), "key of DEL is cut short or malformed"},
+		{"range that ends before it begins", AppendOp(AppendHeader(nil, 1, 1), key.KindRangeDelete, 0, []byte("b"), []byte("\x00a")), "range from b ends at 00 61"},
+		{"range of nothing", AppendOp(AppendHeader(nil, 1, 1), key.KindRangeDelete, 0, []byte("b"), []byte("\x00b")), "range from b ends at 00 62"},
 		{"value length of 2^63", op(append([]byte{2, 1, 0}, binary.AppendUvarint(nil, 1<<63)...)...), "value of  is cut short"},
 		{"key of a byte too much", AppendOp(AppendHeader(nil, 1, 1), key.KindDelete, 0, make([]byte, key.MaxUserLen+1), nil), "key of DEL is cut short or malformed"},
 	} {

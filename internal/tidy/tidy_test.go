@@ -70,6 +70,7 @@ internal/enginetest . vfs github.com/cespare/xxhash/v2
 # The process that suites kill, starve and cut off, and the check of what it leaves; the ledger between them is a mapped file. Suites have no code but tests.
 reliability/load    . internal/enginetest golang.org/x/sys/unix
 reliability/process
+reliability/planted
 # Mounts file systems and cuts their power.
 reliability/disk    golang.org/x/sys/unix
 # Runs them all, and makes the table of docs/RELIABILITY.md.
