@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tinykv/tinykv/internal/key"
@@ -178,5 +179,41 @@ func TestCommit_AGroupIsSyncedIfAnyOfItWaits(t *testing.T) {
 	s.leave()
 	if got := s.log.Load().SyncedMark(); got != 3 {
 		t.Errorf("synced up to sequence number %d, want 3", got)
+	}
+}
+
+// A sequence number is published once all up to it is in the memtable: no reader sees a part of a batch.
+func TestCommit_PublishesWhatIsInTheMemtable(t *testing.T) {
+	db, err := Open("store", &Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	table := db.active.table
+	var stop atomic.Bool
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for !stop.Load() {
+			if published := db.visible.Load(); table.Entries() < published {
+				t.Errorf("%d operations are published, fewer are in the memtable", published)
+				return
+			}
+		}
+	})
+	for range 20 {
+		b := db.NewBatch()
+		for i := range 2000 {
+			if err := b.Put(fmt.Appendf(nil, "%06d", i), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.Apply(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop.Store(true)
+	watching.Wait()
+	if db.active.table != table {
+		t.Error("the memtable was sealed")
 	}
 }

@@ -416,3 +416,23 @@ func TestCheck_NumbersLieBelowThoseToBeGivenOut(t *testing.T) {
 		}
 	}
 }
+
+// Intact edits that are not those which were made, as of a file that was put in its place.
+func TestVerify_OfAManifestWithOtherEditsIsCorruption(t *testing.T) {
+	made := func(table string) *store {
+		s := newStore(t)
+		must(t, s.begin(1, State{Store: testStore, NextFile: 9, Log: LogState{First: 1}, Version: &Version{}}))
+		must(t, s.append(edit(t, table)))
+		return s
+	}
+	s, other := made("+L1:7[fig#0,SET-kiwi#0,DEL]"), made("+L1:8[fig#0,SET-kiwi#0,DEL]")
+	mark := s.m.Mark()
+	if edits, err := mark.Verify(); edits != 2 || err != nil {
+		t.Errorf("%d edits, %v", edits, err)
+	}
+	name := Name(FileManifest, 1)
+	change(t, s.sim, name, func([]byte) []byte { return contents(t, other.sim, name) })
+	if edits, err := mark.Verify(); edits != 2 || !errors.Is(err, corrupt.ErrCorrupt) {
+		t.Errorf("%d edits, %v", edits, err)
+	}
+}

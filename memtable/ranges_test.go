@@ -15,10 +15,15 @@ func TestInsertRanges_KeepsListsApartWhoseMergerWouldFillTheTable(t *testing.T) 
 	for ; table.Fits(Need(1, 32)); n++ {
 		lower, upper := fmt.Appendf(nil, "\x00a%06d", n), fmt.Appendf(nil, "\x00z%06d", n)
 		table.InsertRanges([]rangedel.Span{{Lower: lower, Upper: upper, Seqs: []key.SeqNum{key.SeqNum(n + 1)}}})
+		total, most := int64(0), table.maxRangeBytes()
 		for _, l := range table.Ranges() {
-			if got, most := int64(l.Bytes()), table.maxRangeBytes(); got > most {
+			if got := int64(l.Bytes()); got > most {
 				t.Fatalf("after %d tombstones a list takes %d bytes, more than the %d that make a table full", n, got, most)
 			}
+			total += int64(l.Bytes())
+		}
+		if total > 2*most {
+			t.Fatalf("after %d tombstones lists take %d bytes, and the table is not full", n, total)
 		}
 	}
 	if lists := len(table.Ranges()); lists < 2 {

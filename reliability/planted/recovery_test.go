@@ -154,7 +154,7 @@ var recoveryBugs = []bug{
 	{
 		name: "Verify of an open store takes the end of a manifest on trust", file: "manifest/verify.go",
 		old: "if !bytes.Equal(read.snapshot().Encode(), m.state.snapshot().Encode()) {", new: "if !bytes.Equal(nil, nil) {",
-		test: "TestVerify_OfAManifestThatEndsEarlyIsCorruption",
+		test: "TestVerify_OfAManifestWithOtherEditsIsCorruption",
 	},
 	{
 		name: "a manifest may give out numbers that tables have", file: "manifest/verify.go",

@@ -1,7 +1,5 @@
 package planted
 
-const everyResume = "TestResume_GoesOnWhicheverCallFailed"
-
 var resumeBugs = []bug{
 	{
 		name: "Resume brings home the active memtable alone", file: "resume.go",
@@ -91,7 +89,7 @@ var resumeBugs = []bug{
 	{
 		name: "Resume does not wait for background work", file: "resume.go",
 		old: "for db.flushes.running || db.jobs.running > 0 || db.jobs.claims.Len() > 0 || db.preparing.Load() || db.renewing {", new: "for false {",
-		test: "TestResume_WaitsForBackgroundWork",
+		test: "TestResume_WaitsForBackgroundWork", dies: true,
 	},
 	{
 		name: "after Resume no background work begins", file: "resume.go",

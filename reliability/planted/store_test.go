@@ -21,7 +21,7 @@ var storeBugs = []bug{
 	{
 		name: "a write is seen before all of it is in the memtable", file: "commit.go",
 		old: "\tseq = db.apply(own, seq)\n\tfor", new: "\tdb.visible.Store(uint64(next - 1))\n\tseq = db.apply(own, seq)\n\tfor",
-		test: "TestConcurrent_BatchesAreSeenWhole",
+		test: "TestCommit_PublishesWhatIsInTheMemtable",
 	},
 	{
 		name: "a write that the log refused is seen", file: "commit.go",
