@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/enginetest"
@@ -43,21 +44,24 @@ func smallOptions(fsys vfs.FS, durability tinykv.Durability) *tinykv.Options {
 type lanes struct {
 	seed  uint64
 	large bool // now and then a commit is larger than a memtable
+	keys  int  // of each writer
+	value int  // bytes, on average
 
 	mu      sync.Mutex
-	issued  marks  // guarded by mu
-	acked   marks  // guarded by mu
-	durable marks  // guarded by mu; what a power cut must leave
-	total   int    // guarded by mu; acknowledged commits
-	target  int    // guarded by mu; the total at which reached is called
-	reached func() // guarded by mu
+	issued  marks         // guarded by mu
+	acked   marks         // guarded by mu
+	durable marks         // guarded by mu; what a power cut must leave
+	total   int           // guarded by mu; acknowledged commits
+	longest time.Duration // guarded by mu; that a write took which failed
+	target  int           // guarded by mu; the total at which reached is called
+	reached func()        // guarded by mu
 
 	// What the first commits of each writer make, and how many those are.
 	base   marks
 	models [writers]enginetest.Model
 }
 
-func newLanes(seed uint64) *lanes { return &lanes{seed: seed, large: true} }
+func newLanes(seed uint64) *lanes { return &lanes{seed: seed, large: true, keys: 200, value: 1000} }
 
 // commit returns commit number n of a writer, but for its note.
 func (l *lanes) commit(writer int, n uint64) *tinykv.Batch {
@@ -67,22 +71,21 @@ func (l *lanes) commit(writer int, n uint64) *tinykv.Batch {
 	if l.large && n%60 == 59 {
 		ops = 80
 	}
-	k := func() []byte { return fmt.Appendf(nil, "%d/%03d", writer, r.IntN(200)) }
 	for range ops {
+		at := r.IntN(l.keys)
 		switch {
 		case r.OneIn(40):
-			lower, upper := k(), k()
-			if string(lower) < string(upper) {
-				_ = b.DeleteRange(lower, upper)
-			}
+			_ = b.DeleteRange(keyOf(writer, at), keyOf(writer, at+r.IntN(60)))
 		case r.OneIn(5):
-			_ = b.Delete(k())
+			_ = b.Delete(keyOf(writer, at))
 		default:
-			_ = b.Put(k(), fmt.Appendf(nil, "%0*d", 1+r.IntN(2000), n))
+			_ = b.Put(keyOf(writer, at), fmt.Appendf(nil, "%0*d", 1+r.IntN(2*l.value), n))
 		}
 	}
 	return b
 }
+
+func keyOf(writer, i int) []byte { return fmt.Appendf(nil, "%d/%05d", writer, i) }
 
 func noteKey(writer int) []byte { return fmt.Appendf(nil, "%d#", writer) }
 
@@ -164,7 +167,11 @@ func (l *lanes) write(db *tinykv.DB, writer int, sync bool) error {
 	if sync {
 		opt = tinykv.Sync
 	}
+	began := time.Now()
 	if err := db.Apply(b, opt); err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.longest = max(l.longest, time.Since(began))
 		return err
 	}
 	l.done(writer, n, seen, sync)
@@ -273,8 +280,8 @@ func (l *lanes) compare(t testing.TB, db *tinykv.DB, w int, n uint64) {
 	if !slices.Equal(got, want) || !slices.Equal(back, want) {
 		t.Fatalf("seed %d, writer %d: after %d commits there are %d entries forward and %d backward, want %d", l.seed, w, n, len(got), len(back), len(want))
 	}
-	for i := range 200 {
-		k := fmt.Sprintf("%d/%03d", w, i)
+	for i := range l.keys {
+		k := string(keyOf(w, i))
 		wantValue, there := l.models[w].Get(k)
 		v, err := db.Get([]byte(k))
 		if there && (err != nil || string(v) != wantValue) || !there && !errors.Is(err, tinykv.ErrNotFound) {

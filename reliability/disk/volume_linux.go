@@ -72,6 +72,14 @@ func mount(source, dir, fsType, options string) error {
 	return nil
 }
 
+// Resize gives a tmpfs another size, or another number of files, by options of its mount.
+func (v *Volume) Resize(options string) {
+	v.t.Helper()
+	if err := unix.Mount("none", v.Dir, "tmpfs", unix.MS_REMOUNT|unix.MS_NOATIME, options); err != nil {
+		v.t.Fatalf("remount with %s: %v", options, err)
+	}
+}
+
 // Mount mounts the volume, which must not be mounted.
 func (v *Volume) Mount() {
 	v.t.Helper()

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/tinykv/tinykv/vfs"
 )
@@ -36,6 +37,8 @@ type watcher struct {
 	nth   int        // guarded by mu; calls until then, 0 for never
 	after bool       // guarded by mu; once the call is over
 	fire  func(call) // guarded by mu
+
+	created atomic.Int64 // files that were asked for
 }
 
 // at has fire run at the nth call of a kind from now on, before or after it.
@@ -50,6 +53,9 @@ func (w *watcher) never() { w.at("", 0, false, nil) }
 
 // around makes a call.
 func (w *watcher) around(what call, do func() error) error {
+	if what == callCreate {
+		w.created.Add(1)
+	}
 	w.mu.Lock()
 	var fire func(call)
 	after := w.after
