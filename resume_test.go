@@ -58,6 +58,7 @@ func TestResume_GoesOnWhicheverCallFailed(t *testing.T) {
 					if fired = injected.Fired() > 0; fired {
 						points.Add(1)
 					}
+					r.fs.Clear()
 					if err := r.db.Put([]byte("refused?"), nil); errors.Is(err, tinykv.ErrFailed) {
 						latched.Add(1)
 					} else if err == nil {

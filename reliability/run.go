@@ -86,9 +86,6 @@ func (r *runner) test(ctx context.Context, s suite) ([]byte, error) {
 		return nil, err
 	}
 	args := []string{"-test.run", s.run, "-test.v", "-test.timeout", s.due().String()}
-	if s.race {
-		args = append(args, "-test.short")
-	}
 	if s.seeded && s.dir == "." {
 		args = append(args, "-seed", strconv.FormatUint(r.seed, 10))
 	}

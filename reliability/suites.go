@@ -32,8 +32,10 @@ var suites = []suite{
 	{name: "failures", lane: processor, dir: ".", run: "^Test(Failed|Resume|Close)_", seeded: true},
 	{name: "damage", lane: processor, dir: ".", run: "^TestDamage_", seeded: true},
 	{name: "repair", lane: processor, dir: ".", run: "^TestRepair_", seeded: true},
+	{name: "hostile files", lane: processor, dir: "fuzz", run: "^TestHostile_", seeded: true},
 	{name: "closing", lane: processor, dir: "reliability/process", run: "^TestClose_", race: true, seeded: true},
 	{name: "processes", lane: disk, dir: "reliability/process", run: "^Test(Cut|Errno|Kill|Limits|Lock|Memory)_", seeded: true},
+	{name: "disks", lane: disk, dir: "reliability/disk", run: "^Test", seeded: true},
 }
 
 // chosen returns the suites whose names match.
