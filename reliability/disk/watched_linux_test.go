@@ -1,8 +1,10 @@
 package disk
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/tinykv/tinykv/vfs"
 )
@@ -38,7 +40,7 @@ type watcher struct {
 	after bool       // guarded by mu; once the call is over
 	fire  func(call) // guarded by mu
 
-	created atomic.Int64 // files that were asked for
+	full atomic.Int64 // calls for which there was no room
 }
 
 // at has fire run at the nth call of a kind from now on, before or after it.
@@ -53,9 +55,6 @@ func (w *watcher) never() { w.at("", 0, false, nil) }
 
 // around makes a call.
 func (w *watcher) around(what call, do func() error) error {
-	if what == callCreate {
-		w.created.Add(1)
-	}
 	w.mu.Lock()
 	var fire func(call)
 	after := w.after
@@ -69,6 +68,9 @@ func (w *watcher) around(what call, do func() error) error {
 		fire(what)
 	}
 	err := do()
+	if errors.Is(err, syscall.ENOSPC) {
+		w.full.Add(1)
+	}
 	if fire != nil && after {
 		fire(what)
 	}
