@@ -136,6 +136,9 @@ type aborter interface{ Abort() error }
 func (db *DB) adopt(outputs aborter, tables []*manifest.Table) error {
 	if err := db.fs.SyncDir(db.dir); err != nil {
 		_ = outputs.Abort()
+		if errors.Is(err, vfs.ErrNotTried) {
+			return fmt.Errorf("sync directory: %w", err)
+		}
 		return db.fail(fmt.Errorf("sync directory: %w", err))
 	}
 	if err := db.openNew(tables); err != nil {

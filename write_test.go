@@ -274,6 +274,36 @@ func TestFailed_SyncOfTheDirectoryEndsWriting(t *testing.T) {
 	}
 }
 
+// Where too many files are open, no sync of the directory has failed: it was not tried.
+func TestFailed_SyncOfTheDirectoryThatWasNotTriedHarmsNothing(t *testing.T) {
+	for _, kind := range []string{".sst", ".wal"} {
+		fsys := simfs.New()
+		db := mustOpen(t, "/store", &tinykv.Options{FS: fsys, MemTableSize: 64 << 10})
+		must(t, db.Put([]byte("k"), []byte("v"), tinykv.Sync))
+		synced := false
+		injected := fsys.FailCall(simfs.Fault{Err: vfs.ErrNotTried, Match: func(op simfs.Op) bool {
+			synced = synced || op.Kind == simfs.OpSync && strings.HasSuffix(op.Name, kind)
+			return synced && op.Kind == simfs.OpSyncDir
+		}})
+		for n := 0; injected.Fired() == 0; n++ {
+			if err := db.Put(fmt.Appendf(nil, "%d", n), make([]byte, 1000)); err != nil {
+				wantError(t, err, vfs.ErrNotTried)
+			}
+		}
+		if err := db.Flush(context.Background()); err != nil { // it may have been the flush that met it
+			wantError(t, err, vfs.ErrNotTried)
+			must(t, db.Flush(context.Background()))
+		}
+		must(t, db.Put([]byte("k"), []byte("v2"), tinykv.Sync))
+		must(t, db.Close())
+		db = mustOpen(t, "/store", &tinykv.Options{FS: fsys.Image(simfs.DropAll, 1)})
+		if v, err := db.Get([]byte("k")); string(v) != "v2" || err != nil {
+			t.Errorf("%q, %v", v, err)
+		}
+		must(t, db.Close())
+	}
+}
+
 // A table that cannot be written is tried again under another name; nothing is lost meanwhile.
 func TestFailed_TableIsWrittenAgain(t *testing.T) {
 	fsys := simfs.New()

@@ -3,6 +3,8 @@
 package vfs
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"syscall"
 )
@@ -12,7 +14,10 @@ const openNoFollow = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
 func (osFS) SyncDir(dir string) error {
 	f, err := os.Open(dir)
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM):
+		return fmt.Errorf("%w: %w", ErrNotTried, err)
+	case err != nil:
 		return err
 	}
 	err = f.Sync()

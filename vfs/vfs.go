@@ -27,6 +27,9 @@ import (
 // ErrLocked reports that another open store, in this process or another, holds the lock.
 var ErrLocked = errors.New("locked by another opener")
 
+// ErrNotTried is matched by errors of [FS.SyncDir] that came before the disk was asked: too many files are open, say.
+var ErrNotTried = errors.New("the disk was not asked")
+
 // ErrNotRegular reports that a name leads to a directory, a symbolic link, a pipe or a device
 // where a plain file was expected. Such names are neither followed nor opened.
 var ErrNotRegular = errors.New("not a regular file")
@@ -64,7 +67,8 @@ type FS interface {
 	// each new directory, so that the directory itself outlives a power cut.
 	MkdirAll(dir string) error
 
-	// SyncDir makes creations, renames and removals of names in a directory durable.
+	// SyncDir makes creations, renames and removals of names in a directory durable. An error that matches
+	// ErrNotTried says that the disk was not asked, so that a later call may be believed.
 	SyncDir(dir string) error
 
 	// Lock takes an exclusive lock on a file, creating it if needed, without waiting: it fails

@@ -215,7 +215,10 @@ func (l *Log) newSpare(need int64) (spare, error) {
 	if err != nil {
 		return spare{}, errors.Join(fmt.Errorf("new log segment: %w", err), file.Close(), l.opts.FS.Remove(name))
 	}
-	if err := l.opts.FS.SyncDir(l.opts.Dir); err != nil {
+	switch err := l.opts.FS.SyncDir(l.opts.Dir); {
+	case errors.Is(err, vfs.ErrNotTried):
+		return spare{}, errors.Join(fmt.Errorf("new log segment: sync directory: %w", err), file.Close(), l.opts.FS.Remove(name))
+	case err != nil:
 		return spare{}, l.fail(errors.Join(fmt.Errorf("sync directory: %w", err), file.Close()))
 	}
 	l.zeroed.Add(size)
