@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/enginetest"
 	"github.com/tinykv/tinykv/vfs/simfs"
 )
 
@@ -342,4 +343,26 @@ func TestClose_SealsTheManifestOrSaysThatItCannot(t *testing.T) {
 	wantError(t, r.db.Close(), simfs.IOError)
 	r.fs.Clear()
 	r.crashNow()
+}
+
+// A copy is on stable storage when Repair returns; and one that could not be made does not come back.
+func TestRepair_IsDurableWhenItReturns(t *testing.T) {
+	w := wreckStore(t, tinykv.CompressionDefault, closeInOrder)
+	want := w.states[w.last()].Entries(tinykv.All())
+	image := w.fs.Image(simfs.KillProcess, 1)
+	must(t, repaired(t, image, tinykv.RepairOptions{}).Err())
+	db := mustOpen(t, copyDir, &tinykv.Options{FS: image.Image(simfs.DropAll, 1)})
+	got, err := enginetest.Collect(db.Scan(tinykv.All()))
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%d of %d entries, %v", len(got), len(want), err)
+	}
+	must(t, db.Close())
+
+	image = w.fs.Image(simfs.KillProcess, 1)
+	image.FailCall(simfs.Fault{Match: func(op simfs.Op) bool { return op.Kind == simfs.OpRename && filepath.Base(op.NewName) == "CURRENT" }})
+	_, err = tinykv.Repair(t.Context(), crashDir, copyDir, &tinykv.RepairOptions{FS: image})
+	wantError(t, err, simfs.IOError)
+	if names, err := image.Image(simfs.DropAll, 1).List(copyDir); err != nil || len(names) > 0 {
+		t.Errorf("after a failure and a power cut there are %q, %v", names, err)
+	}
 }

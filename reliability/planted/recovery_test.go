@@ -58,7 +58,7 @@ var recoveryBugs = []bug{
 	},
 	{
 		name: "a store whose CURRENT is missing is begun anew: logs", file: "recover.go",
-		old: "\t\tif holds {\n", new: "\t\tif false {\n",
+		old: "\t\tif holds {\n", new: "\t\tif holds && false {\n",
 		test: "TestDamage_AMissingFileOfAStoreThatNeverFlushedIsReported",
 	},
 	{
@@ -89,7 +89,7 @@ var recoveryBugs = []bug{
 	{
 		name: "an opening for reading changes the directory", file: "readonly.go",
 		old: "r := &replayer{db: db, state: &state, keep: true}", new: "r := &replayer{db: db, state: &state}",
-		test: "TestReadOnly_LeavesTheDirectoryAsItIs",
+		test: "TestReadOnly_ReadsWhatACrashLeftFromAMediumThatRefusesWrites",
 	},
 	{
 		name: "a reader does not keep writers away", file: "readonly.go",

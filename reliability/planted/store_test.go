@@ -4,6 +4,31 @@ const everyCrash = "TestCrash_EveryImageOpensToAStateTheStoreHad/workloads/"
 
 var storeBugs = []bug{
 	{
+		name: "Sync syncs nothing", file: "write.go",
+		old: "err := log.Sync()", new: "err := log.Err()",
+		test: everyCrash + "synced among unsynced writes",
+	},
+	{
+		name: "the clock that syncs does not", file: "open.go",
+		old: "\tif err := log.Sync(); err != nil {", new: "\t" + nilError,
+		test: "TestFailed_ASyncInTheBackgroundIsToldAtOnce",
+	},
+	{
+		name: "the name of a repaired store is not synced", file: "repair_copy.go",
+		old: "\t\treturn err\n\t}\n\treturn c.fs.SyncDir(c.dir)\n", new: "\t\treturn err\n\t}\n\treturn nil\n",
+		test: "TestRepair_IsDurableWhenItReturns",
+	},
+	{
+		name: "a copy that could not be made comes back", file: "repair_copy.go",
+		old: "return errors.Join(err, c.fs.SyncDir(c.dir))", new: "return err",
+		test: "TestRepair_IsDurableWhenItReturns",
+	},
+	{
+		name: "a copy that was begun passes for a store", file: "repair_copy.go",
+		old: "c.db, err = Open(dir, &Options{FS: c.fs, ", new: "c.db, err = Open(dir, &Options{FS: c.fs.FS, ",
+		test: "TestRepair_ThatWasInterruptedLeavesNothingThatPassesForACopy",
+	},
+	{
 		name: "a write is acknowledged that the log does not have", file: "commit.go",
 		old: "\tif err := log.Flush(waitSync); err != nil {", new: "\tvar err error\n\tif waitSync {\n\t\terr = log.Flush(true)\n\t}\n\tif err != nil {",
 		test: everyCrash + "unsynced writes",
