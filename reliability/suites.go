@@ -32,6 +32,7 @@ var suites = []suite{
 	{name: "failures", lane: processor, dir: ".", run: "^Test(Failed|Resume|Close)_", seeded: true},
 	{name: "damage", lane: processor, dir: ".", run: "^TestDamage_", seeded: true},
 	{name: "repair", lane: processor, dir: ".", run: "^TestRepair_", seeded: true},
+	{name: "planted bugs", lane: processor, dir: "reliability/planted", run: "^TestBugs_", seeded: true},
 	{name: "hostile files", lane: processor, dir: "fuzz", run: "^TestHostile_", seeded: true},
 	{name: "closing", lane: processor, dir: "reliability/process", run: "^TestClose_", race: true, seeded: true},
 	{name: "processes", lane: disk, dir: "reliability/process", run: "^Test(Cut|Errno|Kill|Limits|Lock|Memory)_", seeded: true},

@@ -28,7 +28,7 @@ var recoveryBugs = []bug{
 	},
 	{
 		name: "an opening that fails leaves files", file: "recover.go",
-		old: "\t\tif err != nil && undo {", new: "\t\tif false {",
+		old: "\t\tif err != nil && undo {", new: "\t\tif err != nil && undo && false {",
 		test: "TestOpen_ThatFailsLeavesNoFileBehind",
 	},
 	{
