@@ -366,3 +366,47 @@ func TestRepair_IsDurableWhenItReturns(t *testing.T) {
 		t.Errorf("after a failure and a power cut there are %q, %v", names, err)
 	}
 }
+
+// What Close could not bring to tables is in the log, and the log on stable storage.
+func TestClose_ThatCannotSealLeavesALogThatIsSynced(t *testing.T) {
+	for what, match := range map[string]func(op simfs.Op) bool{
+		"no room for a table":       isNewTable,
+		"no room for a log segment": func(op simfs.Op) bool { return op.Kind == simfs.OpExtend && isLog(op) },
+	} {
+		fsys := simfs.New()
+		db := mustOpen(t, "/s", &tinykv.Options{FS: fsys, SyncInterval: time.Hour})
+		must(t, db.Put([]byte("a"), []byte("v")))
+		fsys.FailCall(simfs.Fault{Match: match, Always: true, Err: simfs.NoSpace})
+		wantError(t, db.Close(), simfs.NoSpace)
+		for _, policy := range []simfs.Policy{simfs.KillProcess, simfs.DropAll, simfs.KeepAll} {
+			after := mustOpen(t, "/s", &tinykv.Options{FS: fsys.Image(policy, 1)})
+			if v, err := after.Get([]byte("a")); string(v) != "v" || err != nil {
+				t.Errorf("%s, %v: %q, %v", what, policy, v, err)
+			}
+			must(t, after.Close())
+		}
+	}
+}
+
+func TestClose_WaitsForBackgroundWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hook, reached, release := heldStep("compact")
+		db := smallStore(t, nil, tinykv.Internal{Hook: hook})
+		must(t, putUntil(db, func() bool {
+			select {
+			case <-reached:
+				return true
+			default:
+				return false
+			}
+		}))
+		closed := make(chan error, 1)
+		go func() { closed <- db.Close() }()
+		synctest.Wait()
+		if len(closed) > 0 {
+			t.Error("it does not wait for the compaction")
+		}
+		release()
+		must(t, <-closed)
+	})
+}

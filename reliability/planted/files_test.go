@@ -57,11 +57,6 @@ var fileBugs = []bug{
 		test: "TestOS_FollowsNoLink",
 	},
 	{
-		name: "pipes are read", file: "vfs/os.go",
-		old: "\tif err == nil && !info.Mode().IsRegular() {\n\t\terr = &fs.PathError{Op: \"open\"", new: "\tif err == nil && info == nil {\n\t\terr = &fs.PathError{Op: \"open\"",
-		test: "TestOS_OpensNoPipe",
-	},
-	{
 		name: "no lock is taken", file: "vfs/os.go",
 		old: "ok, err := lock.TryLock()", new: "ok, err := true, error(nil)",
 		test: "TestOS_LockNamesAnotherProcessAndEndsWithIt",

@@ -230,11 +230,6 @@ var storeBugs = []bug{
 		test: "TestFailed_AFullDiskIsTriedAtABoundedRate",
 	},
 	{
-		name: "a writer is not told why it waits", file: "background.go",
-		old: "\tif p.worker.failures != p.seen {\n\t\treturn p.worker.err\n\t}\n", new: "",
-		test: "TestFailed_FullDiskAnswers",
-	},
-	{
 		name: "a compaction that failed fails writes", file: "rotate.go",
 		old: "case len(s.tree.levels[0].tables) >= db.throttle.limits.stopTables:", new: "case len(s.tree.levels[0].tables) >= 1:",
 		test: "TestFailed_CompactionsFailWritesOnlyWhenLevel0IsFull",
@@ -242,7 +237,7 @@ var storeBugs = []bug{
 	{
 		name: "Close waits for no background work", file: "open.go",
 		old: "\t\tdb.running.Wait()\n", new: "",
-		test: "TestConcurrent_CloseAtAnyMoment", dies: true,
+		test: "TestClose_WaitsForBackgroundWork", dies: true,
 	},
 	{
 		name: "a second Close does not wait for the first", file: "open.go",
@@ -262,12 +257,12 @@ var storeBugs = []bug{
 	{
 		name: "Close of a store that cannot write tables leaves the log unsynced", file: "open.go",
 		old: "err = errors.Join(err, log.Sync()) // the next", new: "_ = log.Sync // the next",
-		test: "TestFailed_CloseThatCannotWriteTablesSyncsTheLog",
+		test: "TestClose_ThatCannotSealLeavesALogThatIsSynced",
 	},
 	{
 		name: "Close gives up the log of a store that could not be sealed", file: "open.go",
 		old: "\tif sealed {\n\t\terr = errors.Join(err, log.Remove())", new: "\tif true {\n\t\terr = errors.Join(err, log.Remove())",
-		test: "TestFailed_CloseThatCannotWriteTablesSyncsTheLog",
+		test: "TestClose_ThatCannotSealLeavesALogThatIsSynced",
 	},
 	{
 		name: "Close gives up the lock before it has done its work", file: "open.go",
