@@ -209,11 +209,6 @@ var storeBugs = []bug{
 		test: "TestFault_ATableThatIsCutIsAnErrorWhereItIsRead", dies: true,
 	},
 	{
-		name: "a read that meets a fault ends the process: Scan", file: "scan.go",
-		old: "debug.SetPanicOnFault(true)", new: "debug.SetPanicOnFault(false)",
-		test: "TestFault_ATableThatIsCutEndsScansAndCompactions", dies: true,
-	},
-	{
 		name: "a panic of the caller is taken for a fault", file: "fault.go",
 		old: "\tpanic(recovered)\n", new: "\treturn ErrCorrupt\n",
 		test: "TestPeek_PanicsOfTheCallbackGoThrough",
