@@ -124,11 +124,6 @@ var storeBugs = []bug{
 		test: "TestFailed_TablesOfAnEditThatMayBeDurableStay",
 	},
 	{
-		name: "a table that only moved is removed", file: "install.go",
-		old: "return // it moved to another level", new: "continue",
-		test: "TestHistory_IsThatOfTheModelUnderAllConfigurations",
-	},
-	{
 		name: "a table goes while readers have it mapped", file: "table.go",
 		old: "if t.refs.Add(-1) > 0 {", new: "if t.refs.Add(-1) > 0 && !t.obsolete.Load() {",
 		test: "TestConcurrent_IteratorsKeepWhatTheyLent", dies: true,
