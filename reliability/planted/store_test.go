@@ -94,11 +94,6 @@ var storeBugs = []bug{
 		test: "TestCrash_FlushLeavesTheLogOfMemtablesSealedMeanwhile",
 	},
 	{
-		name: "the edit of a flush leaves out the log of what it did not flush", file: "flush.go",
-		old: "Log:     &manifest.LogState{First: next.first, Exists: true},", new: "Log:     &manifest.LogState{First: db.state.Load().active.first, Exists: true},",
-		test: "TestCrash_FlushLeavesTheLogOfMemtablesSealedMeanwhile",
-	},
-	{
 		name: "names of new tables are not synced", file: "install.go",
 		old: "if err := db.fs.SyncDir(db.dir); err != nil {", new: nilError,
 		test: everyCrash + "flush",
