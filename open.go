@@ -1,6 +1,7 @@
 package tinykv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/tinykv/tinykv/internal/blockcache"
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/offheap"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/memtable"
 	"github.com/tinykv/tinykv/sstable"
@@ -23,8 +25,9 @@ const (
 	minLogSegment   = 64 << 10
 	maxLogSpares    = 8
 
-	// pageCacheBytes is how much of the tables the system is trusted to keep in memory after they
-	// were touched, see sstable.Residency.
+	// pageCachePart is the part of the memory that there is in which the system is trusted to keep tables after
+	// they were touched, see sstable.Residency; pageCacheBytes where nothing is known of the memory.
+	pageCachePart  = 2
 	pageCacheBytes = 4 << 30
 )
 
@@ -108,7 +111,7 @@ func newDB(dir string, o *Options) *DB {
 	db.mems = &memPool{sizeBytes: o.MemTableSize, changed: db.memoryChanged}
 	db.files = &tableFiles{
 		fs: o.FS, dir: dir,
-		residency: sstable.NewResidency(pageCacheBytes),
+		residency: sstable.NewResidency(cmp.Or(offheap.Limit()/pageCachePart, pageCacheBytes)),
 		mapping:   o.Mapping,
 		cache:     blockcache.New(o.CacheSize, o.BlockSize),
 		drop:      db.scheduleRemoval,

@@ -88,6 +88,7 @@ type memory struct {
 	data      []byte
 	copies    bool
 	populated []int64 // offsets that Populate was called for
+	lengths   []int64 // and lengths
 	announced []int64 // offsets that Announce was called for
 	fault     error   // what reading and Populate return, if not nil
 	reads     atomic.Int64
@@ -113,8 +114,8 @@ func (m *memory) ReadAt(p []byte, off int64) (int, error) {
 	return bytes.NewReader(m.data).ReadAt(p, off)
 }
 
-func (m *memory) Populate(off, _ int64) error {
-	m.populated = append(m.populated, off)
+func (m *memory) Populate(off, n int64) error {
+	m.populated, m.lengths = append(m.populated, off), append(m.lengths, n)
 	return m.fault
 }
 

@@ -70,7 +70,7 @@ func (r *Reader) open() (err error) {
 		return corrupt.Errorf("table", "file has %d bytes", size).At(0)
 	}
 	r.touched = make([]atomic.Uint32, (size+regionLen-1)/regionLen)
-	tail, err := r.read(size-footerLen, footerLen)
+	tail, err := r.read(size-footerLen, footerLen, passing)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (r *Reader) openSections(f *footer) error {
 
 // section reads and verifies a section.
 func (r *Reader) section(h handle) ([]byte, error) {
-	data, err := r.read(h.off, h.length)
+	data, err := r.read(h.off, h.length, passing)
 	if err != nil {
 		return nil, err
 	}
@@ -129,9 +129,9 @@ func (r *Reader) section(h handle) ([]byte, error) {
 }
 
 // read returns a range of the file: a part of the view, brought into memory, or a copy.
-func (r *Reader) read(off, n int64) ([]byte, error) {
+func (r *Reader) read(off, n int64, why access) ([]byte, error) {
 	if r.view != nil {
-		if err := r.populate(off, n); err != nil {
+		if err := r.populate(off, n, why); err != nil {
 			return nil, r.readError(err, off)
 		}
 		return r.view[off : off+n : off+n], nil
@@ -150,15 +150,19 @@ func (r *Reader) read(off, n int64) ([]byte, error) {
 }
 
 // populate makes sure that the regions of a range were touched lately.
-func (r *Reader) populate(off, n int64) error {
+func (r *Reader) populate(off, n int64, why access) error {
 	res := r.opts.Residency
 	if res == nil {
 		return nil
 	}
+	alone := why == sought && res.scarce()
 	for region := off / regionLen; region*regionLen < off+n; region++ {
 		t := &r.touched[region]
 		seen := t.Load()
 		now, cold := res.cold(seen)
+		if cold && alone {
+			return r.mapping.Populate(off, n)
+		}
 		if cold {
 			if err := r.mapping.Populate(region*regionLen, regionLen); err != nil {
 				return err
@@ -198,7 +202,7 @@ func (r *Reader) block(i int, why access) (block, error) {
 		return r.mixed(i, why)
 	}
 	h := r.index.block(i)
-	data, err := r.read(h.off, h.length)
+	data, err := r.read(h.off, h.length, why)
 	if err != nil {
 		return block{}, r.locate(err, 0)
 	}
@@ -234,7 +238,7 @@ func (r *Reader) mixed(i int, why access) (block, error) {
 	if raw := r.cached(i, h); raw != nil {
 		return makeBlock(raw, r.opts.SeqBase), nil
 	}
-	data, err := r.read(h.off, h.length)
+	data, err := r.read(h.off, h.length, why)
 	if err != nil {
 		return block{}, r.locate(err, 0)
 	}

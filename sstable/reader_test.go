@@ -28,6 +28,19 @@ func touch(t *testing.T, r *Reader, w twin, off int64) {
 	same(t, get(r, w[i].key.Stored, key.MaxTrailer), w[i].String())
 }
 
+// pass goes on to the first block that begins at or behind an offset.
+func pass(t *testing.T, r *Reader, off int64) {
+	t.Helper()
+	for i := range r.index.count {
+		if r.index.block(i).off >= off {
+			_, err := r.block(i, passing)
+			must(t, err)
+			return
+		}
+	}
+	t.Fatalf("no block at %d", off)
+}
+
 func TestResidency_PopulatesARegionOnceHoweverOftenItIsRead(t *testing.T) {
 	data, w := regions(t, 4)
 	m := &memory{data: data}
@@ -57,7 +70,7 @@ func TestResidency_WithoutOnePopulatesNothing(t *testing.T) {
 }
 
 func TestResidency_RegionIsColdAgainAfterEnoughOthersWereTouched(t *testing.T) {
-	data, w := regions(t, 40)
+	data, _ := regions(t, 40)
 	m := &memory{data: data}
 	r, err := NewReader(m, ReaderOptions{ID: testID, Residency: NewResidency(20 * regionLen)}) // an epoch is 10 touches
 	must(t, err)
@@ -69,17 +82,40 @@ func TestResidency_RegionIsColdAgainAfterEnoughOthersWereTouched(t *testing.T) {
 		}
 		return n
 	}
-	touch(t, r, w, 0)
+	pass(t, r, 0)
 	for i := range int64(8) {
-		touch(t, r, w, (i+1)*regionLen)
+		pass(t, r, (i+1)*regionLen)
 	}
-	touch(t, r, w, 0)
+	pass(t, r, 0)
 	same(t, populatedFirst(), 1)
 	for i := range int64(20) {
-		touch(t, r, w, (i+9)*regionLen)
+		pass(t, r, (i+9)*regionLen)
 	}
-	touch(t, r, w, 0)
+	pass(t, r, 0)
 	same(t, populatedFirst(), 2)
+}
+
+// Where memory is too small for all regions, a lookup drives out no more than it needs.
+func TestResidency_LookupInScarceMemoryBringsInItsBlockAlone(t *testing.T) {
+	data, w := regions(t, 40)
+	m := &memory{data: data}
+	r, err := NewReader(m, ReaderOptions{ID: testID, Residency: NewResidency(20 * regionLen)}) // an epoch is 10 touches
+	must(t, err)
+	touch(t, r, w, 20*regionLen)
+	same(t, m.lengths[len(m.lengths)-1], regionLen)
+	for i := range int64(10) {
+		pass(t, r, i*regionLen)
+	}
+	for range 2 {
+		before := len(m.populated)
+		touch(t, r, w, 30*regionLen)
+		same(t, len(m.populated), before+1)
+		if n := m.lengths[before]; n <= 0 || n > 8<<10 {
+			t.Errorf("%d bytes brought in for a block", n)
+		}
+	}
+	pass(t, r, 30*regionLen) // who goes over the table wants all of it
+	same(t, m.lengths[len(m.lengths)-1], regionLen)
 }
 
 func TestResidency_RegionThatIsReadAllTheTimeStaysWarm(t *testing.T) {

@@ -232,7 +232,7 @@ func (s *Salvager) mendFooter(failed error) (f footer, ok bool) {
 	if size < footerLen || s.opts.Mend == nil || errors.Is(failed, corrupt.ErrTooNew) {
 		return f, false
 	}
-	tail, err := s.v.r.read(size-footerLen, footerLen)
+	tail, err := s.v.r.read(size-footerLen, footerLen, passing)
 	if err != nil {
 		return f, false
 	}
@@ -252,7 +252,7 @@ func (s *Salvager) mendSection(h handle, failed error) ([]byte, error) {
 	if s.opts.Mend == nil || !errors.Is(failed, corrupt.ErrCorrupt) {
 		return nil, failed
 	}
-	data, err := s.v.r.read(h.off, h.length)
+	data, err := s.v.r.read(h.off, h.length, passing)
 	if err != nil {
 		return nil, failed
 	}

@@ -112,7 +112,7 @@ func (v *verifier) footer() (f footer, ok bool) {
 		v.damage(corrupt.Errorf("table", "file has %d bytes", size).At(0), 0)
 		return f, false
 	}
-	tail, err := v.r.read(size-footerLen, footerLen)
+	tail, err := v.r.read(size-footerLen, footerLen, passing)
 	if err == nil {
 		f, err = decodeFooter(tail, size)
 	}

@@ -79,6 +79,7 @@ func mapView(name string, size int64) (*osMapping, error) {
 		return nil, nil // there is a way without
 	}
 	if view := viewOf(reader); view != nil && int64(len(view)) == size {
+		scatter(view)
 		return &osMapping{reader: reader, view: view, name: name}, nil
 	}
 	return nil, reader.Close()

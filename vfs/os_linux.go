@@ -23,9 +23,17 @@ func datasync(f *os.File) error {
 	}
 }
 
+// scatter says that a mapping is read here and there, so that a page fault brings in a page and not what lies
+// around it: with data larger than memory that would drive out what is needed.
+func scatter(view []byte) { _ = advise(view, 0, int64(len(view)), unix.MADV_RANDOM) }
+
 // populate reads a range into memory and enters it in the page table, in one system call
-// (Linux 5.14). Older kernels refuse the advice, which is no error.
+// (Linux 5.14). Older kernels refuse the advice, which is no error. Announced first, as it would be
+// read page by page.
 func populate(view []byte, off, n int64) error {
+	if n > int64(os.Getpagesize()) {
+		announce(view, off, n)
+	}
 	err := advise(view, off, n, unix.MADV_POPULATE_READ)
 	if err == nil || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOSYS) {
 		return nil
