@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,8 +29,15 @@ var config = engine.Config{Profile: engine.Equal, Sync: true, MemoryLimit: 8 << 
 
 func keyOf(n int) []byte { return fmt.Appendf(nil, "key%06d", n) }
 
-// valueOf returns a value of such a length that a log has several blocks of 32 KiB.
-func valueOf(n int) []byte { return fmt.Appendf(nil, "value of key %0300d", n) }
+// valueEnv tells a child how long values are.
+const valueEnv = "TINYKV_FAULTS_VALUE"
+
+// valueOf returns a value of the length that the environment says. By it a log has several blocks of 32 KiB, or less than one.
+func valueOf(n int) []byte {
+	const before = "value of key "
+	bytes, _ := strconv.Atoi(os.Getenv(valueEnv))
+	return fmt.Appendf(nil, before+"%0*d", max(bytes-len(before), 6), n)
+}
 
 // serve does what it is told, a line at a time:
 //

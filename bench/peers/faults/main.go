@@ -47,15 +47,16 @@ func main() {
 	}
 	names := flag.String("engines", "tinykv,pebble", "engines, with commas between")
 	perKind := flag.Int("per-kind", 400, "bytes that are damaged of each kind of file, evenly spread; of manifests and pointers to them, all are")
+	values := flag.String("values", "313,22", "bytes of a value, with commas between: bits are flipped in stores of each")
 	flips := flag.Bool("flips", true, "flip bits")
 	full := flag.Bool("full", true, "fill a disk")
 	flag.Parse()
-	if err := run(strings.Split(*names, ","), *perKind, *flips, *full); err != nil {
+	if err := run(strings.Split(*names, ","), strings.Split(*values, ","), *perKind, *flips, *full); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(names []string, perKind int, flips, full bool) error {
+func run(names, values []string, perKind int, flips, full bool) error {
 	for _, name := range names {
 		e, err := find(name)
 		if err != nil {
@@ -63,7 +64,13 @@ func run(names []string, perKind int, flips, full bool) error {
 		}
 		fmt.Printf("%s: %s\n", name, version(e.Module))
 	}
-	if flips {
+	for _, bytes := range values {
+		if err := os.Setenv(valueEnv, bytes); err != nil {
+			return err
+		}
+		if !flips {
+			break
+		}
 		if err := flipAll(names, perKind); err != nil {
 			return err
 		}
