@@ -2,7 +2,7 @@
 //
 //	go run ./reliability                        all suites in full, in two lanes; writes the table
 //	go run ./reliability -amount ci             what continuous integration does; writes nothing
-//	go run ./reliability -only 'crashes|disks'  some suites; writes nothing
+//	go run ./reliability -only 'crashes|disks'  some suites; writes nothing, unless with -keep
 //	go run ./reliability -soak 1h -seed 1000    seeded suites again and again, each time with another seed
 //
 // It is started from the top of the repository. What a suite prints goes to a file of its own; that of one that
@@ -35,6 +35,7 @@ func run() error {
 	soak := flag.Duration("soak", 0, "run the seeded suites until this time is over; 0 runs all once")
 	seed := flag.Uint64("seed", 1, "where seeded suites begin")
 	fuzz := flag.Duration("fuzz", 20*time.Second, "for how long each fuzz target runs; 0 for none")
+	keep := flag.Bool("keep", false, "keep the rows of the suites that ran, and write the table; all of them in full always do")
 	logs := flag.String("logs", filepath.Join(os.TempDir(), "tinykv-reliability"), "directory for what suites print")
 	flag.Parse()
 	names, err := regexp.Compile(*only)
@@ -54,6 +55,7 @@ func run() error {
 		return r.soak(ctx, names, *soak)
 	}
 	whole := *only == "" && *amount == "full"
+	commit := head()
 	began := time.Now()
 	failed := r.lanes(ctx, names, *fuzz)
 	rows, err := r.rows()
@@ -64,8 +66,8 @@ func run() error {
 		return err
 	}
 	fmt.Printf("\n%d suites failed; %v\n", failed, time.Since(began).Round(time.Second))
-	if whole && ctx.Err() == nil {
-		if err := writeResults(resultsDir, r.rowsFile, describe(began)); err != nil {
+	if (whole || *keep) && ctx.Err() == nil {
+		if err := keepResults(resultsDir, rows, commit, describe()); err != nil {
 			return err
 		}
 		if err := updateDocs(docsFile, resultsDir); err != nil {

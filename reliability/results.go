@@ -21,28 +21,45 @@ const (
 	tableBegin, tableEnd = "<!-- table -->\n", "<!-- end -->"
 )
 
-// describe says when, of what and on what a run was made.
-func describe(began time.Time) string {
-	text := func(name string, args ...string) string {
-		out, err := exec.Command(name, args...).Output()
-		if err != nil {
-			return "unknown"
-		}
-		return strings.TrimSpace(string(out))
+// output returns what a program prints, without the end of the line.
+func output(name string, args ...string) string {
+	out, err := exec.Command(name, args...).Output()
+	if err != nil {
+		return "unknown"
 	}
-	changed := ""
-	if text("git", "status", "--porcelain", "--untracked-files=no") != "" {
-		changed = " with changes"
-	}
-	return fmt.Sprintf("Made on %s by `make reliability` at commit %s%s in %v: %s, %s/%s, %d processors, kernel %s, files on %s.",
-		began.UTC().Format(time.DateOnly), text("git", "rev-parse", "--short=10", "HEAD"), changed, time.Since(began).Round(time.Minute),
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), text("uname", "-r"), text("stat", "-f", "-c", "%T", os.TempDir()))
+	return strings.TrimSpace(string(out))
 }
 
-// writeResults keeps the rows of a run and its description.
-func writeResults(dir, rowsFile, description string) error {
-	rows, err := os.ReadFile(rowsFile)
-	if err != nil {
+// head names the commit that runs, and says so if files differ from it.
+func head() string {
+	commit := output("git", "rev-parse", "--short=10", "HEAD")
+	if output("git", "status", "--porcelain", "--untracked-files=no") != "" {
+		commit += " with changes"
+	}
+	return commit
+}
+
+// describe says when and on what a run was made.
+func describe() string {
+	return fmt.Sprintf("Made by `make reliability`, the last of it on %s: %s, %s/%s, %d processors, kernel %s, files on %s.",
+		time.Now().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
+		output("uname", "-r"), output("stat", "-f", "-c", "%T", os.TempDir()))
+}
+
+// keepResults keeps the rows of a run, in the place of those that their suites had left, and its description.
+func keepResults(dir string, rows []tally.Row, commit, description string) error {
+	name := filepath.Join(dir, "rows.jsonl")
+	var kept []tally.Row
+	if old, err := os.ReadFile(name); err == nil {
+		if kept, err = tally.Read(bytes.NewReader(old)); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	for i := range rows {
+		rows[i].Commit = commit
+	}
+	var lines bytes.Buffer
+	if err := tally.WriteLines(&lines, tally.Replace(kept, rows)); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -51,7 +68,7 @@ func writeResults(dir, rowsFile, description string) error {
 	if err := os.WriteFile(filepath.Join(dir, "run.txt"), []byte(description+"\n"), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "rows.jsonl"), rows, 0o644)
+	return os.WriteFile(name, lines.Bytes(), 0o644)
 }
 
 // render returns the description and the table of a run that was kept.

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/tinykv/tinykv/internal/tally"
 )
 
 // The table of docs/RELIABILITY.md is that of the run that is kept.
@@ -59,15 +61,17 @@ func TestSuites_HaveTests(t *testing.T) {
 
 func TestUpdateDocs_ReplacesWhatStandsBetweenTheMarks(t *testing.T) {
 	dir := t.TempDir()
-	name, rows := filepath.Join(dir, "doc.md"), filepath.Join(dir, "made")
+	name := filepath.Join(dir, "doc.md")
 	write := func(name, text string) {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write(rows, `{"id":"A1","suite":"crashes","load":"a life","faults":3,"unit":"images","violations":0}`)
-	if err := writeResults(filepath.Join(dir, "kept"), rows, "Made today."); err != nil {
-		t.Fatal(err)
+	rows := []tally.Row{{ID: "A1", Suite: "crashes", Load: "a life", Faults: 3, Unit: "images"}}
+	for _, commit := range []string{"abc", "def"} {
+		if err := keepResults(filepath.Join(dir, "kept"), rows, commit, "Made today."); err != nil {
+			t.Fatal(err)
+		}
 	}
 	write(name, "before\n<!-- table -->\nold\n<!-- end -->\nbehind\n")
 	for range 2 {
@@ -79,7 +83,7 @@ func TestUpdateDocs_ReplacesWhatStandsBetweenTheMarks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"before\n<!-- table -->\nMade today.\n\n| |", "| A1 | crashes | a life | 3 images |  | 0 |\n<!-- end -->\nbehind\n"} {
+	for _, want := range []string{"before\n<!-- table -->\nMade today.\n\n| |", "| A1 | crashes | a life | 3 images |  | 0 | def |\n<!-- end -->\nbehind\n"} {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}

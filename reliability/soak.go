@@ -14,7 +14,7 @@ import (
 // soak runs the seeded suites until the time is over, each round with the next seed, and writes a line for each
 // round.
 func (r *runner) soak(ctx context.Context, names *regexp.Regexp, during time.Duration) error {
-	fmt.Println(describe(time.Now()))
+	fmt.Println(head(), describe())
 	total := 0
 	for end := time.Now().Add(during); time.Now().Before(end) && ctx.Err() == nil; r.seed++ {
 		began, failed := time.Now(), 0

@@ -4,6 +4,7 @@
 package tally
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -84,7 +85,8 @@ type Row struct {
 	Exceptions []Count `json:"exceptions,omitempty"` // what docs/RELIABILITY.md excepts, as far as it came up
 	Violations int64   `json:"violations"`
 	Seed       uint64  `json:"seed,omitempty"`
-	Replay     string  `json:"replay"` // the command that does it again
+	Replay     string  `json:"replay"`           // the command that does it again
+	Commit     string  `json:"commit,omitempty"` // that it ran on; of rows that are kept
 }
 
 // Record logs the row once the test has ended and appends it to the file that the environment names. A test that failed has at
@@ -147,15 +149,41 @@ func Read(in io.Reader) ([]Row, error) {
 		} else if err != nil {
 			return nil, fmt.Errorf("row %d: %w", len(rows)+1, err)
 		}
-		i := slices.IndexFunc(rows, func(o Row) bool { return o.ID == r.ID && o.Suite == r.Suite && o.Unit == r.Unit })
+		i := slices.IndexFunc(rows, func(o Row) bool { return o.same(r) && o.Commit == r.Commit })
 		if i < 0 {
 			rows = append(rows, r)
 			continue
 		}
 		rows[i].add(r)
 	}
-	slices.SortStableFunc(rows, func(a, b Row) int { return compareIDs(a.ID, b.ID) })
+	sortRows(rows)
 	return rows, nil
+}
+
+// same tells whether two rows are of the same suite.
+func (r *Row) same(o Row) bool { return r.ID == o.ID && r.Suite == o.Suite && r.Unit == o.Unit }
+
+// Replace returns the rows that are kept, those of suites that ran again replaced by the new ones, in the order of their IDs.
+func Replace(kept, again []Row) []Row {
+	rows := slices.DeleteFunc(slices.Clone(kept), func(o Row) bool { return slices.ContainsFunc(again, o.same) })
+	rows = append(rows, again...)
+	sortRows(rows)
+	return rows
+}
+
+func sortRows(rows []Row) {
+	slices.SortStableFunc(rows, func(a, b Row) int { return cmp.Or(compareIDs(a.ID, b.ID), strings.Compare(a.Suite, b.Suite)) })
+}
+
+// WriteLines writes rows as Read reads them.
+func WriteLines(out io.Writer, rows []Row) error {
+	lines := json.NewEncoder(out)
+	for _, r := range rows {
+		if err := lines.Encode(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add takes in a row of the same suite.
@@ -189,7 +217,7 @@ func compareIDs(a, b string) int {
 // WriteTable writes the rows as a table in Markdown.
 func WriteTable(out io.Writer, rows []Row) error {
 	var b strings.Builder
-	b.WriteString("| | suite | load | faults | further counts | violations |\n| --- | --- | --- | ---: | --- | ---: |\n")
+	b.WriteString("| | suite | load | faults | further counts | violations | commit |\n| --- | --- | --- | ---: | --- | ---: | --- |\n")
 	for _, r := range rows {
 		var further []string
 		for _, c := range r.Counts {
@@ -198,8 +226,8 @@ func WriteTable(out io.Writer, rows []Row) error {
 		for _, c := range r.Exceptions {
 			further = append(further, "excepted: "+c.String())
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.ID, r.Suite, r.Load,
-			Count{r.Unit, r.Faults}, strings.Join(further, "; "), group(r.Violations))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", r.ID, r.Suite, r.Load,
+			Count{r.Unit, r.Faults}, strings.Join(further, "; "), group(r.Violations), r.Commit)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

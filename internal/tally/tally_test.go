@@ -2,6 +2,7 @@ package tally
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,16 +33,36 @@ func TestRecord_AppendsRowsThatAreAddedUp(t *testing.T) {
 	if err := WriteTable(&b, rows); err != nil {
 		t.Fatal(err)
 	}
-	want := `| | suite | load | faults | further counts | violations |
-| --- | --- | --- | ---: | --- | ---: |
-| A2 | crashes | a store | 6 images |  | 0 |
-| A10 | flips | a store | 2,400 flips | 1,800 reported; excepted: 2 last records | 0 |
+	want := `| | suite | load | faults | further counts | violations | commit |
+| --- | --- | --- | ---: | --- | ---: | --- |
+| A2 | crashes | a store | 6 images |  | 0 |  |
+| A10 | flips | a store | 2,400 flips | 1,800 reported; excepted: 2 last records | 0 |  |
 `
 	if b.String() != want {
 		t.Errorf("got\n%swant\n%s", b.String(), want)
 	}
 	if got := rows[0].String(); got != "A2 crashes: a store, 6 images, 0 violations, seed 7" {
 		t.Error(got)
+	}
+}
+
+func TestReplace_TakesTheNewRowsOfSuitesThatRanAgain(t *testing.T) {
+	kept := []Row{{ID: "A2", Suite: "crashes", Faults: 1, Commit: "old"}, {ID: "A10", Suite: "flips", Faults: 2, Commit: "old"}}
+	rows := Replace(kept, []Row{{ID: "A10", Suite: "flips", Faults: 3, Commit: "new"}, {ID: "A3", Suite: "faults", Commit: "new"}})
+	var b strings.Builder
+	if err := WriteLines(&b, rows); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Read(strings.NewReader(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range again {
+		got = append(got, fmt.Sprint(r.ID, r.Faults, r.Commit))
+	}
+	if text := strings.Join(got, " "); text != "A21old A30new A103new" {
+		t.Error(text)
 	}
 }
 
