@@ -231,12 +231,20 @@ func (c *choices) tear(fates []fate, seed uint64, number int) string {
 		}
 		return fmt.Sprintf("operation %d cut after %d of %d blocks", newest.index, number, c.fixed)
 	}
-	rng := newRand(seed, number)
+	rng, ends := newRand(seed, number), map[*inode]int64{}
 	for i, op := range c.ops {
 		if op.name != nil {
 			fates[i].whole = coin(rng)
 		} else {
 			fates[i] = op.data.tear(blockBytes, rng, c.policy == Garbled)
+			if _, ok := ends[op.node]; !ok {
+				ends[op.node] = op.node.anyEnd(rng)
+			}
+		}
+	}
+	for i, op := range c.ops {
+		if op.data != nil {
+			fates[i].clip(ends[op.node])
 		}
 	}
 	return "torn at random"

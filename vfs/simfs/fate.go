@@ -47,9 +47,26 @@ func (d *dataOp) tear(blockBytes int64, rng *rand.Rand, garbled bool) fate {
 		}
 	}
 	if coin(rng) {
-		torn.parts = append(torn.parts, dataOp{index: d.index, off: d.off, n: d.n})
+		upper := d.off + d.n
+		if end > 0 && coin(rng) {
+			upper = (first + int64(end)) * blockBytes
+		}
+		length := d.slice(d.off, upper)
+		length.data = nil
+		torn.parts = append(torn.parts, length)
 	}
 	return torn
+}
+
+// clip loses all parts behind the end of a file.
+func (f *fate) clip(size int64) {
+	var parts []dataOp
+	for _, part := range f.parts {
+		if part.off < size {
+			parts = append(parts, part.slice(part.off, size))
+		}
+	}
+	f.parts = parts
 }
 
 // garble puts anything where the operation was to write from an offset on.

@@ -2,6 +2,7 @@ package simfs
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -65,6 +66,23 @@ func (n *inode) extend(index int, size int64) {
 func (n *inode) add(d dataOp) {
 	d.apply(&n.cache)
 	n.pending = append(n.pending, d)
+}
+
+// anyEnd returns where a torn file may end at most. A file system takes long writes in pieces of any length, and may note how long the
+// file is behind each of them.
+func (n *inode) anyEnd(rng *rand.Rand) int64 {
+	size := n.disk.size
+	for i := range n.pending {
+		size = max(size, n.pending[i].off+n.pending[i].n)
+	}
+	switch rng.IntN(8) {
+	case 0:
+		return n.disk.size
+	case 1:
+		return n.disk.size + rng.Int64N(size-n.disk.size+1)
+	default:
+		return size
+	}
 }
 
 // sync brings all operations to the disk.

@@ -37,7 +37,8 @@ const (
 	// First come images in which the newest of them is cut behind each of its blocks, and
 	// before the first, and all else is left. Then random ones: names by coin; of each operation on
 	// contents, as often as not the end is gone from some block on, blocks before that are lost by
-	// coin, and by another coin the file has its length all the same.
+	// coin, and by another coin the file has its length all the same, of the whole operation or up to where its
+	// end is gone. Now and then the file ends at some byte between its synced length and its newest.
 	Torn512
 
 	// Torn4096 is Torn512 with blocks of 4096 bytes.

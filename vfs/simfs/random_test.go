@@ -186,6 +186,11 @@ func (w *walker) crash() {
 }
 
 func (w *walker) verdict(policy Policy, image *FS) error {
+	if w.seed%3 == 0 && policy.CutsPower() {
+		if err := w.fsys.Allows(image, "."); err != nil {
+			return fmt.Errorf("Allows: %w", err)
+		}
+	}
 	switch {
 	case policy == KillProcess:
 		if err := w.model.checkIs(image, false); err != nil {
