@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/gofrs/flock"
 	"golang.org/x/exp/mmap"
@@ -275,7 +276,7 @@ func (m *osMapping) ReadAt(p []byte, off int64) (int, error) {
 	}
 	n := min(len(p), len(m.view)-int(off))
 	if err := copyGuarded(p[:n], m.view[off:], m.view, m.name); err != nil {
-		return 0, m.failed(err)
+		return 0, m.failed(fmt.Errorf("%w: %w", err, syscall.EIO)) // what a system call would say
 	}
 	if n < len(p) {
 		return n, io.EOF

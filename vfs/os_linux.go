@@ -38,6 +38,9 @@ func populate(view []byte, off, n int64) error {
 	if err == nil || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOSYS) {
 		return nil
 	}
+	if errors.Is(err, unix.EFAULT) { // where a touch would be a fault
+		return unix.EIO
+	}
 	return err
 }
 

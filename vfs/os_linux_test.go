@@ -1,9 +1,11 @@
 package vfs_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/tinykv/tinykv/vfs"
@@ -46,6 +48,22 @@ func TestOS_AFileCutUnderItsMappingIsAnError(t *testing.T) {
 		t.Errorf("what is gone: %v", err)
 	}
 	if err := m.Populate(1<<19, 10); err == nil || !strings.Contains(err.Error(), name) {
+		t.Errorf("populate: %v", err)
+	}
+}
+
+// A disk that cannot be read says the same to who touches a mapping as to who makes a system call. Here a file is cut, but that cannot be told from
+// its name any more.
+func TestOS_AMappingThatCannotBeReadIsAnIOError(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a")
+	m := mapFile(t, name, 1<<20)
+	if err := errors.Join(os.Truncate(name, 0), os.Remove(name)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.ReadAt(make([]byte, 10), 1<<19); !errors.Is(err, syscall.EIO) {
+		t.Errorf("read: %v", err)
+	}
+	if err := m.Populate(1<<19, 10); !errors.Is(err, syscall.EIO) {
 		t.Errorf("populate: %v", err)
 	}
 }
