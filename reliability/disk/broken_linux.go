@@ -162,3 +162,23 @@ func fill(name string, size int64) error {
 	}
 	return f.Close()
 }
+
+// CutOff takes away the disk from an offset on: reads there fail, and writes do. What was synced before comes back by the function that is
+// returned.
+func (v *Volume) CutOff(from int64) (restore func()) {
+	v.t.Helper()
+	v.syncAll()
+	image, err := os.ReadFile(v.image)
+	v.must(err)
+	v.must(os.Truncate(v.image, from))
+	v.FillGround() // so that nothing is written there
+	v.DropCaches()
+	return func() {
+		v.t.Helper()
+		v.FreeGround()
+		f, err := os.OpenFile(v.image, os.O_WRONLY, 0)
+		v.must(err)
+		_, err = f.WriteAt(image[from:], from)
+		v.must(errors.Join(err, f.Close()))
+	}
+}

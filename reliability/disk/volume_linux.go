@@ -173,6 +173,25 @@ func (v *Volume) must(err error) {
 	}
 }
 
+// Evict takes what this process has mapped of the volume out of its page tables, as the system does when it needs memory. So DropCaches drops
+// it, and the next touch reads the disk.
+func (v *Volume) Evict() {
+	v.t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	v.must(err)
+	for line := range strings.Lines(string(maps)) {
+		if !strings.Contains(line, v.Dir) {
+			continue
+		}
+		var start, end uintptr
+		_, err := fmt.Sscanf(line, "%x-%x", &start, &end)
+		v.must(err)
+		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, start, end-start, unix.MADV_DONTNEED); errno != 0 {
+			v.t.Fatalf("madvise: %v: %s", errno, line)
+		}
+	}
+}
+
 // DropCaches has the kernel forget what it can read again of the files of the volume, but for what is mapped and was touched.
 func (v *Volume) DropCaches() {
 	v.t.Helper()

@@ -19,7 +19,8 @@
 // whose removal was lost) is lost with it. Bytes that are missing inside a file read as zeros.
 //
 // This is more permissive than ext4 and XFS, which commit names in order: a store that survives here
-// leans on nothing but the contract of package vfs.
+// leans on nothing but the contract of package vfs. That it is nowhere less so is tested in package
+// reliability/disk, where power cuts of real disks must leave what [FS.Allows] allows.
 //
 // # Example
 //
