@@ -26,16 +26,18 @@ type largeWrite struct {
 	db      *DB
 	outputs *compaction.Outputs
 	table   *manifest.Table
+	level   manifest.Level // where the table goes
 	ops     int
 
 	disowned bool // by the store, which has seen to the table
 }
 
-// commitLarge makes a large batch take effect.
-func (db *DB) commitLarge(b *Batch) error {
+// commitLarge makes a large batch take effect. Its table goes to level 0, or to the last one, where nothing that the store
+// holds, or will hold before the next such batch, is as great as its least key.
+func (db *DB) commitLarge(b *Batch, level manifest.Level) error {
 	start := db.sampler.now()
 	defer func() { db.sampler.writes.record(db.sampler.now()-start, 1, 0) }()
-	l, err := db.prepareLarge(b)
+	l, err := db.prepareLarge(b, level)
 	if err != nil {
 		return err
 	}
@@ -47,7 +49,7 @@ func (db *DB) commitLarge(b *Batch) error {
 }
 
 // prepareLarge writes the table.
-func (db *DB) prepareLarge(b *Batch) (*largeWrite, error) {
+func (db *DB) prepareLarge(b *Batch, level manifest.Level) (*largeWrite, error) {
 	if err := db.writable(); err != nil {
 		return nil, err
 	}
@@ -73,7 +75,7 @@ func (db *DB) prepareLarge(b *Batch) (*largeWrite, error) {
 	slices.SortFunc(ops, func(a, b numbered) int {
 		return cmp.Or(bytes.Compare(a.Stored, b.Stored), cmp.Compare(b.seq, a.seq))
 	})
-	l := &largeWrite{db: db, outputs: db.newOutputs(0), ops: b.Len()}
+	l := &largeWrite{db: db, outputs: db.newOutputs(level), level: level, ops: b.Len()}
 	l.outputs.DeleteRanges(rangedel.Cut(rangedel.KeepNewest, ranges))
 	for i, op := range ops {
 		if i > 0 && bytes.Equal(op.Stored, ops[i-1].Stored) {
@@ -115,7 +117,7 @@ func (db *DB) installLarge(l *largeWrite) error {
 	last := base + key.SeqNum(l.ops)
 	err := db.install(&manifest.Edit{
 		LastSeq: last,
-		Added:   []manifest.AddedTable{{Level: 0, Table: l.table}},
+		Added:   []manifest.AddedTable{{Level: l.level, Table: l.table}},
 	}, func(sealed []*mem) []*mem {
 		db.visible.Store(uint64(last)) // before the table can be found, see reader.open
 		return sealed

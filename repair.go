@@ -139,7 +139,7 @@ func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *Repai
 		ctx: ctx, o: o, opts: &Options{FS: o.FS}, src: src, begun: time.Now(),
 		report: &RepairReport{Src: src, Dst: dst, KeptDoubtful: o.KeepDoubtful},
 	}
-	r.mend = onebit.Budget{Left: maxMendWork, Stop: func() bool { return ctx.Err() != nil }}
+	r.mend.Stop = func() bool { return ctx.Err() != nil }
 	fsys := o.FS
 	if err := r.readBooks(); err != nil {
 		return nil, err
@@ -186,6 +186,7 @@ func (r *repair) readBooks() (err error) {
 		}
 	}
 	r.begin("manifest", "")
+	r.mend.Left = mendWork(r.sizes())
 	r.mendFiles()
 	cacheID := r.o.FS.CacheID(r.src)
 	r.books, err = manifest.Salvage(manifest.Options{FS: r.o.FS, Dir: r.src, CacheID: cacheID}, r.list.manifests, func(err error) { r.damage(err) })
@@ -217,8 +218,25 @@ func (r *repair) copyTo(to *repairCopy) error {
 	return r.copyLog(to)
 }
 
-// maxMendWork bounds how much work goes into finding flipped bits, see onebit.Budget: some 20 seconds.
-const maxMendWork = 1 << 37
+// mendWork returns how much work may go into finding flipped bits, see onebit.Budget, in a store of some size: about a second for each
+// MB, as a store that was made to be slow to repair must not take more than 2 s for that; as much for less than a MB, and
+// some 13 seconds at most.
+func mendWork(size int64) int64 {
+	const perMB, most = 10_000_000_000, 1 << 37
+	return min(max(size, 1e6), most/perMB*1e6) / 1e3 * (perMB / 1e3)
+}
+
+// sizes returns the bytes of all files of the store.
+func (r *repair) sizes() (total int64) {
+	for kind, nums := range map[manifest.FileKind][]manifest.FileNum{
+		manifest.FileTable: r.list.tables, manifest.FileLog: r.list.logs, manifest.FileManifest: r.list.manifests,
+	} {
+		for _, num := range nums {
+			total += r.size(r.path(kind, num))
+		}
+	}
+	return total
+}
 
 // mended notes what was put right.
 func (r *repair) mended(err error) {

@@ -77,11 +77,24 @@ func (c *repairCopy) put(stored, value []byte) error {
 			return err
 		}
 	}
-	return c.batch.Put(user, value)
+	if err := c.batch.Put(user, value); err != nil || c.batch.Size() < repairBatchBytes {
+		return err
+	}
+	return c.flush() // now: a long value need not be at hand twice
 }
 
-// flush writes what was put.
+// flush writes what was put. As it comes in order, it goes where it would end up, and nothing is merged.
 func (c *repairCopy) flush() error {
+	if !c.db.isLarge(&write{batch: &c.batch}) {
+		return c.apply()
+	}
+	err := c.db.commitLarge(&c.batch, manifest.NumLevels-1)
+	c.batch.Reset()
+	return err
+}
+
+// apply writes a batch like any other.
+func (c *repairCopy) apply() error {
 	if c.batch.Len() == 0 {
 		return nil
 	}

@@ -189,7 +189,7 @@ func (r *repair) copyLog(to *repairCopy) error {
 func (c *repairCopy) replay(payload []byte) error {
 	err := c.batch.UnmarshalBinary(payload)
 	if err == nil {
-		err = c.flush()
+		err = c.apply()
 	}
 	if err != nil {
 		return errors.Join(errRepairWrite, err)

@@ -11,7 +11,6 @@ import (
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/internal/iterator"
 	"github.com/tinykv/tinykv/internal/key"
-	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/sstable"
 )
@@ -23,30 +22,18 @@ import (
 // at the least key of several runs knows all that bears on it.
 type repairRun struct {
 	r      *repair
-	rank   int // of two runs, that with the lower one holds the newer entries of a key
+	merge  *repairMerge
+	num    int // of the runs of the merge
 	tables []*manifest.Table
 
-	at    *sstable.Salvager // nil between tables
-	file  *unmapped
-	left  int64        // bytes of the file that were not read yet
-	kv    *iterator.KV // nil at the end
-	gaps  []repairGap
-	spans rangedel.List
+	at   *sstable.Salvager // nil between tables
+	file *unmapped
+	left int64        // bytes of the file that were not read yet
+	kv   *iterator.KV // nil at the end
 }
 
-// repairGap is a stretch of stored keys, from lower up to, but without, upper, of which entries or range
-// tombstones cannot be read that are no newer than seq.
-type repairGap struct {
-	lower, upper []byte
-	seq          key.SeqNum
-	damage       *RepairDamage
-}
-
-func (g *repairGap) contains(stored []byte) bool {
-	return bytes.Compare(g.lower, stored) <= 0 && bytes.Compare(stored, g.upper) < 0
-}
-
-// runs returns what there is to merge.
+// runs returns what there is to merge. Where the manifest is known, of two runs the first holds the newer entries of
+// a key.
 func (r *repair) runs() ([]*repairRun, error) {
 	if r.books.Known == nil {
 		return r.unknownRuns()
@@ -57,11 +44,11 @@ func (r *repair) runs() ([]*repairRun, error) {
 		for i, t := range tables {
 			used[t.Num] = true
 			if level == 0 {
-				runs = append(runs, &repairRun{r: r, rank: len(runs), tables: tables[i : i+1]})
+				runs = append(runs, &repairRun{r: r, tables: tables[i : i+1]})
 			}
 		}
 		if level > 0 && len(tables) > 0 {
-			runs = append(runs, &repairRun{r: r, rank: len(runs), tables: tables})
+			runs = append(runs, &repairRun{r: r, tables: tables})
 		}
 	}
 	for _, num := range r.list.tables {
@@ -162,113 +149,6 @@ func (r *repair) lose(d *RepairDamage, lower, upper []byte) {
 	d.hide(lower, upper)
 }
 
-// copyTables merges the runs and copies the newest version of each key, if it is good.
-func (r *repair) copyTables(runs []*repairRun, to *repairCopy) (err error) {
-	defer func() {
-		for _, run := range runs {
-			run.close()
-		}
-	}()
-	for _, run := range runs {
-		if err := run.next(); err != nil {
-			return err
-		}
-	}
-	var stored []byte
-	for n := 0; ; n++ {
-		if n%1024 == 0 && r.ctx.Err() != nil {
-			return context.Cause(r.ctx)
-		}
-		from := newest(runs)
-		if from == nil {
-			return to.flush()
-		}
-		stored = append(stored[:0], from.kv.Stored...)
-		for _, run := range runs {
-			run.pass(stored)
-		}
-		if r.wanted(runs, from) {
-			if err := to.put(stored, from.kv.Value); err != nil {
-				return err
-			}
-			r.report.Entries++
-		}
-		for _, run := range runs {
-			if err := run.skip(stored); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// newest returns the run that stands at the newest entry of the least key; nil when all are at their ends.
-func newest(runs []*repairRun) (least *repairRun) {
-	for _, run := range runs {
-		if run.kv != nil && (least == nil || key.Compare(run.kv.Key(), least.kv.Key()) < 0) {
-			least = run
-		}
-	}
-	return least
-}
-
-// wanted tells whether the entry that a run stands at, the newest of its key, is to be copied.
-func (r *repair) wanted(runs []*repairRun, from *repairRun) bool {
-	if from.kv.Trailer.Kind() == key.KindDelete {
-		return false
-	}
-	stored, seq := from.kv.Stored, from.kv.Trailer.Seq()
-	for _, run := range runs {
-		if len(run.spans) > 0 && run.spans.Newest(stored, key.MaxSeqNum) > seq {
-			return false
-		}
-	}
-	in := r.doubt(runs, from)
-	if in == nil && r.books.Known != nil {
-		return true
-	}
-	r.report.Doubtful++
-	if in != nil {
-		in.damage.Doubtful++
-	}
-	return r.o.KeepDoubtful
-}
-
-// doubt returns a gap that may have held a newer version, or a tombstone, than the entry that a run stands at; nil
-// when there is none.
-func (r *repair) doubt(runs []*repairRun, from *repairRun) *repairGap {
-	for _, run := range runs {
-		if run.rank > from.rank {
-			continue // what it holds of the key is older
-		}
-		for i := range run.gaps {
-			if g := &run.gaps[i]; g.seq > from.kv.Trailer.Seq() && g.contains(from.kv.Stored) {
-				return g
-			}
-		}
-	}
-	return nil
-}
-
-// pass forgets what lies before a key.
-func (run *repairRun) pass(stored []byte) {
-	for len(run.spans) > 0 && bytes.Compare(run.spans[0].Upper, stored) <= 0 {
-		run.spans = run.spans[1:]
-	}
-	if len(run.gaps) > 0 {
-		run.gaps = slices.DeleteFunc(run.gaps, func(g repairGap) bool { return bytes.Compare(g.upper, stored) <= 0 })
-	}
-}
-
-// skip goes on behind a key.
-func (run *repairRun) skip(stored []byte) error {
-	for run.kv != nil && bytes.Equal(run.kv.Stored, stored) {
-		if err := run.next(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // next moves to the next entry that can be read.
 func (run *repairRun) next() error {
 	for {
@@ -360,7 +240,9 @@ func (run *repairRun) open(t *manifest.Table) error {
 			}
 		},
 	})
-	run.spans = append(slices.Clip(run.spans), run.at.Ranges()...)
+	for _, span := range run.at.Ranges().Truncate(t.Smallest.Stored, t.End()) {
+		run.merge.spans.add(run.num, repairCover{lower: span.Lower, upper: span.Upper, seq: span.Seqs[0]})
+	}
 	if tooNew != nil {
 		return fmt.Errorf("table %s: %w", path, tooNew)
 	}
@@ -378,11 +260,5 @@ func (run *repairRun) lose(err error, lower, upper []byte) {
 	}
 	d := run.r.damage(err)
 	run.r.lose(d, lower, upper)
-	if n := len(run.gaps); n > 0 && run.gaps[n-1].seq == t.LargestSeq && bytes.Compare(run.gaps[n-1].upper, lower) >= 0 && bytes.Compare(run.gaps[n-1].lower, lower) <= 0 {
-		if bytes.Compare(run.gaps[n-1].upper, upper) < 0 {
-			run.gaps[n-1].upper = upper
-		}
-		return
-	}
-	run.gaps = append(run.gaps, repairGap{lower: lower, upper: upper, seq: t.LargestSeq, damage: d})
+	run.merge.gaps.add(run.num, repairCover{lower: lower, upper: upper, seq: t.LargestSeq, damage: d})
 }

@@ -43,7 +43,7 @@ func (db *DB) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
 			return err
 		}
 		b.ranges = 1
-		return db.commitLarge(b)
+		return db.commitLarge(b, 0)
 	}
 	return db.commitSampled(&w)
 }
@@ -62,7 +62,7 @@ func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
 		if err != nil {
 			return err
 		}
-		return db.commitLarge(b)
+		return db.commitLarge(b, 0)
 	}
 	return db.commitSampled(&w)
 }
@@ -92,7 +92,7 @@ func (db *DB) Apply(b *Batch, opts ...WriteOption) error {
 		return db.writable()
 	}
 	if db.isLarge(&w) {
-		return db.commitLarge(b)
+		return db.commitLarge(b, 0)
 	}
 	return db.commitSampled(&w)
 }
@@ -138,7 +138,7 @@ func (db *DB) writeIf(w *write, opts []WriteOption, condition func(v []byte, fou
 		if err != nil {
 			return false, err
 		}
-		if large, err = db.prepareLarge(b); err != nil {
+		if large, err = db.prepareLarge(b, 0); err != nil {
 			return false, err
 		}
 	}

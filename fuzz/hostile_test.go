@@ -217,6 +217,34 @@ var hostileStores = []struct {
 			h.seq = key.SeqNum(1 + i)
 		}
 	}, 0},
+	{"thousands of tables in level 0 whose keys lie between each other", func(h *hostile) {
+		const tables, perTable = 1200, 40
+		for i := range tables {
+			var entries []entry
+			for j := range perTable {
+				entries = append(entries, entry{internal(binary.BigEndian.AppendUint32([]byte{0}, uint32(j*tables+i)), i+1, key.KindSet), nil})
+			}
+			h.table(0, tableOf(sstable.NoCompression, entries, nil), entries[0].key, entries[perTable-1].key, key.SeqNum(i+1))
+			h.seq = key.SeqNum(i + 2)
+		}
+	}, 0},
+	{"thousands of missing tables over one that is there", func(h *hostile) {
+		const keys = 150_000
+		var entries []entry
+		for i := range keys {
+			entries = append(entries, entry{internal(binary.BigEndian.AppendUint32([]byte{0}, uint32(i)), 1, key.KindSet), nil})
+		}
+		h.table(6, tableOf(sstable.S2, entries, nil), entries[0].key, entries[keys-1].key, 1)
+		for i := range 12_000 {
+			h.edits = append(h.edits, addition(3, i, 1<<20+2*i).Encode())
+		}
+	}, 0},
+	{"a long block that is damaged in two places", func(h *hostile) {
+		entries := []entry{{internal([]byte("\x00k"), 1, key.KindSet), make([]byte, 900<<10)}}
+		data := tableOf(sstable.NoCompression, entries, nil)
+		data[1000] ^= 3
+		h.table(6, data, entries[0].key, entries[0].key, 1)
+	}, 0},
 	{"one key a hundred thousand times", func(h *hostile) {
 		var entries []entry
 		for i := range 100_000 {
@@ -277,6 +305,9 @@ func useHostile(t *testing.T, fsys vfs.FS, measured func(what string, do func())
 			err = report.Err()
 		}
 	})
+	for _, doubtful := range []bool{false, true} {
+		measured("Repair", func() { err = errors.Join(err, repairHostile(t, fsys, doubtful)) })
+	}
 	for _, readOnly := range []bool{true, false} {
 		var db *tinykv.DB
 		measured("Open", func() {
@@ -300,6 +331,24 @@ func useHostile(t *testing.T, fsys vfs.FS, measured func(what string, do func())
 			}
 		})
 		measured("Close", func() { err = errors.Join(err, ferr, berr, db.Close()) })
+	}
+	return err
+}
+
+// repairHostile copies a store and removes the copy.
+func repairHostile(t *testing.T, fsys vfs.FS, doubtful bool) error {
+	t.Helper()
+	const dir = "/copy"
+	report, err := tinykv.Repair(context.Background(), hostileDir, dir, &tinykv.RepairOptions{FS: fsys, KeepDoubtful: doubtful})
+	if err == nil {
+		err = report.Err()
+	}
+	names, lerr := fsys.List(dir)
+	if lerr == nil && report != nil && len(names) == 0 {
+		t.Errorf("a report and no copy: %v", err)
+	}
+	for _, name := range names {
+		must(fsys.Remove(dir + "/" + name))
 	}
 	return err
 }
@@ -351,7 +400,9 @@ func TestHostile_StoresWithRightChecksumsAreReadInBoundedTimeAndMemory(t *testin
 			done()
 			most := int64(16*size + 64<<20)
 			if h.contents > 0 {
-				most += 3 * maxBlockBytes // at hand: two blocks, and a value that belongs to the caller
+				// At hand in Scan: two blocks, and a value that belongs to the caller. In Repair: a value in its block, in the batch, in the new
+				// block, and in the table with and without compression.
+				most += 5 * maxBlockBytes
 			}
 			if *peak > most {
 				t.Errorf("%s of files take %s of memory", mb(size), mb(int(*peak)))
