@@ -123,6 +123,11 @@ func (db *DB) commit(w *write) error {
 	if db.queue.tryLead() {
 		return db.lead(w)
 	}
+	if w.exclusive == nil { // a store that has failed is not queued for: Resume may be at the head
+		if err := db.failure.Load(); err != nil {
+			return err
+		}
+	}
 	r := requests.Get().(*request)
 	r.write = *w
 	lead := db.queue.join(r)

@@ -179,6 +179,11 @@ func (db *DB) compactFrom(ctx context.Context, level, deepest manifest.Level, lo
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(db.background, func() { cancel(ErrClosed) })()
+	defer context.AfterFunc(db.workNow(), func() {
+		if err := db.writable(); err != nil { // Resume has begun, and the store is not resumed yet
+			cancel(err)
+		}
+	})()
 	if err := db.compact(ctx, p, db.split(p)); err != nil {
 		return nil, err
 	}

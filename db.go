@@ -76,7 +76,6 @@ type DB struct {
 	nextFile  atomic.Uint64
 	failure   atomic.Pointer[failedError]
 	opened    atomic.Bool // events are told from now on
-	told      atomic.Bool // the failure was told of, see tellFailure
 	jobNums   atomic.Uint64
 	damages   damages
 	pace      bucket // of what compactions write
@@ -107,10 +106,13 @@ type DB struct {
 	jobs              jobs
 	inline            []func() // see internalOptions.inline
 
-	// background ends when the store closes; running counts its goroutines.
+	// background ends when the store closes; running counts its goroutines. work ends also when Resume has
+	// compactions give up, and is guarded by mu.
 	background context.Context
 	cancel     context.CancelFunc
 	running    sync.WaitGroup
+	work       context.Context
+	interrupt  context.CancelFunc
 
 	closeDone chan struct{} // closed when Close has done its work
 	closeErr  error         // set before that
@@ -168,7 +170,7 @@ func (db *DB) latchLocked(cause error) error {
 // so no lock is held.
 func (db *DB) tellFailure() {
 	failed := db.failure.Load()
-	if failed == nil || db.told.Swap(true) {
+	if failed == nil || failed.told.Swap(true) {
 		return
 	}
 	db.opts.Logger.Error("tinykv: store has failed", "dir", db.dir, "error", failed.cause)

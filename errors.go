@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/vfs"
@@ -90,7 +91,10 @@ var errNotExist = fs.ErrNotExist
 type CorruptionError = corrupt.Error
 
 // failedError is what a failed store answers to writes.
-type failedError struct{ cause error }
+type failedError struct {
+	cause error
+	told  atomic.Bool // see DB.tellFailure
+}
 
 func (e *failedError) Error() string {
 	return fmt.Sprintf("tinykv: store refuses writes since one failed (mend the cause, then call Resume, or close the store and open it again): %v", e.cause)

@@ -16,8 +16,8 @@ import (
 // by the goroutine that does the work, so several may be called at once, and a slow one slows down that
 // work alone. For StallBegin, StallEnd and Sync that is a writer that others wait behind.
 //
-// They may read from the store and ask for Metrics, but must not write to it, Flush, Compact, Sync or
-// Close: the store may be waiting for them. No lock that readers or Metrics take is held. A panic of
+// They may read from the store and ask for Metrics, but must not write to it, Flush, Compact, Sync, Resume or
+// Close: the store may be waiting for them. A goroutine that they start may. No lock that readers or Metrics take is held. A panic of
 // one goes to Options.Logger and no further. Of a Begin and its End, which come one after the other in
 // one goroutine, End has Duration and Err set too. What is told of one job comes in order; jobs that run at
 // once are told in between one another. Close waits for functions that run; afterwards only TableDeleted

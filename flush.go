@@ -52,7 +52,7 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 func (db *DB) flush(ctx context.Context, oldest []*mem, next *mem) ([]*manifest.Table, error) {
 	log := db.log.Load()
 	logSynced := db.later(log.Sync)
-	outputs := db.newOutputs(0)
+	outputs := db.newOutputs(db.background, 0)
 	tables, err := compaction.Flush(ctx, mergedMemtables(oldest), rangesOf(oldest), db.snapshotSeqs(), outputs)
 	if err == nil {
 		err = db.adopt(outputs, tables)

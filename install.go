@@ -1,6 +1,7 @@
 package tinykv
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -102,7 +103,8 @@ func (db *DB) newFileNum() manifest.FileNum { return manifest.FileNum(db.nextFil
 // tableMaker implements compaction.Files.
 type tableMaker struct {
 	db    *DB
-	waits bool // keeps to the rate of Options.CompactionRate
+	ctx   context.Context // no table waits for its turn behind the end of this
+	waits bool            // keeps to the rate of Options.CompactionRate
 }
 
 func (m tableMaker) Create() (manifest.FileNum, uint64, string, vfs.File, error) {
@@ -110,7 +112,7 @@ func (m tableMaker) Create() (manifest.FileNum, uint64, string, vfs.File, error)
 	path := m.db.files.path(num)
 	f, err := m.db.fs.Create(path)
 	if err == nil && m.db.pace.rate > 0 {
-		f = &pacedFile{File: f, ctx: m.db.background, bucket: &m.db.pace, waits: m.waits}
+		f = &pacedFile{File: f, ctx: m.ctx, bucket: &m.db.pace, waits: m.waits}
 	}
 	return num, m.db.opts.internal.random(), path, f, err
 }
@@ -119,8 +121,8 @@ func (m tableMaker) Remove(path string) error { return m.db.fs.Remove(path) }
 
 // newOutputs returns what writes tables of a level. Only what goes below level 0 waits for its turn:
 // writers wait for the rest.
-func (db *DB) newOutputs(level manifest.Level) *compaction.Outputs {
-	return compaction.NewOutputs(tableMaker{db: db, waits: level > 0}, compaction.TableOptions{
+func (db *DB) newOutputs(ctx context.Context, level manifest.Level) *compaction.Outputs {
+	return compaction.NewOutputs(tableMaker{db: db, ctx: ctx, waits: level > 0}, compaction.TableOptions{
 		BlockSize:   int(db.opts.BlockSize),
 		BitsPerKey:  db.opts.BloomBitsPerKey,
 		Compression: db.opts.Compression.levels()[level],

@@ -57,7 +57,8 @@ func (db *DB) scheduleCompactionLocked() {
 		spans := db.split(p)
 		j.claims.Add(p)
 		j.running += len(spans)
-		db.spawnLocked(func() { db.runJob(p, spans) })
+		ctx := db.work
+		db.spawnLocked(func() { db.runJob(ctx, p, spans) })
 	}
 }
 
@@ -71,8 +72,8 @@ func (db *DB) pickNextLocked() *compaction.Plan {
 }
 
 // runJob carries out the plan of a job and looks for more to do.
-func (db *DB) runJob(p *compaction.Plan, spans []compaction.Span) {
-	err := db.compact(db.background, p, spans)
+func (db *DB) runJob(ctx context.Context, p *compaction.Plan, spans []compaction.Span) {
+	err := db.compact(ctx, p, spans)
 	failed := err != nil && !errors.Is(err, context.Canceled)
 	if failed {
 		db.tellWorkerFailure(&db.jobs.state, err)
@@ -159,7 +160,7 @@ func (db *DB) merge(ctx context.Context, job compaction.Job, spans []compaction.
 	}
 	var running sync.WaitGroup
 	for i := range spans {
-		outputs[i] = db.newOutputs(job.Plan.Output)
+		outputs[i] = db.newOutputs(ctx, job.Plan.Output)
 		if i == len(spans)-1 || db.opts.internal.inline != nil {
 			run(i)
 			continue

@@ -75,7 +75,7 @@ func (db *DB) prepareLarge(b *Batch, level manifest.Level) (*largeWrite, error) 
 	slices.SortFunc(ops, func(a, b numbered) int {
 		return cmp.Or(bytes.Compare(a.Stored, b.Stored), cmp.Compare(b.seq, a.seq))
 	})
-	l := &largeWrite{db: db, outputs: db.newOutputs(level), level: level, ops: b.Len()}
+	l := &largeWrite{db: db, outputs: db.newOutputs(db.background, level), level: level, ops: b.Len()}
 	l.outputs.DeleteRanges(rangedel.Cut(rangedel.KeepNewest, ranges))
 	for i, op := range ops {
 		if i > 0 && bytes.Equal(op.Stored, ops[i-1].Stored) {

@@ -107,6 +107,7 @@ func newDB(dir string, o *Options) *DB {
 	db.changed = sync.NewCond(&db.mu)
 	db.closeDone = make(chan struct{})
 	db.background, db.cancel = context.WithCancel(context.Background())
+	db.work, db.interrupt = context.WithCancel(db.background)
 	db.cacheID = o.FS.CacheID(dir)
 	db.mems = &memPool{sizeBytes: o.MemTableSize, changed: db.memoryChanged}
 	db.files = &tableFiles{

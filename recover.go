@@ -346,7 +346,7 @@ func (r *replayer) flush() error {
 		r.kept, r.mem = append(r.kept, r.mem), nil
 		return nil
 	}
-	tables, err := compaction.Flush(r.db.background, r.mem.NewIter(), r.mem.Ranges(), nil, r.db.newOutputs(0))
+	tables, err := compaction.Flush(r.db.background, r.mem.NewIter(), r.mem.Ranges(), nil, r.db.newOutputs(r.db.background, 0))
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,9 @@ import (
 // an error have not taken effect, for good. In a store that has not failed it does no more than to have a full disk
 // tried again at the next write, without a pause.
 //
-// Resume may be called while others read and write; writes get ErrFailed until it has succeeded. When it fails,
-// nothing has changed, and it may be called again.
+// Resume may be called while others read and write; writes get ErrFailed until it has succeeded. Compactions under way
+// are given up and begin again. When it fails, nothing has changed, and it may be called again. From a function of
+// Events it is called in a goroutine of its own: go db.Resume().
 // Errors: ErrClosed, ErrReadOnly for a store opened so, and what stands in the way.
 func (db *DB) Resume() error {
 	if db.state.Load() == nil {
@@ -59,6 +60,7 @@ func (db *DB) resume() error {
 	if failed == nil || db.state.Load() == nil {
 		return db.unlessClosed(nil)
 	}
+	db.tellFailure() // if those who met it have not come to it yet
 	if err := db.quiesce(); err != nil {
 		return err
 	}
@@ -88,9 +90,17 @@ func (db *DB) quiesce() error {
 			db.resuming = false
 			return ErrClosed
 		}
+		db.interrupt() // one that CompactionRate slows down would hold up everybody
 		db.waitLocked()
 	}
 	return nil
+}
+
+// workNow returns the context of compactions that begin now.
+func (db *DB) workNow() context.Context {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.work
 }
 
 // wakeUp lets background work begin again.
@@ -98,6 +108,7 @@ func (db *DB) wakeUp() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.resuming = false
+	db.work, db.interrupt = context.WithCancel(db.background)
 	if db.failure.Load() == nil {
 		for _, w := range []*worker{&db.flushes, &db.jobs.state} {
 			w.settled()
@@ -133,7 +144,7 @@ func (db *DB) startAnew() error {
 
 // makeAnew makes the new files and puts them in force. When it fails, it tells whether that was in the switch.
 func (db *DB) makeAnew(s *readState, first wal.SegmentNum, m *made) (switching bool, err error) {
-	outputs := db.newOutputs(0)
+	outputs := db.newOutputs(db.background, 0)
 	m.outputs = outputs
 	if m.tables, err = db.rescue(s, outputs); err != nil {
 		return false, err
@@ -242,7 +253,6 @@ func (db *DB) goOn(active *mem, log *wal.Log, fresh *manifest.Manifest) {
 	oldLog, uncertain := db.log.Load(), db.uncertain
 	db.active, db.uncertain = active, nil
 	db.log.Store(log)
-	db.told.Store(false)
 	db.failure.Store(nil)
 	if tr.rangeDeletes {
 		db.mayCover.Store(true)

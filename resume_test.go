@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/enginetest"
@@ -246,7 +247,9 @@ func TestResume_AmongWritersAndReaders(t *testing.T) {
 	}
 	running.Go(func() {
 		for !stop.Load() {
-			_ = db.Sync()
+			if err := db.Sync(); err != nil && !errors.Is(err, tinykv.ErrFailed) { // Resume in between is no reason
+				t.Error(err)
+			}
 			_ = db.Compact(context.Background(), tinykv.All())
 			_, _ = db.Verify(context.Background(), nil)
 		}
@@ -284,4 +287,146 @@ func TestResume_AmongWritersAndReaders(t *testing.T) {
 	db = mustOpen(t, "/s", &o)
 	check(db)
 	must(t, db.Close())
+}
+
+// breakStore fails the sync of a write, and mends the disk.
+func breakStore(t *testing.T, db *tinykv.DB, fsys *simfs.FS) {
+	t.Helper()
+	fsys.FailCall(simfs.Fault{Match: simfs.Kinds(simfs.OpSync), DropDirty: true})
+	wantError(t, db.Put([]byte("refused"), nil, tinykv.Sync), tinykv.ErrFailed)
+	fsys.Clear()
+}
+
+// A compaction that CompactionRate slows down takes a minute here. Resume does not wait for it, and writers not for Resume.
+func TestResume_GivesUpCompactionsUnderWay(t *testing.T) {
+	fsys := simfs.New()
+	begun := make(chan struct{}, 100)
+	var whole atomic.Int64
+	o := tinykv.Options{FS: fsys, Compression: tinykv.CompressionNone}
+	db := mustOpen(t, "/s", &o)
+	for half := range 2 {
+		for i := range 4000 {
+			must(t, db.Put(fmt.Appendf(nil, "%04d", i*2+half), make([]byte, 1000)))
+		}
+		must(t, db.Close())
+		o.CompactionRate = 64 << 10
+		o.Events = &tinykv.Events{CompactionBegin: func(i tinykv.CompactionInfo) {
+			if i.InputBytes > 1<<20 {
+				begun <- struct{}{}
+			}
+		}, CompactionEnd: func(i tinykv.CompactionInfo) {
+			if i.Err == nil && i.InputBytes > 1<<20 {
+				whole.Add(1)
+			}
+		}}
+		db = mustOpen(t, "/s", &o)
+	}
+	compacted := make(chan error, 1)
+	go func() { compacted <- db.Compact(context.Background(), tinykv.All()) }()
+	<-begun
+	breakStore(t, db, fsys)
+	must(t, db.Resume())
+	if whole.Load() > 0 {
+		t.Error("Resume waited until a compaction was done")
+	}
+	must(t, db.Put([]byte("k"), []byte("v"), tinykv.Sync))
+	must(t, db.Close())
+	if err := <-compacted; !errors.Is(err, tinykv.ErrFailed) && !errors.Is(err, tinykv.ErrClosed) {
+		t.Errorf("a compaction that was given up: %v", err)
+	}
+}
+
+func TestResume_KeepsWhatSnapshotsAndIteratorsSee(t *testing.T) {
+	r := newCrashRun(t, 1)
+	r.open()
+	for i := range 20 {
+		r.must(r.db.Put(fmt.Appendf(nil, "%02d", i), []byte("old")))
+	}
+	s, err := r.db.NewSnapshot()
+	r.must(err)
+	it, err := r.db.NewIter(tinykv.All())
+	r.must(err)
+	r.must(r.db.DeleteRange([]byte("05"), []byte("10")))
+	for i := range 20 {
+		r.must(r.db.Put(fmt.Appendf(nil, "%02d", i), []byte("new")))
+	}
+	r.must(r.db.Delete([]byte("03")))
+	breakStore(t, r.db, r.fs)
+	r.must(r.db.Resume())
+	n := 0
+	for ok := it.First(); ok; ok = it.Next() {
+		v, err := s.Get(it.Key())
+		if string(it.Value()) != "old" || string(v) != "old" || err != nil {
+			t.Errorf("%s: iterator %q, snapshot %q, %v", it.Key(), it.Value(), v, err)
+		}
+		n++
+	}
+	if n != 20 || it.Err() != nil {
+		t.Errorf("the iterator sees %d keys, %v", n, it.Err())
+	}
+	r.must(errors.Join(it.Close(), s.Close(), r.db.Close()))
+}
+
+func TestResume_EachFailureIsTold(t *testing.T) {
+	fsys := simfs.New()
+	told := 0
+	db := mustOpen(t, "/s", &tinykv.Options{FS: fsys, Events: &tinykv.Events{BackgroundError: func(i tinykv.BackgroundErrorInfo) {
+		if i.Fatal && i.Work == "store" {
+			told++
+		}
+	}}})
+	for n := range 3 {
+		breakStore(t, db, fsys)
+		must(t, db.Resume())
+		if told != n+1 {
+			t.Errorf("%d failures were told after %d", told, n+1)
+		}
+	}
+	must(t, db.Close())
+}
+
+// A renewal of the manifest that goes on behind the back of Resume would put in force what Resume has replaced.
+func TestResume_WaitsForARenewalOfTheManifest(t *testing.T) {
+	fsys := simfs.New()
+	made, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	o := tinykv.Options{FS: fsys, MemTableSize: 64 << 10}
+	db := mustOpen(t, "/s", o.With(tinykv.Internal{ManifestGrowth: 512, Hook: func(step string, begins bool) {
+		if step == "manifest made" && begins {
+			once.Do(func() {
+				close(made)
+				<-release
+			})
+		}
+	}}))
+	for n := 0; ; n++ {
+		must(t, db.Put(fmt.Appendf(nil, "%d", n), make([]byte, 100)))
+		must(t, db.Flush(context.Background()))
+		select {
+		case <-made:
+		default:
+			continue
+		}
+		break
+	}
+	must(t, db.Put([]byte("in memory"), nil))
+	breakStore(t, db, fsys)
+	resumed := make(chan error, 1)
+	go func() { resumed <- db.Resume() }()
+	select { // it should wait; if it does not, it has the time to do harm
+	case err := <-resumed:
+		t.Errorf("Resume ends while a renewal is under way: %v", err)
+		resumed <- err
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	must(t, <-resumed)
+	must(t, db.Put([]byte("after"), nil, tinykv.Sync))
+	again := mustOpen(t, "/s", &tinykv.Options{FS: fsys.Image(simfs.DropAll, 1)})
+	for _, k := range []string{"0", "in memory", "after"} {
+		if has, err := again.Has([]byte(k)); !has || err != nil {
+			t.Errorf("%q is lost: %v", k, err)
+		}
+	}
+	must(t, errors.Join(db.Close(), again.Close()))
 }
