@@ -120,6 +120,9 @@ func TestReader_SwappedBlocksAreFound(t *testing.T) {
 	if a.length != b.length {
 		t.Fatalf("blocks of %d and %d bytes", a.length, b.length)
 	}
+	if err := checkBlock(data[b.off:][:b.length], testID, a.off); !errors.Is(err, corrupt.ErrCorrupt) {
+		t.Errorf("the checksum of a block holds in the place of another: %v", err)
+	}
 	damaged := bytes.Clone(data)
 	copy(damaged[a.off:a.off+a.length], data[b.off:])
 	copy(damaged[b.off:b.off+b.length], data[a.off:])

@@ -217,9 +217,15 @@ var tableBugs = []bug{
 		test: "TestVerify_ReportsAFingerprintThatHidesItsKey",
 	},
 	{
-		name: "Verify looks at no order of keys", file: "sstable/verify_blocks.go",
-		old: "case v.c.Counted.Entries > 0 && key.Compare(last, k) >= 0:", new: "case false:",
-		test: "TestVerify_ReportsWhatAFaultyWriterMakes",
+		name: "entries of a block may be in any order", file: "sstable/block.go",
+		old: "if i > 0 && !b.sorts(i, last, stored) {", new: "if i < 0 && !b.sorts(i, last, stored) {",
+		test: "TestReader_EntriesOutOfOrderAreCorruption",
+	},
+	{
+		name: "blocks of a table may be in any order", file: "sstable/index.go",
+		old: "i > 0 && key.Compare(first, x.separator(i-1)) <= 0", new: "i < 0 && key.Compare(first, x.separator(i-1)) <= 0",
+		and:  [2]string{"key.Compare(last, x.separator(i)) > 0", "key.Compare(last, x.separator(i)) > 1"},
+		test: "TestReader_EntriesOutOfOrderAreCorruption",
 	},
 	{
 		name: "Verify counts no shadowed entries", file: "sstable/verify_blocks.go",
