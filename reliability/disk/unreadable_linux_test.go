@@ -211,20 +211,62 @@ func (r *unreadable) readEach() {
 	}
 }
 
+// isStart wants entries to be those of the model from the first on, and all of them where nothing failed.
+func (r *unreadable) isStart(what string, got, want []enginetest.Entry, err error) {
+	r.Helper()
+	if worked := r.judge(what, err); len(got) > len(want) || !slices.Equal(got, want[:len(got)]) || worked && len(got) < len(want) {
+		r.Errorf("%s: %d entries, %v", what, len(got), err)
+	}
+}
+
+// walk moves an iterator through the store.
+func (r *unreadable) walk(first, next func(it *tinykv.Iterator) bool) (got []enginetest.Entry, err error) {
+	r.Helper()
+	it, err := r.db.NewIter(tinykv.All())
+	if err != nil {
+		return nil, err
+	}
+	for ok := first(it); ok; ok = next(it) {
+		got = append(got, enginetest.Entry{Key: string(it.Key()), Value: string(it.Value())})
+	}
+	err = it.Err()
+	r.volume.must(it.Close())
+	return got, err
+}
+
+// seekAll seeks every key with one iterator, which a failure leaves in order.
+func (r *unreadable) seekAll() {
+	r.Helper()
+	it, err := r.db.NewIter(tinykv.All())
+	if !r.judge("NewIter", err) {
+		return
+	}
+	defer it.Close()
+	for _, e := range r.model.Entries(tinykv.All()) {
+		found := it.SeekGE([]byte(e.Key))
+		switch worked := r.judge("SeekGE "+e.Key, it.Err()); {
+		case worked && (!found || string(it.Key()) != e.Key || string(it.Value()) != e.Value):
+			r.Errorf("SeekGE %s: %v, %.20q", e.Key, found, it.Key())
+		case !worked && r.inReach(e.Key):
+			r.Errorf("SeekGE %s, which is in reach: %v", e.Key, it.Err())
+		}
+	}
+}
+
 // readAll reads the whole store in all ways: right, or with an error behind what was right.
 func (r *unreadable) readAll() {
 	r.Helper()
 	before := r.refused
 	want := r.model.Entries(tinykv.All())
 	got, err := enginetest.Collect(r.db.Scan(tinykv.All()))
-	if worked := r.judge("Scan", err); len(got) > len(want) || !slices.Equal(got, want[:len(got)]) || worked && len(got) < len(want) {
-		r.Errorf("Scan: %d entries, %v", len(got), err)
-	}
+	r.isStart("Scan", got, want, err)
+	got, err = r.walk((*tinykv.Iterator).First, (*tinykv.Iterator).Next)
+	r.isStart("Next", got, want, err)
 	slices.Reverse(want)
 	got, err = enginetest.Collect(r.db.Scan(tinykv.All(), tinykv.Reverse))
-	if worked := r.judge("Scan back", err); len(got) > len(want) || !slices.Equal(got, want[:len(got)]) || worked && len(got) < len(want) {
-		r.Errorf("Scan back: %d entries, %v", len(got), err)
-	}
+	r.isStart("Scan back", got, want, err)
+	got, err = r.walk((*tinykv.Iterator).Last, (*tinykv.Iterator).Prev)
+	r.isStart("Prev", got, want, err)
 	n, err := r.db.Count(r.Context(), tinykv.All())
 	if r.judge("Count", err) && n != uint64(len(want)) {
 		r.Errorf("Count: %d, want %d", n, len(want))
@@ -256,6 +298,7 @@ func (r *unreadable) whole() {
 	r.Helper()
 	before := r.refused
 	r.readEach()
+	r.seekAll()
 	r.readAll()
 	if r.refused > before {
 		r.Errorf("%d reads of a whole disk fail", r.refused-before)
@@ -330,6 +373,7 @@ func TestUnreadable_DiskIsAnErrorWhereItIsReadAndNoMore(t *testing.T) {
 			}
 			if r.db != nil {
 				r.readEach()
+				r.seekAll()
 				r.readAll()
 				r.compact(when == warm)
 				r.readEach()
