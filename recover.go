@@ -36,6 +36,12 @@ type listing struct {
 }
 
 func list(o *Options, dir string) (*listing, error) {
+	return listDespite(o, dir, func(_ string, err error) error { return err })
+}
+
+// listDespite is list, but where something other than a file has the name of one, it asks whether that is in the way; if not, it
+// lists it as if it were one.
+func listDespite(o *Options, dir string, odd func(path string, err error) error) (*listing, error) {
 	names, err := o.FS.List(dir)
 	if err != nil {
 		return nil, err
@@ -45,7 +51,11 @@ func list(o *Options, dir string) (*listing, error) {
 		kind, num := manifest.ParseName(name)
 		l.highest = max(l.highest, num)
 		if kind != manifest.FileUnknown && kind != manifest.FileLock { // that one is judged when it is taken
-			ours, err := isFile(o, filepath.Join(dir, name))
+			path := filepath.Join(dir, name)
+			ours, err := isFile(o, path)
+			if errors.Is(err, vfs.ErrNotRegular) {
+				ours, err = true, odd(path, err)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -127,6 +137,8 @@ func inspect(dir string, o *Options) error {
 	case !l.hasCurrent && slices.Equal(l.unknown, []string{lostAndFound}):
 		return fmt.Errorf("%w: it holds %q, so it is where a file system is mounted; choose a directory below it, such as %s",
 			ErrExists, lostAndFound, filepath.Join(dir, "db"))
+	case !l.hasCurrent && slices.Contains(l.unknown, repairMarker):
+		return fmt.Errorf("%w: %s", ErrExists, repairLeft)
 	case !l.hasCurrent && len(l.unknown) > 0:
 		return fmt.Errorf("%w: it holds %q, which is no part of a store; choose an empty directory", ErrExists, l.unknown[0])
 	}

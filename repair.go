@@ -83,8 +83,8 @@ func (o *RepairOptions) complete(ctx context.Context) (*RepairOptions, error) {
 // exist, and not lie in src. A Repair that fails or is stopped leaves dst empty; what one leaves whose process dies
 // is refused by Open. Memory is bounded, whatever the size of the store.
 //
-// A value that is copied is the one that the key had when the store was last written, or, where the log is damaged,
-// at the damage: RepairReport.LastSeq says up to where. The report says what is missing; its Err is nil when nothing is.
+// A value that is copied is the one that the key had when the store was at RepairReport.LastSeq: after the last write that is
+// there, or, where the log is damaged, the last one before the damage. The report says what is missing; its Err is nil when nothing is.
 //
 // The error tells why the store could not be repaired: ErrLocked while src is open for writing, ErrMissing where
 // there is no store, ErrExists when dst is not empty, ErrFormatTooNew, ErrInvalidOption, those of the
@@ -120,7 +120,7 @@ type repair struct {
 }
 
 func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *RepairReport, err error) {
-	if err := checkApart(src, dst); err != nil {
+	if err := checkApart(o.FS, src, dst); err != nil {
 		return nil, err
 	}
 	info, err := o.FS.Stat(src)
@@ -137,7 +137,7 @@ func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *Repai
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	r := &repair{
 		ctx: ctx, o: o, opts: &Options{FS: o.FS}, src: src, begun: time.Now(),
-		report: &RepairReport{Src: src, Dst: dst, KeptDoubtful: o.KeepDoubtful},
+		report: &RepairReport{Src: src, Dst: dst, KeptDoubtful: o.KeepDoubtful, Damages: []*RepairDamage{}},
 	}
 	r.mend.Stop = func() bool { return ctx.Err() != nil }
 	fsys := o.FS
@@ -158,8 +158,8 @@ func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *Repai
 	return r.report, err
 }
 
-// checkApart sees that a directory does not lie in another, as far as the names tell.
-func checkApart(src, dst string) error {
+// checkApart sees that a directory does not lie in another, as far as names and links tell.
+func checkApart(fsys vfs.FS, src, dst string) error {
 	if dst == "" {
 		return fmt.Errorf("%w: the directory for the copy has no name", ErrInvalidOption)
 	}
@@ -168,16 +168,39 @@ func checkApart(src, dst string) error {
 	if err = errors.Join(err, err2); err != nil {
 		return err
 	}
-	rel, err := filepath.Rel(from, to)
+	rel, err := filepath.Rel(realPath(fsys, from), realPath(fsys, to))
 	if err == nil && src != "" && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return fmt.Errorf("%w: the copy would lie in %s, which is not changed; choose a directory elsewhere", ErrInvalidOption, src)
 	}
 	return nil
 }
 
+// realPath follows the links in a path, as far as it exists and its file system has links.
+func realPath(fsys vfs.FS, path string) string {
+	linked, ok := fsys.(interface {
+		FollowLinks(path string) (string, error)
+	})
+	if !ok {
+		return path
+	}
+	for dir, rest := path, ""; ; dir, rest = filepath.Dir(dir), filepath.Join(filepath.Base(dir), rest) {
+		if to, err := linked.FollowLinks(dir); err == nil {
+			return filepath.Join(to, rest)
+		}
+		if dir == filepath.Dir(dir) {
+			return path
+		}
+	}
+}
+
 // readBooks finds out which tables and which part of the log count.
 func (r *repair) readBooks() (err error) {
-	if r.list, err = list(r.opts, r.src); err != nil {
+	r.list, err = listDespite(r.opts, r.src, func(path string, err error) error {
+		r.at.File = path
+		r.damage(err)
+		return nil // whoever needs it finds that it cannot be read
+	})
+	if err != nil {
 		return err
 	}
 	if !r.list.hasCurrent {

@@ -17,6 +17,8 @@ const (
 	// repairMarker stands in place of CURRENT in a copy that is not finished.
 	repairMarker = "REPAIR-INCOMPLETE"
 
+	repairLeft = "it holds what a repair left that was interrupted: delete it and repair again, or choose another directory"
+
 	// repairBatchBytes is how large batches are in which entries are copied: large enough to become
 	// tables without the log, see large.go.
 	repairBatchBytes = 4 << 20
@@ -44,6 +46,9 @@ func newRepairCopy(fsys vfs.FS, dir string) (*repairCopy, error) {
 		names, err := fsys.List(dir)
 		if err != nil {
 			return nil, err
+		}
+		if slices.Contains(names, repairMarker) {
+			return nil, fmt.Errorf("%w: %s: %s", ErrExists, dir, repairLeft)
 		}
 		if len(names) > 0 {
 			return nil, fmt.Errorf("%w: %s holds %q; choose another for the copy", ErrExists, dir, names[0])

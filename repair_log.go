@@ -16,7 +16,7 @@ import (
 // repairLog is the log of a store under repair.
 type repairLog struct {
 	segments []repairSegment // in order of their numbers
-	damaged  bool
+	damaged  bool            // as far as it is known where it begins
 }
 
 type repairSegment struct {
@@ -67,7 +67,6 @@ func (r *repair) scanLog(cacheID string) error {
 	if known != nil && (known.Sealed || r.log.damaged) {
 		return r.checkNewest(known)
 	}
-	r.log.damaged = r.log.damaged || known == nil
 	return nil
 }
 
@@ -118,7 +117,6 @@ func (r *repair) forget(known *manifest.Loaded) {
 			r.books.Tables[t.Num] = manifest.AddedTable{Level: manifest.Level(level), Table: t}
 		}
 	}
-	r.log.damaged = true
 }
 
 // records calls fn with each intact record of a segment that is a batch.
@@ -160,7 +158,7 @@ func (r *repair) copyLog(to *repairCopy) error {
 			case seq <= last:
 				return nil // tables hold it
 			case seq == last+1 && whole:
-			case !r.log.damaged:
+			case r.books.Known != nil && !r.log.damaged:
 				return errEndOfLog // as a crash leaves it
 			default:
 				whole = false

@@ -40,8 +40,8 @@ type RepairReport struct {
 	// StateUnknown tells that no manifest says which tables count, so that all keys are in doubt.
 	StateUnknown bool `json:"state_unknown"`
 
-	// LogDamaged tells that the log ends before its end: LogBehind intact records follow on the damage, which
-	// are among LogRecords if KeptDoubtful says so, and were left out otherwise.
+	// LogDamaged tells that the log ends before its end. LogBehind intact records follow on the damage, or, if StateUnknown,
+	// on nothing that is known; they are among LogRecords if KeptDoubtful says so, and were left out otherwise.
 	LogDamaged bool `json:"log_damaged"`
 	LogBehind  int  `json:"log_behind"`
 
@@ -133,8 +133,11 @@ func (r *RepairReport) writeMissing(line func(string, ...any)) {
 	if r.Doubtful > 0 {
 		line("in doubt: %d keys that may be out of date: %s", r.Doubtful, left)
 	}
-	if r.LogDamaged {
-		line("log: damaged; %d intact records behind that: %s", r.LogBehind, left)
+	switch {
+	case r.LogDamaged:
+		line("log: damaged; intact records behind that: %d, %s", r.LogBehind, left)
+	case r.LogBehind > 0:
+		line("log: intact records on nothing that is known: %d, %s", r.LogBehind, left)
 	}
 	switch {
 	case r.Complete && r.DamageCount == 0:

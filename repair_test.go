@@ -121,7 +121,7 @@ func (w *wreck) check(t *testing.T, image *simfs.FS, what string) *tinykv.Repair
 	report := repaired(t, image, tinykv.RepairOptions{})
 	got := copied(t, image)
 	n := w.last()
-	if report.LogDamaged && !report.StateUnknown || report.LastSeq > 0 && report.Complete {
+	if !report.StateUnknown {
 		n = w.state(t, report.LastSeq)
 	}
 	want := w.states[n]
@@ -846,5 +846,29 @@ func TestRepair_CopiesAnyAmount(t *testing.T) {
 	}
 	if n != keys || report.Entries != keys {
 		t.Errorf("%d keys\n%s", n, report)
+	}
+}
+
+func TestRepair_SaysThatWhatAnInterruptedOneLeftMayBeDeleted(t *testing.T) {
+	dir, dst := t.TempDir(), t.TempDir()
+	must(t, fruitStore(t, dir, &tiny).Close())
+	for _, name := range []string{"000003.sst", "REPAIR-INCOMPLETE"} {
+		must(t, os.WriteFile(filepath.Join(dst, name), nil, 0o600))
+	}
+	_, err := tinykv.Repair(t.Context(), dir, dst, nil)
+	wantError(t, err, tinykv.ErrExists, "interrupted: delete it")
+	_, err = tinykv.Open(dst, nil)
+	wantError(t, err, tinykv.ErrExists, "interrupted: delete it")
+}
+
+func TestRepair_CallsNoLogDamagedForTheSakeOfAManifest(t *testing.T) {
+	w := wreckStore(t, tinykv.CompressionDefault, closeInOrder)
+	for name, data := range w.files(t) {
+		if strings.HasPrefix(name, "MANIFEST-") {
+			report := w.check(t, w.image(t, name, slices.Concat(data[:140], []byte("damage"), data[146:])), name)
+			if !report.StateUnknown || report.LogDamaged || report.LogBehind > 0 || strings.Contains(report.String(), "log: ") {
+				t.Errorf("%s", report)
+			}
+		}
 	}
 }

@@ -95,6 +95,8 @@ func (r *VerifyReport) String() string {
 	switch more := r.ProblemCount - len(r.Problems); {
 	case r.ProblemCount == 0:
 		b.WriteString("no damage\n")
+	case r.ProblemCount == 1:
+		b.WriteString("1 problem\n")
 	case more > 0:
 		fmt.Fprintf(&b, "%d problems, of which %d are not listed\n", r.ProblemCount, more)
 	default:

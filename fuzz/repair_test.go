@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/sstable"
 	"github.com/tinykv/tinykv/vfs"
 )
 
@@ -102,5 +104,45 @@ func repairWith(t *testing.T, name string, data []byte, doubtful bool) {
 	keys, err := db.Count(t.Context(), tinykv.All())
 	if must(errors.Join(err, db.Close())); keys > report.Entries+uint64(report.LogRecords)*1000 {
 		t.Errorf("%d keys\n%s", keys, report)
+	}
+}
+
+// A table may hold more than the manifest says of it. What lies beyond its bounds, or is newer than it can be, has no place in the tree, and
+// the rest of such a table is not trusted.
+func TestRepair_LeavesOutEntriesThatTheManifestDoesNotKnowOf(t *testing.T) {
+	stored := func(user string, seq int) key.Internal {
+		return internal(append([]byte{0}, user...), seq, key.KindSet)
+	}
+	for _, c := range []struct {
+		what              string
+		last              key.Internal
+		smallest, largest string
+		want              string
+	}{
+		{"all as it says", stored("c", 1), "a", "c", "abc"},
+		{"behind the bounds", stored("d", 1), "a", "c", "ab"},
+		{"before the bounds", stored("c", 1), "b", "c", ""},
+		{"newer than it can be", stored("c", 7), "a", "c", "ab"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			h := newHostile()
+			data := tableOf(sstable.NoCompression, []entry{{stored("a", 1), nil}, {stored("b", 1), nil}, {c.last, nil}}, nil)
+			h.table(6, data, stored(c.smallest, 1), stored(c.largest, 1), 1)
+			h.seq = 8
+			fsys := h.finish()
+			report, err := tinykv.Repair(t.Context(), hostileDir, "/copy", &tinykv.RepairOptions{FS: fsys})
+			must(err)
+			db, err := tinykv.Open("/copy", &tinykv.Options{FS: fsys, ReadOnly: true})
+			must(err)
+			defer db.Close()
+			got := ""
+			for item, err := range db.Scan(tinykv.All()) {
+				must(err)
+				got += string(item.Key)
+			}
+			if got != c.want || report.Complete != (c.want == "abc") {
+				t.Errorf("the copy has %q, want %q\n%s", got, c.want, report)
+			}
+		})
 	}
 }

@@ -90,6 +90,9 @@ func (osFS) Remove(name string) error { return os.Remove(name) }
 
 func (osFS) Rename(oldname, newname string) error { return os.Rename(oldname, newname) }
 
+// FollowLinks returns a path without links that leads to the same file. Not every file system has it.
+func (osFS) FollowLinks(path string) (string, error) { return filepath.EvalSymlinks(path) }
+
 func (osFS) List(dir string) ([]string, error) {
 	f, err := os.Open(dir)
 	if err != nil {

@@ -143,7 +143,7 @@ func (e *environment) explain(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	default:
-		return strings.TrimPrefix(err.Error(), "tinykv: ")
+		return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "tinykv: "), ": tinykv: ", ": ")
 	}
 }
 
