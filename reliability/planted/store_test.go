@@ -119,11 +119,6 @@ var storeBugs = []bug{
 		test: "TestFailed_TablesOfAnEditThatMayBeDurableStay",
 	},
 	{
-		name: "a table goes while readers have it mapped", file: "table.go",
-		old: "if t.refs.Add(-1) > 0 {", new: "if t.refs.Add(-1) > 0 && !t.obsolete.Load() {",
-		test: "TestConcurrent_IteratorsKeepWhatTheyLent", dies: true,
-	},
-	{
 		name: "a memtable goes while readers use it", file: "readstate.go",
 		old: "case m.refs.Add(-1) > 0:", new: "case m.refs.Add(-1) > 1:",
 		test: "TestConcurrent_IteratorsKeepWhatTheyLent", dies: true,
