@@ -29,7 +29,14 @@ type twins struct {
 	real   vfs.FS
 	sim    *simfs.FS
 	open   []pair
+	stored stored
 	calls  []string // for messages
+}
+
+// stored is the last store into a log.
+type stored struct {
+	name       string
+	off, bytes int64
 }
 
 // pair is an open file of both.
@@ -159,6 +166,7 @@ func (w *twins) write() {
 	}
 	data = data[:min(int64(len(data)), size)]
 	off, mapped := w.Int64N(size-int64(len(data))+1), w.OneIn(2)
+	w.stored = stored{p.name, off, int64(len(data))}
 	w.both(fmt.Sprintf("store %d bytes of %q at %d in %s, mapped %v", len(data), data[:1], off, p.name, mapped), func(fsys vfs.FS) error {
 		if mapped {
 			return log(fsys).WriteMapped(data, off)
@@ -197,7 +205,11 @@ func (w *twins) writeBack() {
 		return
 	}
 	name, off, n := w.file(), int64(0), int64(all)
-	if w.OneIn(2) {
+	switch {
+	case w.OneIn(3):
+	case w.stored.bytes > 0 && !w.OneIn(3): // some pages of a store, so that it is torn
+		name, off, n = w.stored.name, (w.stored.off+w.Int64N(w.stored.bytes))&^4095, 4096
+	default:
 		off, n = w.Int64N(10)*4096, 4096
 	}
 	f, err := os.Open(name)
