@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -79,6 +83,31 @@ func (c *Child) Kill() {
 		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
 	}
 	<-c.ended
+}
+
+// Pause stops the child where it is, background work and all, and returns once no thread of it runs. It may be killed then.
+func (c *Child) Pause() error {
+	if err := c.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for !c.HasEnded() {
+		stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", c.cmd.Process.Pid))
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(stats, runs) {
+			return nil
+		}
+		runtime.Gosched()
+	}
+	return errors.New("the child has ended")
+}
+
+// runs tells whether a thread is not stopped, by its file in /proc.
+func runs(stat string) bool {
+	text, err := os.ReadFile(stat)
+	_, state, found := strings.Cut(string(text), ") ") // the name of the program, in brackets, comes before
+	return err == nil && found && !strings.HasPrefix(state, "T")
 }
 
 // HasEnded tells whether the child has ended.

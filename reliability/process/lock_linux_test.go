@@ -42,6 +42,7 @@ func TestLock_IsHeldByOneProcessAndDiesWithIt(t *testing.T) {
 		if !holder.Until(func() bool { return holder.Acks() >= goal }) {
 			t.Fatal(holder.Wait())
 		}
+		must(t, holder.Pause()) // what it does in the background would look like the work of others
 		before := filesOf(t, c.Dir)
 		for _, o := range []*tinykv.Options{c.Options(), {ReadOnly: true}} {
 			if db, err := tinykv.Open(c.Dir, o); !errors.Is(err, tinykv.ErrLocked) {
