@@ -269,7 +269,7 @@ func TestSync_ThatFailedIsNotBelievedByTheNextProcess(t *testing.T) {
 					if !child.Until(func() bool { return child.Acks() > uint64(100+50*round) }) {
 						t.Fatal(child.Wait())
 					}
-					v.must(syscall.Kill(child.PID(), syscall.SIGSTOP)) // nobody may write while blocks are broken
+					v.must(child.Pause()) // nobody may write while blocks are broken
 					place.fail(v)
 					v.FillGround()
 					v.must(syscall.Kill(child.PID(), syscall.SIGCONT))
