@@ -210,11 +210,6 @@ var storeBugs = []bug{
 		test: "TestFailed_AFullDiskIsTriedAtABoundedRate",
 	},
 	{
-		name: "a compaction that failed fails writes", file: "rotate.go",
-		old: "case len(s.tree.levels[0].tables) >= db.throttle.limits.stopTables:", new: "case len(s.tree.levels[0].tables) >= 1:",
-		test: "TestFailed_CompactionsFailWritesOnlyWhenLevel0IsFull",
-	},
-	{
 		name: "Close waits for no background work", file: "open.go",
 		old: "\t\tdb.running.Wait()\n", new: "",
 		test: "TestClose_WaitsForBackgroundWork", dies: true,
