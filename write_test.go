@@ -274,6 +274,24 @@ func TestFailed_SyncOfTheDirectoryEndsWriting(t *testing.T) {
 	}
 }
 
+// A write that changes nothing and asks for a sync syncs what came before it.
+func TestSync_OfAWriteThatChangesNothingCoversWhatCameBefore(t *testing.T) {
+	for name, write := range map[string]func(*tinykv.DB) error{
+		"an empty range": func(db *tinykv.DB) error { return db.DeleteRange([]byte("a"), []byte("a"), tinykv.Sync) },
+		"an empty batch": func(db *tinykv.DB) error { return db.Apply(db.NewBatch(), tinykv.Sync) },
+	} {
+		fsys := simfs.New()
+		db := mustOpen(t, "/store", &tinykv.Options{FS: fsys})
+		must(t, db.Put([]byte("k"), nil, tinykv.NoSync))
+		must(t, write(db))
+		again := mustOpen(t, "/store", &tinykv.Options{FS: fsys.Image(simfs.DropAll, 1)})
+		if has, err := again.Has([]byte("k")); !has || err != nil {
+			t.Errorf("%s: what came before is lost, %v", name, err)
+		}
+		must(t, errors.Join(db.Close(), again.Close()))
+	}
+}
+
 // Where too many files are open, no sync of the directory has failed: it was not tried.
 func TestFailed_SyncOfTheDirectoryThatWasNotTriedHarmsNothing(t *testing.T) {
 	for _, kind := range []string{".sst", ".wal"} {
