@@ -67,7 +67,7 @@ fuzz: ## every fuzz target of every package, one after the other, for FUZZTIME=2
 				echo "$$out"; test $$try -lt 3 || exit 1; \
 			done; echo "$$out" | tail -$(FUZZSHOW); done; done
 
-reliability: ## every suite of faults, crashes and damage in full, about half an hour; writes the table of docs/RELIABILITY.md
+reliability: ## every suite of faults, crashes and damage in full, an hour or less; writes the table of docs/RELIABILITY.md
 	$(GO) run ./reliability
 
 reliability-ci: ## the same suites, as much of them as continuous integration runs
