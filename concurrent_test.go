@@ -356,3 +356,34 @@ func TestConcurrent_IdleStoreHasNoGoroutines(t *testing.T) {
 		t.Errorf("still mapped:\n%s", left)
 	}
 }
+
+// What compactions replace stays mapped, and its file on the disk, as long as an iterator reads it; also a table that first stays
+// in its level while others there are replaced.
+func TestIterator_ReadsTablesThatCompactionsHaveReplaced(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &tinykv.Options{MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10, Compression: tinykv.CompressionNone})
+	const keys = 5000
+	key := func(n int) []byte { return fmt.Appendf(nil, "%05d", n) }
+	fill := func(v string, from, to int) {
+		for n := from; n < to; n++ {
+			must(t, db.Put(key(n), bytes.Repeat([]byte(v), 100)))
+		}
+		must(t, db.Compact(context.Background(), tinykv.Between(key(from), key(to))))
+	}
+	fill("a", 0, keys)
+	it, err := db.NewIter(tinykv.All())
+	must(t, err)
+	ok := it.First() // in the lowest table, which is read in place from now on
+	fill("b", keys/2, keys)
+	fill("c", 0, keys/2)
+	n := 0
+	for ; ok; ok = it.Next() {
+		if !bytes.Equal(it.Value(), bytes.Repeat([]byte("a"), 100)) {
+			t.Fatalf("%s is %.10q", it.Key(), it.Value())
+		}
+		n++
+	}
+	if n != keys || it.Err() != nil {
+		t.Errorf("%d keys, %v", n, it.Err())
+	}
+	must(t, errors.Join(it.Close(), db.Close()))
+}

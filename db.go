@@ -14,27 +14,32 @@ import (
 
 // DB is an open store. Where its parts are told:
 //
-//	options.go     what can be chosen           errors.go      what can go wrong
-//	open.go        opening and closing          recover.go     what a crash left
-//	write.go       Put, Delete, Apply, ...      commit.go      how writers form groups
-//	rotate.go      sealing a memtable           large.go       batches of any size
-//	clear.go       dropping whole tables        rangecursor.go what range tombstones hide
-//	get.go         reading a key                readstate.go   what a reader holds on to
-//	multi.go       reading many keys at once    iterator.go    going over keys
-//	scan.go        the same as a loop           snapshot.go    reading the past
-//	tree.go        finding tables               table.go       a table file
-//	flush.go       memtable to table            compact.go     tables to better tables
-//	install.go     version edits                background.go  who does all that, and when
-//	jobs.go        compactions side by side     throttle.go    not letting writers run away
-//	sync.go        the clock of DurabilityPeriodic
-//	count.go       how many, how large          explain.go     how a read finds its key
-//	readonly.go    opening to read only         verify.go      looking for damage
-//	repair.go      copying what is good         repair_….go    the parts of that
-//	metrics.go     numbers                      fault.go       disks that fail under a mapping
-//	renew.go       a shorter manifest           sampling.go    what reads and writes do
-//	histogram.go   how long things take         events.go      who is told of what
-//	holders.go     what is open, and since when stats.go       counters
-//	drawn.go       reads that are looked at         resume.go     going on after a failure
+//	options.go     what can be chosen         errors.go       what can go wrong
+//	budget.go      how much memory            range.go        from where to where
+//	open.go        opening and closing        recover.go      what a crash left
+//	readonly.go    opening to read only       resume.go       going on after a failure
+//	write.go       Put, Delete, Apply, ...    batch.go        several at once
+//	commit.go      how writers form groups    large.go        batches of any size
+//	rotate.go      sealing a memtable         clear.go        dropping whole tables
+//	get.go         reading a key              multi.go        reading many at once
+//	iterator.go    going over keys            cursor.go       the levels under that
+//	scan.go        the same as a loop         rangecursor.go  what range tombstones hide
+//	snapshot.go    reading the past           readstate.go    what a reader holds on to
+//	count.go       how many, how large        explain.go      how a read finds its key
+//	tree.go        finding tables             table.go        a table file
+//	fault.go       disks that fail under it   install.go      version edits
+//	flush.go       memtable to table          compact.go      tables to better tables
+//	background.go  who does all that, when    jobs.go         compactions side by side
+//	backoff.go     not trying too often       throttle.go     not letting writers run away
+//	pacing.go      not getting in the way     renew.go        a shorter manifest
+//	alarm.go       what is due a while later  rest.go         giving back what is spare
+//	verify.go      looking for damage         repair.go       copying what is good
+//	metrics.go     numbers                    prometheus.go   and for machines
+//	stats.go       counters                   histogram.go    how long things take
+//	sampling.go    what reads and writes do   drawn.go        reads that are looked at
+//	holders.go     what is open, since when   events.go       who is told of what
+//
+// A file whose name goes on behind that of another, as verify_live.go, is a part of that one.
 //
 // Locks are taken in this order: the lead of queue, manifestMu, mu. A reader takes none.
 type DB struct {

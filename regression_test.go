@@ -1,6 +1,7 @@
 package tinykv_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -559,4 +560,31 @@ func TestFailed_AProcessThatDiesAfterAFailedSyncLeavesALogThatOpensWhateverPages
 		must(t, again.Close())
 	}
 	_ = db.Close() // it has failed
+}
+
+// A table that goes to another level as it is leaves one level and comes to another by the same edit. Its file stays.
+func TestCompact_ATableThatOnlyMovesStays(t *testing.T) {
+	var moves atomic.Int64
+	dir := t.TempDir()
+	o := &tinykv.Options{Compression: tinykv.CompressionNone, Events: &tinykv.Events{CompactionEnd: func(i tinykv.CompactionInfo) {
+		if i.Kind == "move" && i.Err == nil {
+			moves.Add(1)
+		}
+	}}}
+	db := mustOpen(t, dir, o)
+	for n := range 100 {
+		must(t, db.Put(fmt.Appendf(nil, "%02d", n), bytes.Repeat([]byte("v"), 100)))
+	}
+	must(t, db.Compact(t.Context(), tinykv.All()))
+	if moves.Load() == 0 {
+		t.Fatal("no table has moved")
+	}
+	must(t, db.Close())
+	db = mustOpen(t, dir, o)
+	for n := range 100 {
+		if v, err := db.Get(fmt.Appendf(nil, "%02d", n)); len(v) != 100 || err != nil {
+			t.Fatalf("%02d: %d bytes, %v", n, len(v), err)
+		}
+	}
+	must(t, db.Close())
 }

@@ -417,6 +417,37 @@ func TestPackages_HaveACommentAndAProperName(t *testing.T) {
 	}
 }
 
+// The table of contents in db.go names every file of the root, and no other.
+func TestContents_OfTheRootAreComplete(t *testing.T) {
+	_, all := sources(t)
+	contents, files := "", map[string]bool{}
+	for _, s := range all {
+		if s.pkg == "." && !s.isTest {
+			files[s.name] = true
+		}
+		if s.name == "db.go" {
+			contents, _, _ = strings.Cut(s.text, "type DB struct")
+		}
+	}
+	named := map[string]bool{"db.go": true, "doc.go": true}
+	for word := range strings.FieldsSeq(contents) {
+		if strings.HasSuffix(word, ".go") {
+			named[word] = true
+		}
+	}
+	for name := range named {
+		if !files[name] {
+			t.Errorf("db.go names %s, which is not there", name)
+		}
+	}
+	for name := range files {
+		of, _, _ := strings.Cut(strings.TrimSuffix(name, ".go"), "_")
+		if !named[name] && !named[of+".go"] {
+			t.Errorf("db.go does not name %s", name)
+		}
+	}
+}
+
 func TestText_HasNoLeftovers(t *testing.T) {
 	_, all := allSources(t)
 	for _, s := range all {

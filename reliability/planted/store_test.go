@@ -119,6 +119,21 @@ var storeBugs = []bug{
 		test: "TestFailed_TablesOfAnEditThatMayBeDurableStay",
 	},
 	{
+		name: "a table goes while readers have it mapped", file: "table.go",
+		old: "if t.refs.Add(-1) > 0 {", new: "if t.refs.Add(-1) > 0 && !t.obsolete.Load() {",
+		test: "TestIterator_ReadsTablesThatCompactionsHaveReplaced", dies: true,
+	},
+	{
+		name: "a table that only moves goes", file: "install.go",
+		old: "\t\t\tif t.Num == num {", new: "\t\t\tif t.Num == num && t.Num == 0 {",
+		test: "TestCompact_ATableThatOnlyMovesStays",
+	},
+	{
+		name: "a level goes while readers have it", file: "tree.go",
+		old: "if l.refs.Add(-1) > 0 {", new: "if l.refs.Add(-1) > 1 {",
+		test: "TestIterator_ReadsTablesThatCompactionsHaveReplaced", dies: true,
+	},
+	{
 		name: "a memtable goes while readers use it", file: "readstate.go",
 		old: "case m.refs.Add(-1) > 0:", new: "case m.refs.Add(-1) > 1:",
 		test: "TestConcurrent_IteratorsKeepWhatTheyLent", dies: true,
