@@ -132,18 +132,21 @@ func inspect(dir string, o *Options) error {
 	switch {
 	case l.hasCurrent && o.ErrorIfExists:
 		return fmt.Errorf("%w: it holds a store", ErrExists)
+	case !l.hasCurrent && slices.Contains(l.unknown, repairMarker):
+		return errRepairLeft
 	case !l.hasCurrent && o.ErrorIfMissing:
 		return ErrMissing
 	case !l.hasCurrent && slices.Equal(l.unknown, []string{lostAndFound}):
 		return fmt.Errorf("%w: it holds %q, so it is where a file system is mounted; choose a directory below it, such as %s",
 			ErrExists, lostAndFound, filepath.Join(dir, "db"))
-	case !l.hasCurrent && slices.Contains(l.unknown, repairMarker):
-		return fmt.Errorf("%w: %s", ErrExists, repairLeft)
 	case !l.hasCurrent && len(l.unknown) > 0:
 		return fmt.Errorf("%w: it holds %q, which is no part of a store; choose an empty directory", ErrExists, l.unknown[0])
 	}
 	return nil
 }
+
+// errRepairLeft is what the place of a repair gives that was interrupted.
+var errRepairLeft = fmt.Errorf("%w: %s", ErrExists, repairLeft)
 
 // recover brings the store to the state that its files say, and makes it ready to serve.
 func (db *DB) recover() (err error) {
@@ -218,6 +221,9 @@ func (db *DB) createNew(l *listing) (*manifest.Loaded, error) {
 func findRest(o *Options, dir string, l *listing) error {
 	lost := func(name string) error {
 		return corrupt.Errorf("store", "%s is there, but %s, which every store has, is missing", name, manifest.CurrentName).In(dir)
+	}
+	if slices.Contains(l.unknown, repairMarker) {
+		return errRepairLeft
 	}
 	if len(l.tables) > 0 {
 		return lost(manifest.Name(manifest.FileTable, l.tables[0]))

@@ -857,7 +857,11 @@ func TestRepair_SaysThatWhatAnInterruptedOneLeftMayBeDeleted(t *testing.T) {
 	}
 	_, err := tinykv.Repair(t.Context(), dir, dst, nil)
 	wantError(t, err, tinykv.ErrExists, "interrupted: delete it")
-	_, err = tinykv.Open(dst, nil)
+	for _, o := range []*tinykv.Options{nil, {ReadOnly: true}, {ErrorIfMissing: true}} {
+		_, err = tinykv.Open(dst, o)
+		wantError(t, err, tinykv.ErrExists, "interrupted: delete it")
+	}
+	_, err = tinykv.Verify(t.Context(), dst, nil)
 	wantError(t, err, tinykv.ErrExists, "interrupted: delete it")
 }
 
