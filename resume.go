@@ -221,7 +221,8 @@ func (db *DB) clearLogs() error {
 
 // newManifest makes the manifest of the store as readers see it, with what is in memory in tables.
 func (db *DB) newManifest(s *readState, tables []*manifest.Table, first wal.SegmentNum) (*manifest.Manifest, error) {
-	state := manifest.State{Store: db.inForce().State().Store, Version: s.tree.version}
+	before := db.inForce().State()
+	state := manifest.State{Store: before.Store, Version: s.tree.version, Spaces: before.Spaces}
 	e := &manifest.Edit{
 		NextFile: manifest.FileNum(db.nextFile.Load()),
 		LastSeq:  key.SeqNum(db.visible.Load()),

@@ -28,6 +28,8 @@ func edits() []*manifest.Edit {
 	return []*manifest.Edit{
 		{NextFile: 4, LastSeq: 11, Log: &manifest.LogState{First: 2, Exists: true}, Added: []manifest.AddedTable{{Level: 0, Table: table(3, "a", "m", 10)}}},
 		{NextFile: 5, LastSeq: 21, Added: []manifest.AddedTable{{Level: 0, Table: table(4, "c", "z", 20)}}},
+		{NewSpaces: []manifest.NamedSpace{{ID: 1, Name: "fruit"}, {ID: 2, Name: "\xff"}}},
+		{NewSpaces: []manifest.NamedSpace{{ID: 300, Name: "roots"}}, DroppedSpaces: []key.Space{2, 300}},
 		{
 			NextFile: 7, Deleted: []manifest.DeletedTable{{Level: 0, Num: 3}, {Level: 0, Num: 4}},
 			Added: []manifest.AddedTable{{Level: 6, Table: table(5, "a", "c", 10)}, {Level: 6, Table: table(6, "d", "z", 20)}},
@@ -49,6 +51,13 @@ func FuzzEdit(f *testing.F) {
 			again, err := manifest.DecodeEdit(e.Encode())
 			if err == nil && !reflect.DeepEqual(again, e) {
 				t.Errorf("%+v became %+v", e, again)
+			}
+			if s, err := (manifest.State{Version: &manifest.Version{}}).Apply(e); err == nil {
+				for _, named := range s.Spaces.All() {
+					if id, ok := s.Spaces.Find(named.Name); !ok || id != named.ID || id > s.Spaces.Last() {
+						t.Errorf("keyspace %v is found as %d, of %d", named, id, s.Spaces.Last())
+					}
+				}
 			}
 			if v, err := (&manifest.Version{}).Apply(e); err == nil {
 				if err := v.Check(); err != nil {
@@ -82,6 +91,10 @@ func stores() (all [][2][]byte) {
 	return all
 }
 
+func summary(l *manifest.Loaded) string {
+	return fmt.Sprint(l.Version, l.NextFile, l.LastSeq, l.Log, l.Spaces.All(), l.Spaces.Last())
+}
+
 // load loads a store of two files, and loads once more what a new manifest of its state says.
 func load(t *testing.T, current, log []byte) error {
 	fsys := &files{contents: map[string][]byte{"/CURRENT": current, "/MANIFEST-000001": log}}
@@ -95,7 +108,7 @@ func load(t *testing.T, current, log []byte) error {
 	must(err)
 	must(m.Switch())
 	same, err := manifest.Load(opts)
-	if err != nil || fmt.Sprint(same.Version, same.NextFile, same.LastSeq, same.Log) != fmt.Sprint(loaded.Version, loaded.NextFile, loaded.LastSeq, loaded.Log) {
+	if err != nil || summary(same) != summary(loaded) {
 		t.Errorf("%+v became %+v, %v", loaded, same, err)
 	}
 	return nil

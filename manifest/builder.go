@@ -29,8 +29,7 @@ func (b *builder) apply(e *Edit) error {
 		}
 		b.tables[a.Table.Num] = a
 	}
-	b.state.take(e)
-	return nil
+	return b.state.take(e)
 }
 
 // version returns the version that all edits led to.

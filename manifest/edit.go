@@ -23,6 +23,9 @@ import (
 //	                           largest sequence | sequence base | entries | deletes | shadowed | data bytes |
 //	                           compression
 //	tag 6  added table         as tag 5, then: spans of range tombstones, at least 1
+//	tag 10 added keyspace      id (uvarint), above all before | name, 1 to 255 bytes, unlike that of any other
+//	tag 11 dropped keyspace    id (uvarint), of one that is there; or above all before, which says that it was
+//	                           given and dropped already
 //
 // Numbers in tags 4 to 6 are uvarints; smallest and largest are trailer (uvarint), length
 // (uvarint) and stored key. Where the trailer of largest is 2^64 - 1, a byte string stands for the
@@ -34,6 +37,9 @@ type Edit struct {
 	Log      *LogState  // nil: as before
 	Deleted  []DeletedTable
 	Added    []AddedTable
+
+	NewSpaces     []NamedSpace // ids ascend
+	DroppedSpaces []key.Space
 }
 
 // LogState says where the write-ahead log begins that holds what no table holds.
@@ -62,6 +68,10 @@ const (
 	tagDeletedTable = 4
 	tagAddedTable   = 5
 	tagAddedRanges  = 6
+
+	// Tags 7 to 9 are spoken for by tables with values that expire, what expired, and the merge operator.
+	tagAddedSpace   = 10
+	tagDroppedSpace = 11
 )
 
 // Encode returns the edit as a record.
@@ -91,6 +101,13 @@ func (e *Edit) Encode() []byte {
 		} else {
 			out = appendField(out, tagAddedTable, encodeTable(a))
 		}
+	}
+	for _, n := range e.NewSpaces {
+		b := binary.AppendUvarint(nil, uint64(n.ID))
+		out = appendField(out, tagAddedSpace, append(b, n.Name...))
+	}
+	for _, id := range e.DroppedSpaces {
+		out = appendField(out, tagDroppedSpace, binary.AppendUvarint(nil, uint64(id)))
 	}
 	return out
 }
@@ -146,6 +163,10 @@ func DecodeEdit(record []byte) (*Edit, error) {
 			e.Added = append(e.Added, field.table())
 		case tagAddedRanges:
 			e.Added = append(e.Added, field.tableWithRanges())
+		case tagAddedSpace:
+			e.NewSpaces = append(e.NewSpaces, field.namedSpace())
+		case tagDroppedSpace:
+			e.DroppedSpaces = append(e.DroppedSpaces, field.space())
 		default:
 			return nil, fmt.Errorf("version edit has tag %d: %w", tag, corrupt.ErrTooNew)
 		}
@@ -239,4 +260,20 @@ func (d *decoder) tableWithRanges() AddedTable {
 	a.Table.RangeDeletes = d.uvarint()
 	d.failed = d.failed || a.Table.RangeDeletes == 0
 	return a
+}
+
+func (d *decoder) space() key.Space {
+	v := d.uvarint()
+	if v == 0 || v > uint64(key.MaxSpace) {
+		d.failed = true
+		return 0
+	}
+	return key.Space(v)
+}
+
+func (d *decoder) namedSpace() NamedSpace {
+	id := d.space()
+	name := d.bytes(uint64(len(d.rest)))
+	d.failed = d.failed || len(name) == 0 || len(name) > MaxSpaceName
+	return NamedSpace{ID: id, Name: string(name)}
 }

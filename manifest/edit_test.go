@@ -21,6 +21,8 @@ func full(t *testing.T) *Edit {
 	e.NextFile, e.LastSeq, e.Log = 300, 1<<40, &LogState{First: 5, Exists: true}
 	e.Added[0].Table.SeqBase = 1000
 	e.Added[1].Table.Compression = 2
+	e.NewSpaces = []NamedSpace{{ID: 1, Name: "fruit"}, {ID: 300, Name: "\xff"}}
+	e.DroppedSpaces = []key.Space{2}
 	return e
 }
 
@@ -48,6 +50,12 @@ func (Edit) Generate(r *rand.Rand, size int) reflect.Value {
 			SmallestSeq: seq(), LargestSeq: seq(), SeqBase: seq(),
 			Entries: number(), Deletes: number(), Shadowed: number(), DataBytes: number(), Compression: uint8(number()),
 		}})
+	}
+	for range r.Intn(3) {
+		name := make([]byte, 1+r.Intn(MaxSpaceName))
+		r.Read(name)
+		e.NewSpaces = append(e.NewSpaces, NamedSpace{1 + key.Space(r.Intn(int(key.MaxSpace))), string(name)})
+		e.DroppedSpaces = append(e.DroppedSpaces, 1+key.Space(r.Intn(int(key.MaxSpace))))
 	}
 	return reflect.ValueOf(e)
 }
@@ -170,6 +178,14 @@ func TestDecodeEdit_RefusesMalformedFields(t *testing.T) {
 		"an added table with a byte too many":  {tagAddedTable, append(table(func(*Table) {}), 0)},
 		"an added table with a key of 2^63":    {tagAddedTable, append([]byte{1, 7, 1, 1, 1}, long...)},
 		"an added table with nothing in it":    {tagAddedTable, nil},
+		"a keyspace with the id 0":             {tagAddedSpace, []byte{0, 'a'}},
+		"a keyspace beyond the last":           {tagAddedSpace, append(binary.AppendUvarint(nil, uint64(key.MaxSpace)+1), 'a')},
+		"a keyspace without a name":            {tagAddedSpace, []byte{1}},
+		"a keyspace of which nothing is told":  {tagAddedSpace, nil},
+		"a keyspace with too long a name":      {tagAddedSpace, append([]byte{1}, make([]byte, MaxSpaceName+1)...)},
+		"a dropped keyspace 0":                 {tagDroppedSpace, []byte{0}},
+		"a dropped keyspace beyond the last":   {tagDroppedSpace, binary.AppendUvarint(nil, uint64(key.MaxSpace)+1)},
+		"a dropped keyspace and a byte":        {tagDroppedSpace, []byte{1, 0}},
 		"a key that is a byte longer than any": {tagAddedTable, table(func(a *Table) { a.Largest.Stored = make([]byte, key.MaxUserLen+2) })},
 	} {
 		if e, err := DecodeEdit(appendField(nil, c.tag, c.contents)); !errors.Is(err, corrupt.ErrCorrupt) {

@@ -1,5 +1,5 @@
 // Package manifest keeps the books of a store: which tables make up which level, where the
-// write-ahead log begins, which numbers are taken.
+// write-ahead log begins, which numbers are taken, which keyspaces have names.
 //
 // A [State] is all of it at one moment. It is kept as a log of edits, a wal.Single whose first
 // record is an edit of the empty state that yields the whole state. The file CURRENT names the
@@ -38,6 +38,7 @@ type State struct {
 	LastSeq  key.SeqNum // every operation up to it is in a table
 	Log      LogState
 	Version  *Version
+	Spaces   *Spaces
 }
 
 // Apply returns the state that follows from an edit.
@@ -47,17 +48,21 @@ func (s State) Apply(e *Edit) (State, error) {
 		return State{}, err
 	}
 	s.Version = version
-	s.take(e)
+	if err := s.take(e); err != nil {
+		return State{}, err
+	}
 	return s, nil
 }
 
 // take takes in all of an edit but the tables.
-func (s *State) take(e *Edit) {
+func (s *State) take(e *Edit) (err error) {
 	s.NextFile = max(s.NextFile, e.NextFile)
 	s.LastSeq = max(s.LastSeq, e.LastSeq)
 	if e.Log != nil {
 		s.Log = *e.Log
 	}
+	s.Spaces, err = s.Spaces.apply(e)
+	return err
 }
 
 // snapshot returns the edit that makes the state from nothing.
@@ -68,6 +73,7 @@ func (s State) snapshot() *Edit {
 			e.Added = append(e.Added, AddedTable{Level: Level(level), Table: t})
 		}
 	}
+	s.Spaces.snapshot(e)
 	return e
 }
 

@@ -20,6 +20,7 @@ type Salvaged struct {
 	LastSeq uint64
 	Tables  map[FileNum]AddedTable // those that were added last, as far as is known
 	Gone    map[FileNum]bool       // those that left
+	Spaces  *Spaces
 }
 
 // Salvage reads the books of a store that may be damaged; nums are the numbers of its manifest files. It
@@ -153,6 +154,10 @@ func (s *Salvaged) follow(e *Edit, first bool) {
 			s.Gone[num] = true
 		}
 		clear(s.Tables)
+		s.Spaces = nil
+	}
+	if spaces, err := s.Spaces.apply(e); err == nil { // else edits before it are missing; what they named stays
+		s.Spaces = spaces
 	}
 	for _, d := range e.Deleted {
 		delete(s.Tables, d.Num)
