@@ -24,13 +24,13 @@ func (db *DB) NewBatch() *Batch { return &Batch{} }
 // Put sets the value of a key. No WriteOption applies to an operation of a batch.
 // It fails with ErrKeyTooLarge, ErrValueTooLarge or ErrBatchTooLarge and then adds nothing.
 func (b *Batch) Put(k, value []byte, opts ...WriteOption) error {
-	return b.add(key.KindSet, k, value, opts)
+	return b.add(key.KindSet, 0, k, value, opts)
 }
 
 // Delete removes a key. No WriteOption applies to an operation of a batch.
 // It fails with ErrKeyTooLarge or ErrBatchTooLarge and then adds nothing.
 func (b *Batch) Delete(k []byte, opts ...WriteOption) error {
-	return b.add(key.KindDelete, k, nil, opts)
+	return b.add(key.KindDelete, 0, k, nil, opts)
 }
 
 // DeleteRange removes every key from lower up to, but without, upper, also those that earlier
@@ -41,14 +41,14 @@ func (b *Batch) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
 	if err != nil || !ok && len(opts) == 0 {
 		return err
 	}
-	if err := b.add(key.KindRangeDelete, first, end, opts); err != nil {
+	if err := b.add(key.KindRangeDelete, 0, first, end, opts); err != nil {
 		return err
 	}
 	b.ranges++
 	return nil
 }
 
-func (b *Batch) add(kind key.Kind, k, value []byte, opts []WriteOption) error {
+func (b *Batch) add(kind key.Kind, space key.Space, k, value []byte, opts []WriteOption) error {
 	if len(opts) > 0 {
 		return fmt.Errorf("%w: an operation of a batch takes none; give it to Apply", ErrInvalidOption)
 	}
@@ -61,7 +61,7 @@ func (b *Batch) add(kind key.Kind, k, value []byte, opts []WriteOption) error {
 	if len(b.repr) == 0 {
 		b.repr = batchrepr.AppendHeader(b.repr, 0, 0)
 	}
-	b.repr = batchrepr.AppendOp(b.repr, kind, 0, k, value)
+	b.repr = batchrepr.AppendOp(b.repr, kind, space, k, value)
 	b.count++
 	return nil
 }

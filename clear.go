@@ -39,7 +39,7 @@ func (db *DB) sealForClear(own *write, group *request) {
 // clears tells whether a write deletes a range that a whole table falls into.
 func (w *write) clears(tr *tree) bool {
 	if w.batch == nil {
-		return w.kind == key.KindRangeDelete && tr.holdsWithin(key.AppendStored(nil, 0, w.user), w.value)
+		return w.kind == key.KindRangeDelete && tr.holdsWithin(key.AppendStored(nil, w.space, w.user), w.value)
 	}
 	if w.batch.ranges == 0 {
 		return false

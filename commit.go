@@ -52,9 +52,10 @@ type write struct {
 	batch *Batch // nil for a single operation
 
 	kind     key.Kind
+	waitSync bool
+	space    key.Space
 	user     []byte
 	value    []byte
-	waitSync bool
 
 	// exclusive runs as the leader of a group of its own instead of writing anything.
 	exclusive func() error
@@ -93,7 +94,7 @@ func (w *write) need() int64 { return memtable.Need(w.ops(), int64(w.payloadLen(
 // firstKey returns the stored key of the first operation, in new memory.
 func (w *write) firstKey() []byte {
 	if w.batch == nil {
-		return key.AppendStored(nil, 0, w.user)
+		return key.AppendStored(nil, w.space, w.user)
 	}
 	for op := range w.batch.ops() {
 		return append([]byte(nil), op.Stored...)
@@ -259,7 +260,7 @@ func (db *DB) appendRecord(log *wal.Log, w *write, seq key.SeqNum) key.SeqNum {
 		return next
 	}
 	db.record = batchrepr.AppendHeader(db.record[:0], seq, 1)
-	db.record = batchrepr.AppendOp(db.record, w.kind, 0, w.user, w.value)
+	db.record = batchrepr.AppendOp(db.record, w.kind, w.space, w.user, w.value)
 	log.Append(db.record, uint64(next-1))
 	if cap(db.record) > maxKeptRecord {
 		db.record = nil
@@ -278,7 +279,7 @@ func (db *DB) apply(w *write, seq key.SeqNum) key.SeqNum {
 		in.finish()
 		return seq
 	}
-	db.stored = key.AppendStored(db.stored[:0], 0, w.user)
+	db.stored = key.AppendStored(db.stored[:0], w.space, w.user)
 	in.insert(batchrepr.Op{Kind: w.kind, Stored: db.stored, Value: w.value}, seq)
 	in.finish()
 	return seq + 1

@@ -3,6 +3,8 @@ package tinykv
 import (
 	"bytes"
 	"context"
+
+	"github.com/tinykv/tinykv/internal/key"
 )
 
 // countCheck is how many keys Count counts between two looks at its context.
@@ -62,11 +64,13 @@ func (i *Iterator) countSome(n uint64) (more bool, sum uint64) {
 // that their index says belong to it, which is at most two blocks too much for each. What was
 // overwritten or deleted counts until a compaction drops it; the log does not count.
 // Errors: ErrInvalidRange, ErrClosed, and those of opening a table.
-func (db *DB) EstimateSize(r Range) (uint64, error) {
+func (db *DB) EstimateSize(r Range) (uint64, error) { return db.estimateSize(r, 0) }
+
+func (db *DB) estimateSize(r Range, space key.Space) (uint64, error) {
 	if err := r.check(); err != nil {
 		return 0, err
 	}
-	lower, upper := r.stored(0)
+	lower, upper := r.stored(space)
 	s, err := db.acquire()
 	if err != nil {
 		return 0, err

@@ -15,6 +15,7 @@ import (
 // of the range, and what merges them. It is pooled, so that making an iterator costs one allocation.
 type cursor struct {
 	lower, upper []byte // stored keys; the iterator stays from lower up to, but without, upper
+	space        key.Space
 
 	sources []iterator.Iterator
 	merging iterator.Merging
@@ -28,8 +29,9 @@ type cursor struct {
 var cursors = sync.Pool{New: func() any { return &cursor{} }}
 
 // init makes sources for a range of a state, newest first.
-func (c *cursor) init(s *readState, r Range) {
-	c.lower, c.upper = r.appendStored(c.lower[:0], c.upper[:0], 0)
+func (c *cursor) init(s *readState, r Range, space key.Space) {
+	c.space = space
+	c.lower, c.upper = r.appendStored(c.lower[:0], c.upper[:0], space)
 	c.sources, c.ranges = c.sources[:0], c.ranges[:0]
 	if n := 1 + len(s.sealed); n > len(c.mems) { // few, but for a store that is read only, with its log in memory
 		c.mems = make([]memtable.Iter, max(n, maxSealed+2)) // one more is sealed by a range deletion that clears tables
@@ -108,7 +110,7 @@ func (c *cursor) seekOlderLT(from int, stored []byte) *iterator.KV {
 
 // target returns the stored form of a key to seek, which holds until the next call.
 func (c *cursor) target(k []byte) []byte {
-	c.seek = key.AppendStored(c.seek[:0], 0, k)
+	c.seek = key.AppendStored(c.seek[:0], c.space, k)
 	return c.seek
 }
 

@@ -48,7 +48,7 @@ func (r reader) hasDrawn(k []byte, s *readState, seq key.SeqNum) (bool, error) {
 func (r reader) readDrawn(k []byte, s *readState, seq key.SeqNum, t *tally, fn func([]byte) error) error {
 	defer s.unref()
 	var buf [stackKeyLen]byte
-	stored, pooled := storedKey(&buf, k)
+	stored, pooled := storedKey(&buf, r.space, k)
 	defer pooled.release()
 	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
 	if v, found, ok := s.getFromMem(stored, hash, at); ok {

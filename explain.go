@@ -62,13 +62,15 @@ const (
 // Explain tells how Get finds the value of a key: where it looks and what it meets there. It reads
 // what Get reads. An absent key is no error. Errors are those of Get; for damage there is, beside the
 // error, an explanation of how far it came.
-func (db *DB) Explain(k []byte) (*Explanation, error) {
-	s, seq, err := db.reader().open()
+func (db *DB) Explain(k []byte) (*Explanation, error) { return db.reader().explain(k) }
+
+func (r reader) explain(k []byte) (*Explanation, error) {
+	s, seq, err := r.open()
 	if err != nil {
 		return nil, err
 	}
 	defer s.unref()
-	stored := key.AppendStored(nil, 0, k)
+	stored := key.AppendStored(nil, r.space, k)
 	e := &explainer{
 		stored: stored, hash: sstable.Hash(stored), at: key.SeekTrailer(seq),
 		result: &Explanation{Key: append([]byte{}, k...), Seq: uint64(seq)},

@@ -31,6 +31,7 @@ func (db *DB) Has(k []byte) (bool, error) { return db.reader().has(k) }
 type reader struct {
 	db       *DB
 	snapshot *Snapshot // nil: as it is now
+	space    key.Space
 }
 
 func (db *DB) reader() reader { return reader{db: db} }
@@ -98,11 +99,11 @@ func (r reader) openSnapshot() (*readState, key.SeqNum, error) {
 
 func (r reader) get(dst, k []byte) ([]byte, error) {
 	var buf [stackKeyLen]byte
-	stored, pooled := storedKey(&buf, k)
+	stored, pooled := storedKey(&buf, r.space, k)
 	s, seq, err := r.openOrDraw()
 	if err != nil {
 		if err == errDrawn {
-			return r.getDrawn(dst, stored[spaceLen:], s, seq)
+			return r.getDrawn(dst, stored[r.space.Len():], s, seq)
 		}
 		return dst, err
 	}
@@ -150,11 +151,11 @@ func (r reader) peek(k []byte, fn func([]byte) error) error {
 		return r.db.unlessClosed(errNoFunction)
 	}
 	var buf [stackKeyLen]byte
-	stored, pooled := storedKey(&buf, k)
+	stored, pooled := storedKey(&buf, r.space, k)
 	s, seq, err := r.openOrDraw()
 	if err != nil {
 		if err == errDrawn {
-			return r.peekDrawn(stored[spaceLen:], fn, s, seq)
+			return r.peekDrawn(stored[r.space.Len():], fn, s, seq)
 		}
 		return err
 	}
@@ -190,11 +191,11 @@ func (s *readState) peekInTables(stored []byte, pooled *keyBuffer, hash uint64, 
 
 func (r reader) has(k []byte) (bool, error) {
 	var buf [stackKeyLen]byte
-	stored, pooled := storedKey(&buf, k)
+	stored, pooled := storedKey(&buf, r.space, k)
 	s, seq, err := r.openOrDraw()
 	if err != nil {
 		if err == errDrawn {
-			return r.hasDrawn(stored[spaceLen:], s, seq)
+			return r.hasDrawn(stored[r.space.Len():], s, seq)
 		}
 		return false, err
 	}
@@ -218,19 +219,24 @@ func (s *readState) hasInTables(stored []byte, hash uint64, at key.Trailer) (err
 // stackKeyLen is the length of the stored keys that need no pooled memory.
 const stackKeyLen = 128
 
+// maxSpaceLen is the length of the longest id in front of a stored key, with room for one that stands for none.
+const maxSpaceLen = 5
+
 // keyBuffer is pooled memory for a long stored key.
 type keyBuffer struct{ b []byte }
 
 var keyBuffers = sync.Pool{New: func() any { return &keyBuffer{} }}
 
-// storedKey returns the stored form of a key of keyspace 0, in buf or in pooled memory that the
-// caller releases.
-func storedKey(buf *[stackKeyLen]byte, k []byte) ([]byte, *keyBuffer) {
-	if len(k) < stackKeyLen {
+// storedKey returns the stored form of a key, in buf or in pooled memory that the caller releases.
+func storedKey(buf *[stackKeyLen]byte, space key.Space, k []byte) ([]byte, *keyBuffer) {
+	if space == 0 && len(k) < stackKeyLen {
 		return key.AppendStored(buf[:0], 0, k), nil
 	}
+	if len(k) <= stackKeyLen-maxSpaceLen {
+		return key.AppendStored(buf[:0], space, k), nil
+	}
 	pooled := keyBuffers.Get().(*keyBuffer)
-	pooled.b = key.AppendStored(pooled.b[:0], 0, k)
+	pooled.b = key.AppendStored(pooled.b[:0], space, k)
 	return pooled.b, pooled
 }
 

@@ -27,6 +27,7 @@ type Iterator struct {
 	in     iterator.Iterator // of cursor
 	kv     *iterator.KV      // where in stands, or nil
 	pos    position
+	prefix uint8 // bytes of a stored key that are its keyspace
 	err    error
 
 	// The entry it stands at, while valid. The slices lie in a memtable, in a table, or in a
@@ -70,8 +71,8 @@ func (r reader) newIter(bounds Range) (*Iterator, error) {
 		return nil, err
 	}
 	c := cursors.Get().(*cursor)
-	c.init(s, bounds)
-	i := &Iterator{db: r.db, state: s, seq: seq, cursor: c, in: c.in()}
+	c.init(s, bounds, r.space)
+	i := &Iterator{db: r.db, state: s, seq: seq, cursor: c, in: c.in(), prefix: uint8(r.space.Len())}
 	r.db.iterators.add(i, &r.db.sampler, ticketOf(s.refs.Load()))
 	return i, nil
 }
@@ -350,11 +351,8 @@ func (i *Iterator) Key() []byte {
 	if i.key == nil {
 		return nil
 	}
-	return i.key[spaceLen:]
+	return i.key[i.prefix:]
 }
-
-// spaceLen is how many bytes the id of keyspace 0 takes in a stored key.
-const spaceLen = 1
 
 // Value returns the value of the key, or nil when the iterator stands nowhere. It must not be changed
 // and may be used until the next move or Close.

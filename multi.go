@@ -31,7 +31,7 @@ func (r reader) getMulti(keys [][]byte) ([][]byte, error) {
 	defer s.unref()
 	m := multis.Get().(*multi)
 	defer m.release()
-	m.init(keys)
+	m.init(r.space, keys)
 	var values [][]byte
 	err = s.guard(func() error {
 		if err := m.run(s, key.SeekTrailer(seq)); err != nil {
@@ -98,17 +98,17 @@ func (m *multi) release() {
 	multis.Put(m)
 }
 
-func (m *multi) init(keys [][]byte) {
+func (m *multi) init(space key.Space, keys [][]byte) {
 	n := 0
 	for _, k := range keys {
-		n += spaceLen + len(k)
+		n += maxSpaceLen + len(k)
 	}
 	m.tally = tally{lookups: uint64(len(keys))}
 	m.buf = slices.Grow(m.buf[:0], n)
 	m.lookups = slices.Grow(m.lookups[:0], len(keys))[:len(keys)]
 	for i, k := range keys {
 		from := len(m.buf)
-		m.buf = key.AppendStored(m.buf, 0, k)
+		m.buf = key.AppendStored(m.buf, space, k)
 		stored := m.buf[from:]
 		m.lookups[i] = lookup{Lookup: sstable.Lookup{Stored: stored, Hash: sstable.Hash(stored)}}
 	}

@@ -70,7 +70,7 @@ func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
 // batchOf returns a batch with a single operation.
 func batchOf(w *write) (*Batch, error) {
 	b := &Batch{}
-	return b, b.add(w.kind, w.user, w.value, nil)
+	return b, b.add(w.kind, w.space, w.user, w.value, nil)
 }
 
 // Apply makes all operations of a batch take effect at once: they are read, and after a crash

@@ -70,7 +70,7 @@ func hasValue(kind key.Kind) bool { return kind != key.KindDelete }
 // AppendOp appends an operation on a user key; value is ignored for kinds that have none.
 func AppendOp(dst []byte, kind key.Kind, space key.Space, user, value []byte) []byte {
 	dst = append(dst, byte(kind))
-	dst = binary.AppendUvarint(dst, uint64(spaceLen(space)+len(user)))
+	dst = binary.AppendUvarint(dst, uint64(space.Len()+len(user)))
 	dst = key.AppendStored(dst, space, user)
 	if hasValue(kind) {
 		dst = binary.AppendUvarint(dst, uint64(len(value)))
@@ -82,14 +82,6 @@ func AppendOp(dst []byte, kind key.Kind, space key.Space, user, value []byte) []
 // OpLen returns an upper bound of what AppendOp appends.
 func OpLen(user, value []byte) int {
 	return 1 + 3 + 4 + len(user) + binary.MaxVarintLen32 + len(value)
-}
-
-func spaceLen(space key.Space) int {
-	n := 1
-	for ; space >= 0x80; space >>= 7 {
-		n++
-	}
-	return n
 }
 
 // Reader walks over the operations of a batch.

@@ -25,6 +25,15 @@ const MaxUserLen = 1<<16 - 1
 // Space is the id of a keyspace. Space 0 is the one that every store has.
 type Space uint32
 
+// Len returns how many bytes the id takes in front of a stored key.
+func (s Space) Len() int {
+	n := 1
+	for ; s >= 0x80; s >>= 7 {
+		n++
+	}
+	return n
+}
+
 // MaxSpace bounds keyspace ids so that one always fits in four bytes.
 const MaxSpace Space = 1<<28 - 1
 

@@ -327,3 +327,11 @@ func TestSpaces_UvarintIsNeverAPrefixOfAnother(t *testing.T) {
 		}
 	}
 }
+
+func TestSpace_LenIsWhatItTakesInAStoredKey(t *testing.T) {
+	for _, space := range []Space{0, 1, 0x7f, 0x80, 1<<14 - 1, 1 << 14, 1<<21 - 1, 1 << 21, MaxSpace, MaxSpace + 1} {
+		if got, want := space.Len(), len(AppendStored(nil, space, nil)); got != want {
+			t.Errorf("keyspace %d: %d bytes, want %d", space, got, want)
+		}
+	}
+}
