@@ -227,6 +227,7 @@ func (db *DB) commitGroup(own *write, group *request) error {
 	if seq > lastGroupSeq {
 		return errNoSeqs
 	}
+	first := seq
 	next := db.appendRecord(log, own, seq)
 	for r := group; r != nil; r = r.next {
 		next = db.appendRecord(log, &r.write, next)
@@ -239,6 +240,9 @@ func (db *DB) commitGroup(own *write, group *request) error {
 		seq = db.apply(&r.write, seq)
 	}
 	db.visible.Store(uint64(seq - 1))
+	if db.feed.watched.Load() {
+		db.feed.tell(own, group, first)
+	}
 	if ranges {
 		db.sealForClear(own, group)
 	}

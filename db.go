@@ -38,6 +38,7 @@ import (
 //	stats.go       counters                   histogram.go    how long things take
 //	sampling.go    what reads and writes do   drawn.go        reads that are looked at
 //	holders.go     what is open, since when   events.go       who is told of what
+//	watch.go       following the changes      feed.go         where watchers read
 //
 // A file whose name goes on behind that of another, as verify_live.go, is a part of that one.
 //
@@ -87,6 +88,7 @@ type DB struct {
 	stats     stats
 	sampler   sampler // fixed after Open
 	iterators openIterators
+	feed      feed // for Watch
 
 	// manifestMu is held while a version edit is written and published.
 	manifestMu sync.Mutex

@@ -38,6 +38,9 @@ var (
 	// ErrInvalidRange reports a range whose lower bound is above its upper bound.
 	ErrInvalidRange = errors.New("tinykv: lower bound is above upper bound")
 
+	// ErrLagged reports that what a [DB.Watch] is to tell next is not there any more.
+	ErrLagged = errors.New("tinykv: the changes to go on with are gone; scan a snapshot and watch from its Seq")
+
 	// ErrCorrupt is matched by every [CorruptionError].
 	ErrCorrupt = corrupt.ErrCorrupt
 )

@@ -128,6 +128,9 @@ func (db *DB) installLarge(l *largeWrite) error {
 		return err
 	}
 	db.stats.large(l.table.Size)
+	if db.feed.watched.Load() {
+		db.feed.tellLarge(db.feedTable(l.table, base, last))
+	}
 	return nil
 }
 

@@ -117,6 +117,9 @@ type Metrics struct {
 	OldestIterator *Holder `json:"oldest_iterator,omitempty"`
 	TracedIterator *Holder `json:"traced_iterator,omitempty"`
 
+	// Watch is about those who follow the changes.
+	Watch WatchMetrics `json:"watch"`
+
 	// Stalls is how often writers had to wait for a millisecond or more: for flushes, compactions, or
 	// a new memtable or log segment. StallTime is for how long in all, LongestStall at most.
 	// DelayTime is how long writers were slowed down in all, so that they need not wait.
@@ -170,6 +173,12 @@ type MemoryMetrics struct {
 	Budget    int64 `json:"budget"`
 	MemTables int64 `json:"memtables"` // all that exist: in use, spare, and those that iterators hold
 	Cache     int64 `json:"cache"`     // blocks in it, without the garbage beside them
+}
+
+// WatchMetrics describe the loops over [DB.Watch].
+type WatchMetrics struct {
+	Watchers int   `json:"watchers"` // loops under way
+	Bytes    int64 `json:"bytes"`    // memory for what was committed last, which they read
 }
 
 // minStall is how long a writer must wait for it to count as a stall.
@@ -244,6 +253,7 @@ func (db *DB) Metrics() *Metrics {
 	}
 	m.Cache = CacheMetrics(db.files.cache.Stats())
 	m.CorruptPlaces = db.damages.count()
+	m.Watch.Watchers, m.Watch.Bytes = db.feed.watching()
 	db.sampler.fill(m)
 	m.Filters.DesignRate = sstable.FilterRate(db.opts.BloomBitsPerKey)
 	m.fillWritten()

@@ -118,6 +118,7 @@ func newDB(dir string, o *Options) *DB {
 		drop:      db.scheduleRemoval,
 		report:    db.report,
 	}
+	db.feed.init(o.MemoryBudget / feedPart)
 	db.sampler = newSampler(o.internal.sampleEvery)
 	db.flushes.what, db.removals.what, db.jobs.state.what = "flush", "removal", "compaction"
 	db.throttle.limits = limitsFor(o)
@@ -212,6 +213,7 @@ func (db *DB) close() error {
 	}
 	db.changed.Broadcast()
 	db.mu.Unlock()
+	db.feed.close()
 
 	var err error
 	_ = db.exclusively(func() error { // returns only once no commit is under way

@@ -103,6 +103,8 @@ func (m *Metrics) promSpace(p *promWriter) {
 	p.counter("log_zeroed_bytes_total", "Zeros written to make segments of the log.", float64(m.LogZeroedBytes))
 	p.gauge("memtable_bytes", "What memtables use of their memory.", float64(m.MemTableBytes))
 	p.gauge("memtables_sealed", "Memtables that wait for their flush.", float64(m.SealedMemTables))
+	p.gauge("watchers", "Loops over Watch.", float64(m.Watch.Watchers))
+	p.gauge("watch_bytes", "Memory for the changes that watchers read.", float64(m.Watch.Bytes))
 	p.gauge("memory_budget_bytes", "Memory that the store may use.", float64(m.Memory.Budget))
 	p.gauge("read_amplification", "Places that a read looks at in the worst case.", float64(m.ReadAmplification))
 	p.gauge("write_amplification", "Bytes written for each byte that came in, since the opening.", m.WriteAmplification)

@@ -73,11 +73,16 @@ type chunk struct {
 // decodeChunk reads the chunk at off of a segment whose bytes are data, or reports that there is no
 // intact one.
 func decodeChunk(data []byte, h *header, off int64) (c chunk, ok bool) {
-	limit := min(int64(len(data)), blockEnd(off))
-	if off < headerLen || off+chunkHeaderLen > limit {
+	return decodeChunkIn(data, 0, h, off)
+}
+
+// decodeChunkIn is decodeChunk for a part of the segment's bytes, which begins at base.
+func decodeChunkIn(data []byte, base int64, h *header, off int64) (c chunk, ok bool) {
+	limit := min(base+int64(len(data)), blockEnd(off))
+	if off < max(headerLen, base) || off+chunkHeaderLen > limit {
 		return chunk{}, false
 	}
-	b := data[off:limit]
+	b := data[off-base : limit-base]
 	c.typ = chunkType(b[chunkTypeOff])
 	n := int(binary.LittleEndian.Uint16(b[8:]))
 	if c.typ < chunkWhole || c.typ > chunkRoom || chunkHeaderLen+n > len(b) {

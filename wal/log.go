@@ -57,8 +57,12 @@ type Log struct {
 	nextBytes int64      // guarded by mu; size of the next new file
 	past      int64      // guarded by mu; bytes in the segments before current
 
-	// syncMu is held during a sync and while segments are retired; taken before mu.
+	// syncMu is held during a sync and while segments are retired; taken before reading and mu.
 	syncMu sync.Mutex
+
+	// reading is held by a Follower while it reads from a live segment, for writing while segments are given up; taken
+	// before mu.
+	reading sync.RWMutex
 
 	vouched    atomic.Uint64 // segment << 32 | offset up to which the log is synced
 	syncedMark atomic.Uint64
@@ -366,6 +370,8 @@ func (l *Log) Written() int64 {
 func (l *Log) Retire(before SegmentNum) error {
 	l.syncMu.Lock()
 	defer l.syncMu.Unlock()
+	l.reading.Lock()
+	defer l.reading.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var err error
@@ -420,6 +426,8 @@ func (l *Log) Remove() error { return l.close(true) }
 func (l *Log) close(remove bool) error {
 	l.syncMu.Lock()
 	defer l.syncMu.Unlock()
+	l.reading.Lock()
+	defer l.reading.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var err error

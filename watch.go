@@ -1,0 +1,298 @@
+package tinykv
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"iter"
+	"runtime"
+	"time"
+
+	"github.com/tinykv/tinykv/internal/batchrepr"
+	"github.com/tinykv/tinykv/internal/key"
+)
+
+// EventKind says what an [Event] tells.
+type EventKind uint8
+
+// The kinds of events.
+const (
+	EventPut         EventKind = 1 // Key was set to Value
+	EventDelete      EventKind = 2 // Key was deleted, whether it was there or not
+	EventDeleteRange EventKind = 3 // every key from Key up to, but without, Upper was deleted
+)
+
+// String returns the kind in words, as "put".
+func (k EventKind) String() string {
+	switch k {
+	case EventPut:
+		return "put"
+	case EventDelete:
+		return "delete"
+	case EventDeleteRange:
+		return "delete range"
+	default:
+		return fmt.Sprintf("EventKind(%d)", uint8(k))
+	}
+}
+
+// Event is one change of a store, as [DB.Watch] yields it. Its slices belong to the receiver.
+type Event struct {
+	Kind   EventKind
+	Bucket string // empty for the keys of the DB itself
+
+	Key   []byte
+	Value []byte // not nil for a put
+	Upper []byte // of a range deletion: where it ends; nil: nowhere
+
+	ExpiresAt time.Time // of a put: when the value is gone; zero: never
+
+	// Seq is the number of the change in commit order.
+	Seq uint64
+
+	// Last is set on the last event of a batch, or of a single write, that is told to this watcher. What was told up to there
+	// is a state that the store had, of the keys in the range.
+	Last bool
+}
+
+// Watch yields the changes of keys in a range that are committed from now on, or after the number since: each exactly once, in the
+// order in which they were committed. It goes on until the loop is left; what ends it otherwise is yielded as the last pair, with an
+// empty event. An iterator that is never used costs nothing.
+//
+// With since = 0, these are the changes committed after the call of Watch, not after the begin of the loop. Otherwise they are all with
+// a greater Seq: give the Seq of the last event that was dealt with, or [Snapshot.Seq] after a scan. What is
+// older than the calls is read from memory or from the write-ahead log, which reach back to about the last flush; when
+// anything is missing, ErrLagged comes at once, and nothing is skipped. So it does for a watcher that is so slow that writers are
+// further ahead than that, and for a since that the store has not come to yet, as after a loss of power that took the last writes.
+// After ErrLagged, scan a snapshot and watch from its Seq.
+//
+// A range deletion is told, as one event, when it overlaps the range, and cut to that. What a batch does is told operation by
+// operation, but for one too large for memory, which becomes a table at once: of that, what it comes to, range deletions
+// first, then keys in order. It is told from its begin again when since lies in it.
+//
+// Writers do not wait for watchers. While writes keep coming, changes are told some milliseconds late, many together.
+// Changes are told when they are visible, which may be before they are on stable storage.
+//
+// Errors: the cause of ctx when it ends; ErrClosed when the store closes, at once; ErrLagged; ErrInvalidRange; ErrInvalidOption for a nil ctx;
+// ErrReadOnly for a store that was opened so, where nothing changes; for damaged files one that matches ErrCorrupt.
+func (db *DB) Watch(ctx context.Context, r Range, since uint64) iter.Seq2[Event, error] {
+	if since == 0 {
+		since = db.visible.Load()
+	}
+	r = Range{Lower: bytes.Clone(r.Lower), Upper: bytes.Clone(r.Upper)}
+	return func(yield func(Event, error) bool) {
+		w := &watcher{db: db, ctx: ctx, reading: reading{seq: key.SeqNum(since)}, yield: yield}
+		if err := w.watch(r); err != nil {
+			yield(Event{}, err)
+		}
+	}
+}
+
+// watcher is a loop over Watch.
+type watcher struct {
+	reading
+	db    *DB
+	ctx   context.Context
+	yield func(Event, error) bool
+
+	space        key.Space
+	lower, upper []byte // stored keys of the space; what is watched
+
+	event   Event // found, and not told before it is known whether it is the last of its batch
+	found   bool
+	untired int // records until others get a turn
+}
+
+// patienceOfOthers is after how many events, or records looked at, a watcher lets others run: those who have
+// fallen behind would keep writers from a processor otherwise.
+const patienceOfOthers = 64
+
+// watch tells all that there is to tell, and returns why there is no more; nil when the receiver wants none.
+func (w *watcher) watch(r Range) error {
+	if err := r.check(); err != nil {
+		return w.db.unlessClosed(err)
+	}
+	if w.ctx == nil {
+		return w.db.unlessClosed(errNilContext)
+	}
+	if w.db.opts.ReadOnly {
+		return w.db.unlessClosed(errOpenReadOnly)
+	}
+	w.lower, w.upper = r.stored(w.space)
+	w.db.feed.add(w)
+	defer w.db.feed.remove(w)
+	if visible := w.db.visible.Load(); uint64(w.seq) > visible {
+		return w.db.unlessClosed(fmt.Errorf("%w: it is to go on behind number %d, but the last write has %d", ErrLagged, w.seq, visible))
+	}
+	for {
+		goesOn, err := w.step()
+		if err != nil || !goesOn {
+			return err
+		}
+	}
+}
+
+// step tells some of what there is, or waits for it. It reports false when the receiver wants no more.
+func (w *watcher) step() (goesOn bool, err error) {
+	if err := w.stopped(); err != nil {
+		return false, err
+	}
+	v, at := w.db.feed.after(w.reading)
+	switch {
+	case at == placeInside:
+		return w.tellView(&v)
+	case at == placeBefore, at == placeEmpty && w.db.visible.Load() > uint64(w.seq):
+		return w.catchUp()
+	}
+	return true, w.wait()
+}
+
+// stopped returns why the watch is over.
+func (w *watcher) stopped() error {
+	select {
+	case <-w.db.feed.closed:
+		return ErrClosed
+	default:
+	}
+	if w.ctx.Err() != nil {
+		return context.Cause(w.ctx)
+	}
+	return nil
+}
+
+// wait returns when there may be something new.
+func (w *watcher) wait() error {
+	b, ok := w.db.feed.sleep(w.reading)
+	if !ok {
+		return nil
+	}
+	var over <-chan time.Time
+	if b.window > 0 {
+		timer := time.NewTimer(b.window)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-b.dawn:
+	case <-b.bell:
+		w.db.feed.rouse()
+	case <-over:
+	case <-w.ctx.Done():
+	case <-w.db.feed.closed:
+	}
+	return nil
+}
+
+// tellView tells what is in a part of the feed.
+func (w *watcher) tellView(v *view) (goesOn bool, err error) {
+	w.inFeed, w.next = true, v.next
+	if v.large != nil {
+		defer v.large.unref()
+		return w.tellLarge(v.large)
+	}
+	low, high := v.headsOf(w.lower, w.upper)
+	for _, r := range v.records {
+		if r.low <= high && low <= r.high {
+			if err := w.stopped(); err != nil {
+				return false, err
+			}
+			if !w.tellBatch(v.buf[r.off:r.end]) {
+				return false, nil
+			}
+		}
+		w.seq = r.last
+		w.next++
+		w.rest(1)
+	}
+	return true, nil
+}
+
+// headsOf returns which heads a range may concern.
+func (v *view) headsOf(lower, upper []byte) (low, high uint64) {
+	n := len(v.prefix)
+	if key.CommonPrefix(lower, v.prefix) < n || key.CommonPrefix(upper, v.prefix) < n {
+		return 0, 1<<64 - 1
+	}
+	return key.Head(lower, n), key.Head(upper, n)
+}
+
+// rest lets others run now and then.
+func (w *watcher) rest(n int) {
+	if w.untired -= n; w.untired < 0 {
+		w.untired = patienceOfOthers
+		runtime.Gosched()
+	}
+}
+
+// tellBatch tells what is new in a batch, and reports false when the receiver wants no more.
+func (w *watcher) tellBatch(payload []byte) bool {
+	seq, count := batchrepr.Header(payload)
+	ops := batchrepr.ReadOps(payload, count)
+	for op, ok, _ := ops.Next(); ok; op, ok, _ = ops.Next() {
+		if seq > w.seq && !w.tell(op, seq) {
+			return false
+		}
+		seq++
+	}
+	return w.flush()
+}
+
+// tell takes up an operation, if it falls into the range.
+func (w *watcher) tell(op batchrepr.Op, seq key.SeqNum) bool {
+	if op.Kind == key.KindRangeDelete {
+		return w.tellRange(op.Stored, op.Value, seq)
+	}
+	if bytes.Compare(op.Stored, w.lower) < 0 || bytes.Compare(op.Stored, w.upper) >= 0 {
+		return true
+	}
+	_, user, _ := key.SplitStored(op.Stored)
+	e := Event{Kind: EventDelete, Seq: uint64(seq)}
+	buf := make([]byte, len(user)+len(op.Value))
+	e.Key = buf[:copy(buf, user):len(user)]
+	if op.Kind == key.KindSet {
+		e.Kind = EventPut
+		e.Value = buf[len(user):]
+		copy(e.Value, op.Value)
+	}
+	return w.put(e)
+}
+
+// tellRange takes up a range deletion, cut to the range.
+func (w *watcher) tellRange(lower, upper []byte, seq key.SeqNum) bool {
+	if bytes.Compare(lower, w.lower) < 0 {
+		lower = w.lower
+	}
+	if bytes.Compare(upper, w.upper) > 0 {
+		upper = w.upper
+	}
+	if bytes.Compare(lower, upper) >= 0 {
+		return true
+	}
+	_, first, _ := key.SplitStored(lower)
+	e := Event{Kind: EventDeleteRange, Key: append([]byte{}, first...), Seq: uint64(seq)}
+	if space, end, ok := key.SplitStored(upper); ok && space == w.space {
+		e.Upper = append([]byte{}, end...)
+	}
+	return w.put(e)
+}
+
+// put tells the event found before, if any, and keeps this one.
+func (w *watcher) put(e Event) bool {
+	if w.found && !w.yield(w.event, nil) {
+		return false
+	}
+	w.event, w.found = e, true
+	w.rest(1)
+	return true
+}
+
+// flush tells the last event of a batch.
+func (w *watcher) flush() bool {
+	if !w.found {
+		return true
+	}
+	e := w.event
+	e.Last = true
+	w.event, w.found = Event{}, false
+	return w.yield(e, nil)
+}

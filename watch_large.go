@@ -1,0 +1,96 @@
+package tinykv
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/tinykv/tinykv/internal/batchrepr"
+	"github.com/tinykv/tinykv/internal/iterator"
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
+	"github.com/tinykv/tinykv/manifest"
+)
+
+// feedTable is a large batch, which the feed has no copy of. The table is kept from being given up for as long as it is
+// in the feed, or a watcher tells what is in it.
+type feedTable struct {
+	*table
+	after, last key.SeqNum // the numbers of the batch are those in between, and the last
+}
+
+func (t *feedTable) ref() { t.refs.Add(1) }
+
+// tellLarge appends a large batch that has become visible. Only the leader calls it.
+func (f *feed) tellLarge(t *feedTable) {
+	f.mu.Lock()
+	if len(f.watchers) == 0 || f.shut {
+		f.mu.Unlock()
+		return
+	}
+	t.ref()
+	f.begin(&feedChunk{
+		first: f.next, after: t.after, last: t.last, large: t,
+		records: []feedRecord{{last: t.last, high: 1<<64 - 1}},
+	})
+	f.next++
+	f.evict()
+	f.ring()
+}
+
+// feedTable returns a table that is about to become a part of the store as the feed has it.
+func (db *DB) feedTable(meta *manifest.Table, after, last key.SeqNum) *feedTable {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return &feedTable{table: db.handleLocked(meta), after: after, last: last}
+}
+
+// tellLarge tells what a large batch comes to.
+func (w *watcher) tellLarge(t *feedTable) (goesOn bool, err error) {
+	goesOn, err = w.tellTable(t)
+	if err != nil || !goesOn || !w.flush() {
+		return false, err
+	}
+	w.seq = t.last
+	w.next++
+	return true, nil
+}
+
+func (w *watcher) tellTable(t *feedTable) (goesOn bool, err error) {
+	if t.meta.EndsBefore(w.lower) || bytes.Compare(t.meta.Smallest.Stored, w.upper) >= 0 {
+		return true, nil
+	}
+	ranges, err := t.rangeDeletes()
+	if err != nil {
+		return false, err
+	}
+	for _, span := range ranges {
+		if !w.tellRange(span.Lower, span.Upper, span.Newest(key.MaxSeqNum)) {
+			return false, nil
+		}
+	}
+	it, err := t.stream()
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	return w.tellEntries(it, ranges)
+}
+
+// tellEntries tells the entries that no range deletion of the same batch hides.
+func (w *watcher) tellEntries(it iterator.Iterator, ranges rangedel.List) (goesOn bool, err error) {
+	for kv := it.SeekGE(w.lower, key.MaxTrailer); kv != nil; kv = it.Next() {
+		if bytes.Compare(kv.Stored, w.upper) >= 0 {
+			return true, nil
+		}
+		if ranges.Newest(kv.Stored, key.MaxSeqNum) > kv.Trailer.Seq() {
+			continue
+		}
+		if err := w.stopped(); err != nil {
+			return false, err
+		}
+		if !w.tell(batchrepr.Op{Kind: kv.Trailer.Kind(), Stored: kv.Stored, Value: kv.Value}, kv.Trailer.Seq()) {
+			return false, nil
+		}
+	}
+	return true, it.Err()
+}

@@ -1,0 +1,363 @@
+package tinykv_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// inLetters writes an event in a few letters: +fig=ripe, -fig, [a,b), and a full stop at the end of a batch.
+func inLetters(e tinykv.Event) string {
+	s := ""
+	switch e.Kind {
+	case tinykv.EventPut:
+		s = fmt.Sprintf("+%s=%s", e.Key, e.Value)
+	case tinykv.EventDelete:
+		s = fmt.Sprintf("-%s", e.Key)
+	case tinykv.EventDeleteRange:
+		upper := "end"
+		if e.Upper != nil {
+			upper = string(e.Upper)
+		}
+		s = fmt.Sprintf("[%s,%s)", e.Key, upper)
+	default:
+		s = e.Kind.String()
+	}
+	if e.Last {
+		s += "."
+	}
+	return s
+}
+
+// take returns the next n events of a watch in letters.
+func take(t testing.TB, n int, watch iter.Seq2[tinykv.Event, error]) string {
+	t.Helper()
+	var all []string
+	if n == 0 {
+		return ""
+	}
+	for e, err := range watch {
+		must(t, err)
+		if all = append(all, inLetters(e)); len(all) == n {
+			break
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+// ends returns the error that a watch ends with, which has nothing else to tell.
+func ends(t testing.TB, watch iter.Seq2[tinykv.Event, error]) error {
+	t.Helper()
+	for e, err := range watch {
+		if err == nil {
+			t.Fatalf("told %s", inLetters(e))
+		}
+		return err
+	}
+	t.Fatal("the loop ended without an error")
+	return nil
+}
+
+func lastSeq(db *tinykv.DB) uint64 { return db.Metrics().LastSeq }
+
+// watching waits until a store has so many watchers.
+func watching(t testing.TB, db *tinykv.DB, n int) {
+	t.Helper()
+	for db.Metrics().Watch.Watchers != n {
+		runtime.Gosched()
+	}
+}
+
+func TestWatch_TellsWhatIsCommittedAfterTheCallAndNotBefore(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	defer db.Close()
+	must(t, db.Put([]byte("old"), []byte("1")))
+	watch := db.Watch(t.Context(), tinykv.All(), 0)
+	must(t, db.Put([]byte("fig"), []byte("ripe")))
+	must(t, db.Put([]byte("fig"), nil))
+	must(t, db.Delete([]byte("kiwi")))
+	must(t, db.DeleteRange([]byte("a"), []byte("c")))
+	must(t, db.DeleteRange(nil, nil))
+	want := "+fig=ripe. +fig=. -kiwi. [a,c). [,end)."
+	if got := take(t, 5, watch); got != want {
+		t.Errorf("told %s, want %s", got, want)
+	}
+	if got := take(t, 5, watch); got != want {
+		t.Errorf("a second loop: told %s, want %s", got, want)
+	}
+}
+
+func TestWatch_NumbersAndMarksEventsOfBatches(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	defer db.Close()
+	b := db.NewBatch()
+	for _, k := range []string{"a1", "b1", "a2", "c", "b2"} {
+		must(t, b.Put([]byte(k), []byte("x")))
+	}
+	must(t, b.DeleteRange([]byte("b2"), []byte("z")))
+	for _, c := range []struct {
+		name  string
+		r     tinykv.Range
+		since uint64
+		want  string
+	}{
+		{"everything", tinykv.All(), 0, "+a1=x +b1=x +a2=x +c=x +b2=x [b2,z)."},
+		{"the range deletion is cut", tinykv.Prefix([]byte("b")), 0, "+b1=x +b2=x [b2,c)."},
+		{"the last of the watched ones ends the batch", tinykv.Prefix([]byte("a")), 0, "+a1=x +a2=x."},
+		{"a range deletion alone", tinykv.Between([]byte("x"), nil), 0, "[x,z)."},
+		{"behind the third operation", tinykv.All(), 3, "+c=x +b2=x [b2,z)."},
+		{"behind the last of a prefix", tinykv.Prefix([]byte("a")), 1, "+a2=x."},
+	} {
+		watch := db.Watch(t.Context(), c.r, c.since+lastSeq(db))
+		must(t, db.Apply(b))
+		if got := take(t, 1+strings.Count(c.want, " "), watch); got != c.want && c.since == 0 {
+			t.Errorf("%s: told %s, want %s", c.name, got, c.want)
+		} else if c.since > 0 && got != c.want {
+			t.Errorf("%s: told %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestWatch_EventsBelongToTheReceiver(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	defer db.Close()
+	watch := db.Watch(t.Context(), tinykv.All(), 0)
+	must(t, db.Put([]byte("fig"), []byte("ripe")))
+	for e := range watch {
+		for i := range e.Key {
+			e.Key[i] = 'x'
+		}
+		e.Key = append(e.Key, "behind"...)
+		if string(e.Value) != "ripe" {
+			t.Errorf("the key reaches into the value: %q", e.Value)
+		}
+		break
+	}
+	if got := take(t, 1, watch); got != "+fig=ripe." {
+		t.Errorf("told %s after the receiver wrote into an event", got)
+	}
+}
+
+func TestWatch_EndsAsItIsAskedTo(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	result := make(chan error)
+	begin := func(ctx context.Context) {
+		go func() { result <- ends(t, db.Watch(ctx, tinykv.All(), 0)) }()
+		watching(t, db, 1)
+	}
+	begin(ctx)
+	cancel(cause)
+	if err := <-result; !errors.Is(err, cause) {
+		t.Errorf("the context ended: %v, want its cause", err)
+	}
+	watching(t, db, 0)
+	begin(t.Context())
+	must(t, db.Close())
+	if err := <-result; !errors.Is(err, tinykv.ErrClosed) {
+		t.Errorf("the store was closed: %v", err)
+	}
+	watching(t, db, 0)
+}
+
+func TestWatch_RefusesWhatItCannotDo(t *testing.T) {
+	fs := vfs.NewMem()
+	db := mustOpen(t, "store", &tinykv.Options{FS: fs})
+	inverted := tinykv.Between([]byte("b"), []byte("a"))
+	var missing context.Context
+	for _, c := range []struct {
+		name  string
+		watch iter.Seq2[tinykv.Event, error]
+		want  error
+	}{
+		{"inverted bounds", db.Watch(t.Context(), inverted, 0), tinykv.ErrInvalidRange},
+		{"no context", db.Watch(missing, tinykv.All(), 0), tinykv.ErrInvalidOption},
+		{"a number that no write has", db.Watch(t.Context(), tinykv.All(), 1), tinykv.ErrLagged},
+	} {
+		if err := ends(t, c.watch); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+	}
+	must(t, db.Close())
+	if err := ends(t, db.Watch(t.Context(), inverted, 0)); !errors.Is(err, tinykv.ErrClosed) {
+		t.Errorf("a closed store: %v", err)
+	}
+	db = mustOpen(t, "store", &tinykv.Options{FS: fs, ReadOnly: true})
+	defer db.Close()
+	if err := ends(t, db.Watch(t.Context(), tinykv.All(), 0)); !errors.Is(err, tinykv.ErrReadOnly) {
+		t.Errorf("a store that is read only: %v", err)
+	}
+}
+
+func TestWatch_LeftInTheMiddleOfABatchGoesOnThere(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	defer db.Close()
+	b := db.NewBatch()
+	for i := range 5 {
+		must(t, b.Put(fmt.Append(nil, i), []byte("x")))
+	}
+	watch := db.Watch(t.Context(), tinykv.All(), 0)
+	must(t, db.Apply(b))
+	for e, err := range watch {
+		must(t, err)
+		if string(e.Key) == "2" {
+			watch = db.Watch(t.Context(), tinykv.All(), e.Seq)
+			break
+		}
+	}
+	if got := take(t, 2, watch); got != "+3=x +4=x." {
+		t.Errorf("told %s", got)
+	}
+}
+
+// What a large batch comes to is told, in the order of keys, and in its place among the others.
+func TestWatch_TellsLargeBatches(t *testing.T) {
+	o := tiny
+	db := mustOpen(t, t.TempDir(), &o)
+	defer db.Close()
+	large := func(keys string) *tinykv.Batch {
+		b := db.NewBatch()
+		must(t, b.Put([]byte("a"), []byte("0")))
+		must(t, b.DeleteRange([]byte("a"), []byte("c")))
+		for _, k := range strings.Split(keys, "") {
+			must(t, b.Put([]byte(k), []byte("1")))
+		}
+		must(t, b.Put([]byte("x"), make([]byte, 100<<10)))
+		must(t, b.Delete([]byte("x")))
+		return b
+	}
+	result := make(chan string)
+	go func() { result <- take(t, 11, db.Watch(t.Context(), tinykv.Between([]byte("a"), []byte("y")), 0)) }()
+	watching(t, db, 1)
+	must(t, db.Put([]byte("before"), nil))
+	must(t, db.Apply(large("dbe")))
+	must(t, db.Put([]byte("between"), nil))
+	must(t, db.Apply(large("f")))
+	must(t, db.Put([]byte("behind"), nil))
+	if db.Metrics().LargeWrites != 2 {
+		t.Fatalf("%d large batches", db.Metrics().LargeWrites)
+	}
+	want := "+before=. [a,c) +b=1 +d=1 +e=1 -x. +between=. [a,c) +f=1 -x. +behind=."
+	if got := <-result; got != want {
+		t.Errorf("told %s, want %s", got, want)
+	}
+}
+
+// twin is what a watcher believes to be in the store.
+type twin map[string]string
+
+func (m twin) learn(e tinykv.Event) {
+	switch e.Kind {
+	case tinykv.EventPut:
+		m[string(e.Key)] = string(e.Value)
+	case tinykv.EventDelete:
+		delete(m, string(e.Key))
+	case tinykv.EventDeleteRange:
+		for k := range m {
+			if k >= string(e.Key) && (e.Upper == nil || k < string(e.Upper)) {
+				delete(m, k)
+			}
+		}
+	}
+}
+
+// Several writers, many watchers, of different ranges, who join and leave in the middle: each is told everything in its range, once,
+// in order.
+func TestWatch_TellsAllInOrderWhileManyWrite(t *testing.T) {
+	o := tiny
+	o.MemTableSize, o.MemoryBudget = 256<<10, 64<<20
+	db := mustOpen(t, t.TempDir(), &o)
+	defer db.Close()
+	const writers, rounds, watchers = 4, 800, 12
+	defer lasting(t, db)()
+	var watchersDone sync.WaitGroup
+	ranges := []tinykv.Range{tinykv.All(), tinykv.Prefix([]byte("k1")), tinykv.Between([]byte("k2"), []byte("k31")), tinykv.Between([]byte("k2"), nil)}
+	for i := range watchers {
+		watchersDone.Go(func() { follow(t, db, ranges[i%len(ranges)], i) })
+	}
+	watching(t, db, watchers+1)
+	parallel(repeated(writers, func(w int) {
+		rng := rand.New(rand.NewPCG(uint64(w), 1))
+		for range rounds {
+			b := db.NewBatch()
+			for range 1 + rng.IntN(4) {
+				k := fmt.Appendf(nil, "k%d", rng.IntN(50))
+				switch rng.IntN(8) {
+				case 0:
+					must(t, b.Delete(k))
+				case 1:
+					must(t, b.DeleteRange(k, append(k[:len(k):len(k)], '~')))
+				default:
+					must(t, b.Put(k, make([]byte, rng.IntN(50))))
+				}
+			}
+			must(t, db.Apply(b))
+		}
+	})...)
+	last := db.NewBatch()
+	must(t, last.Put([]byte("k1"), []byte("end")))
+	must(t, last.Put([]byte("k3"), []byte("end")))
+	must(t, db.Apply(last))
+	watchersDone.Wait()
+}
+
+// lasting watches until it is stopped, so that the store keeps what was committed last when all others leave.
+func lasting(t testing.TB, db *tinykv.DB) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	before := db.Metrics().Watch.Watchers
+	go func() {
+		defer close(done)
+		for range db.Watch(ctx, tinykv.Prefix([]byte("nothing")), 0) {
+			return
+		}
+	}()
+	watching(t, db, before+1)
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// follow checks what a watcher is told until it is told of the value "end", leaving and resuming the loop now and then.
+func follow(t *testing.T, db *tinykv.DB, r tinykv.Range, seed int) {
+	rng := rand.New(rand.NewPCG(uint64(seed), 2))
+	believed, seq := twin{}, uint64(0)
+	start := lastSeq(db)
+	for over := false; !over; {
+		for e, err := range db.Watch(t.Context(), r, max(seq, start)) {
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if e.Seq <= seq {
+				t.Errorf("number %d follows %d", e.Seq, seq)
+				return
+			}
+			seq = e.Seq
+			believed.learn(e)
+			if over = over || string(e.Value) == "end"; over && e.Last || rng.IntN(50) == 0 {
+				break
+			}
+		}
+	}
+	held := twin{}
+	for item, err := range db.Scan(r) {
+		must(t, err)
+		held[string(item.Key)] = string(item.Value)
+	}
+	if !maps.Equal(held, believed) {
+		t.Errorf("watcher %d believes that there is\n%q, but there is\n%q", seed, believed, held)
+	}
+}
