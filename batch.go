@@ -16,6 +16,7 @@ type Batch struct {
 	repr   []byte // as internal/batchrepr describes; empty or with a header
 	count  uint32
 	ranges uint32 // of the operations, range deletions
+	merges uint32 // of the operations, merge operands
 }
 
 // NewBatch returns an empty batch.
@@ -48,6 +49,48 @@ func (b *Batch) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
 	return nil
 }
 
+// Merge merges a key's value with an operand, see [DB.Merge]. No WriteOption applies to an operation of a
+// batch. It fails with ErrKeyTooLarge, ErrValueTooLarge or ErrBatchTooLarge and then adds nothing; whether the store takes
+// the operand is found out by Apply.
+func (b *Batch) Merge(k, operand []byte, opts ...WriteOption) error {
+	if err := b.add(key.KindMerge, 0, k, operand, opts); err != nil {
+		return err
+	}
+	b.merges++
+	return nil
+}
+
+// checkOperands returns what is wrong with the operands for a store with an operator.
+func (b *Batch) checkOperands(op MergeOperator) error {
+	for o := range b.ops() {
+		if o.Kind != key.KindMerge {
+			continue
+		}
+		_, operand, _ := key.SplitOperand(o.Value)
+		if err := checkOperand(op, operand); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addStored adds an operation as it is stored.
+func (b *Batch) addStored(op batchrepr.Op) error {
+	space, user, _ := key.SplitStored(op.Stored)
+	if err := b.makeRoom(user, op.Value); err != nil {
+		return err
+	}
+	b.repr = batchrepr.AppendOp(b.repr, op.Kind, space, user, op.Value)
+	b.count++
+	switch op.Kind {
+	case key.KindRangeDelete:
+		b.ranges++
+	case key.KindMerge:
+		b.merges++
+	}
+	return nil
+}
+
 func (b *Batch) add(kind key.Kind, space key.Space, k, value []byte, opts []WriteOption) error {
 	if len(opts) > 0 {
 		return fmt.Errorf("%w: an operation of a batch takes none; give it to Apply", ErrInvalidOption)
@@ -55,14 +98,26 @@ func (b *Batch) add(kind key.Kind, space key.Space, k, value []byte, opts []Writ
 	if err := checkSizes(k, value); err != nil {
 		return err
 	}
+	if err := b.makeRoom(k, value); err != nil {
+		return err
+	}
+	if kind == key.KindMerge {
+		b.repr = batchrepr.AppendHeadedOp(b.repr, kind, space, k, noReach[:], value)
+	} else {
+		b.repr = batchrepr.AppendOp(b.repr, kind, space, k, value)
+	}
+	b.count++
+	return nil
+}
+
+// makeRoom sees that an operation fits.
+func (b *Batch) makeRoom(k, value []byte) error {
 	if int64(len(b.repr))+int64(batchrepr.OpLen(k, value)) > maxBatchLen || b.count == batchrepr.MaxCount {
 		return fmt.Errorf("%w: it would exceed %d bytes", ErrBatchTooLarge, int64(maxBatchLen))
 	}
 	if len(b.repr) == 0 {
 		b.repr = batchrepr.AppendHeader(b.repr, 0, 0)
 	}
-	b.repr = batchrepr.AppendOp(b.repr, kind, space, k, value)
-	b.count++
 	return nil
 }
 
@@ -84,13 +139,14 @@ func (b *Batch) Len() int { return int(b.count) }
 func (b *Batch) Size() int { return max(len(b.repr), batchrepr.HeaderLen) }
 
 // Reset empties the batch and keeps its memory for new operations.
-func (b *Batch) Reset() { b.repr, b.count, b.ranges = b.repr[:0], 0, 0 }
+func (b *Batch) Reset() { b.repr, b.count, b.ranges, b.merges = b.repr[:0], 0, 0, 0 }
 
 // Op is an operation of a batch. Its slices are parts of the batch: not to be changed, and gone with
 // its next change.
 type Op struct {
 	Delete bool // Key is removed; otherwise it is set to Value
 	Range  bool // with Delete: every key from Key up to, but without, Upper is removed
+	Merge  bool // Value is an operand
 
 	Key, Value []byte
 	Upper      []byte // nil: every key from Key on
@@ -101,10 +157,16 @@ func (b *Batch) Ops() iter.Seq[Op] {
 	return func(yield func(Op) bool) {
 		for op := range b.ops() {
 			_, user, _ := key.SplitStored(op.Stored)
-			o := Op{Delete: op.Kind != key.KindSet, Key: user, Value: op.Value}
-			if op.Kind == key.KindRangeDelete {
-				o.Range, o.Value = true, nil
+			o := Op{Key: user, Value: op.Value}
+			switch op.Kind {
+			case key.KindDelete:
+				o.Delete = true
+			case key.KindRangeDelete:
+				o.Delete, o.Range, o.Value = true, true, nil
 				o.Upper = rangeEnd(op.Value)
+			case key.KindMerge:
+				o.Merge = true
+				_, o.Value, _ = key.SplitOperand(op.Value)
 			}
 			if !yield(o) {
 				return
@@ -155,6 +217,7 @@ func (b *Batch) Append(other *Batch) error {
 	b.repr = append(b.repr, ops...)
 	b.count += other.count
 	b.ranges += other.ranges
+	b.merges += other.merges
 	return nil
 }
 
@@ -182,7 +245,7 @@ func (b *Batch) UnmarshalBinary(data []byte) error {
 	if err != nil {
 		return err
 	}
-	ranges := uint32(0)
+	ranges, merges := uint32(0), uint32(0)
 	for {
 		op, ok, err := r.Next()
 		if err != nil {
@@ -195,7 +258,12 @@ func (b *Batch) UnmarshalBinary(data []byte) error {
 		if space != 0 {
 			return fmt.Errorf("%w: keyspace %d", ErrFormatTooNew, space)
 		}
-		if err := checkSizes(user, op.Value); err != nil {
+		value := op.Value
+		if op.Kind == key.KindMerge {
+			merges++
+			_, value, _ = key.SplitOperand(value)
+		}
+		if err := checkSizes(user, value); err != nil {
 			return err
 		}
 		if op.Kind == key.KindRangeDelete {
@@ -205,7 +273,7 @@ func (b *Batch) UnmarshalBinary(data []byte) error {
 		}
 	}
 	_, count := batchrepr.Header(data)
-	b.repr, b.count, b.ranges = append(b.repr[:0], data...), count, ranges
+	b.repr, b.count, b.ranges, b.merges = append(b.repr[:0], data...), count, ranges, merges
 	return nil
 }
 

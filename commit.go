@@ -56,6 +56,7 @@ type write struct {
 	space    key.Space
 	user     []byte
 	value    []byte
+	expiry   int64 // of a value that expires
 
 	// exclusive runs as the leader of a group of its own instead of writing anything.
 	exclusive func() error
@@ -74,12 +75,6 @@ func (w *write) hasRanges() bool {
 	return w.kind == key.KindRangeDelete || w.batch != nil && w.batch.ranges > 0
 }
 
-// shares tells whether a write can be one of a group.
-func (w *write) shares() bool { return w.exclusive == nil }
-
-// quick tells whether a write shares a group and waits for no disk.
-func (w *write) quick() bool { return w.shares() && !w.waitSync }
-
 // payloadLen returns an upper bound of the bytes of the log record.
 func (w *write) payloadLen() int {
 	if w.batch != nil {
@@ -89,7 +84,21 @@ func (w *write) payloadLen() int {
 }
 
 // need returns the room in a memtable that is certain to suffice.
-func (w *write) need() int64 { return memtable.Need(w.ops(), int64(w.payloadLen())) }
+func (w *write) need() int64 {
+	return memtable.Need(w.ops(), int64(w.payloadLen())) + int64(w.merges())*mergeSlack
+}
+
+// merges returns how many operations are merge operands.
+func (w *write) merges() int {
+	switch {
+	case w.batch != nil:
+		return int(w.batch.merges)
+	case w.kind == key.KindMerge:
+		return 1
+	default:
+		return 0
+	}
+}
 
 // firstKey returns the stored key of the first operation, in new memory.
 func (w *write) firstKey() []byte {
@@ -172,7 +181,12 @@ func (db *DB) lead(own *write) error {
 		db.settle()
 		return err
 	}
-	group := db.queue.take(min(maxGroupNeed, db.largeNeed) - own.need())
+	if done, err := db.settleMerges(own); done || err != nil {
+		db.queue.leave()
+		db.settle()
+		return err
+	}
+	group := db.queue.takeWhile(db.shares, min(maxGroupNeed, db.largeNeed)-own.need())
 	err = db.commitGroup(own, group)
 	group.finish(err)
 	for range lateGroups {
@@ -185,13 +199,19 @@ func (db *DB) lead(own *write) error {
 	return err
 }
 
+// shares tells whether a write can be one of a group.
+func (db *DB) shares(w *write) bool { return w.exclusive == nil && !db.mustSettle(w) }
+
+// quick tells whether a write shares a group and waits for no disk.
+func (db *DB) quick(w *write) bool { return db.shares(w) && !w.waitSync }
+
 // commitLate commits those that came while the leader was committing, and reports whether there were any.
 // It leaves to a leader of their own what could keep this one: a sync, a sealed memtable, a throttle.
 func (db *DB) commitLate() bool {
 	if db.throttle.nanosPerKiB.Load() != 0 || !db.active.table.Fits(maxLateGroupNeed) {
 		return false
 	}
-	late := db.queue.takeQuick(maxLateGroupNeed)
+	late := db.queue.takeWhile(db.quick, maxLateGroupNeed)
 	if late == nil {
 		return false
 	}
@@ -264,7 +284,11 @@ func (db *DB) appendRecord(log *wal.Log, w *write, seq key.SeqNum) key.SeqNum {
 		return next
 	}
 	db.record = batchrepr.AppendHeader(db.record[:0], seq, 1)
-	db.record = batchrepr.AppendOp(db.record, w.kind, w.space, w.user, w.value)
+	if w.kind < key.KindMerge || w.kind == key.KindRangeDelete {
+		db.record = batchrepr.AppendOp(db.record, w.kind, w.space, w.user, w.value)
+	} else {
+		db.record = w.appendHeaded(db.record)
+	}
 	log.Append(db.record, uint64(next-1))
 	if cap(db.record) > maxKeptRecord {
 		db.record = nil
@@ -274,7 +298,7 @@ func (db *DB) appendRecord(log *wal.Log, w *write, seq key.SeqNum) key.SeqNum {
 
 // apply inserts a write into the memtable and returns the sequence number after its own.
 func (db *DB) apply(w *write, seq key.SeqNum) key.SeqNum {
-	in := inserter{table: db.active.table}
+	in := inserter{table: db.active.table, op: db.opts.MergeOperator, scratch: &db.merging}
 	if w.batch != nil {
 		for op := range w.batch.ops() {
 			in.insert(op, seq)
@@ -284,7 +308,12 @@ func (db *DB) apply(w *write, seq key.SeqNum) key.SeqNum {
 		return seq
 	}
 	db.stored = key.AppendStored(db.stored[:0], w.space, w.user)
-	in.insert(batchrepr.Op{Kind: w.kind, Stored: db.stored, Value: w.value}, seq)
+	op := batchrepr.Op{Kind: w.kind, Stored: db.stored, Value: w.value}
+	if w.kind >= key.KindMerge && w.kind != key.KindRangeDelete {
+		db.headed = w.appendValue(db.headed[:0])
+		op.Value = db.headed
+	}
+	in.insert(op, seq)
 	in.finish()
 	return seq + 1
 }
@@ -293,12 +322,19 @@ func (db *DB) apply(w *write, seq key.SeqNum) key.SeqNum {
 // the end, as many cost less that way and readers see all of a write or none.
 type inserter struct {
 	table  *memtable.Table
+	op     MergeOperator
 	ranges []rangedel.Span
+
+	scratch *mergeScratch
 }
 
 func (in *inserter) insert(op batchrepr.Op, seq key.SeqNum) {
 	if op.Kind == key.KindRangeDelete {
 		in.ranges = append(in.ranges, tombstone(op, seq))
+		return
+	}
+	if op.Kind == key.KindMerge {
+		in.merge(op, seq)
 		return
 	}
 	in.table.Insert(op.Stored, sstable.Hash(op.Stored), key.MakeTrailer(seq, op.Kind), op.Value)
@@ -405,13 +441,7 @@ func (q *commitQueue) withdraw(r *request) bool {
 	return false
 }
 
-// take gives the leader those who wait, as a chain in order, as long as they have room and none of
-// them must run alone.
-func (q *commitQueue) take(room int64) *request { return q.takeWhile((*write).shares, room) }
-
-// takeQuick is take up to the first one that waits for stable storage.
-func (q *commitQueue) takeQuick(room int64) *request { return q.takeWhile((*write).quick, room) }
-
+// takeWhile gives the leader those who wait, as a chain in order, as long as they have room and may go.
 func (q *commitQueue) takeWhile(goes func(*write) bool, room int64) *request {
 	if q.state.Load() != queueWaited {
 		return nil

@@ -55,12 +55,12 @@ func (db *DB) carryOut(ctx context.Context, p *compaction.Plan, spans []compacti
 	}
 	defer s.unref()
 	outputs, tables, stats, err := db.merge(ctx, compaction.Job{
-		Plan:      p,
-		Version:   s.tree.version,
-		Options:   db.shape(),
-		Snapshots: db.snapshotSeqs(),
-		Open:      db.openInput,
-		Ranges:    db.rangeDeletes,
+		Plan:    p,
+		Version: s.tree.version,
+		Options: db.shape(),
+		Rules:   db.rules(),
+		Open:    db.openInput,
+		Ranges:  db.rangeDeletes,
 	}, spans)
 	if err != nil {
 		return err

@@ -32,6 +32,18 @@ var cursors = sync.Pool{New: func() any { return &cursor{} }}
 func (c *cursor) init(s *readState, r Range, space key.Space) {
 	c.space = space
 	c.lower, c.upper = r.appendStored(c.lower[:0], c.upper[:0], space)
+	c.addAll(s)
+}
+
+// initAt makes sources for a single stored key.
+func (c *cursor) initAt(s *readState, stored []byte) {
+	c.lower = append(c.lower[:0], stored...)
+	c.upper = append(append(c.upper[:0], stored...), 0)
+	c.addAll(s)
+}
+
+// addAll makes the sources for what lies within the bounds.
+func (c *cursor) addAll(s *readState) {
 	c.sources, c.ranges = c.sources[:0], c.ranges[:0]
 	if n := 1 + len(s.sealed); n > len(c.mems) { // few, but for a store that is read only, with its log in memory
 		c.mems = make([]memtable.Iter, max(n, maxSealed+2)) // one more is sealed by a range deletion that clears tables

@@ -25,6 +25,7 @@ import (
 //	iterator.go    going over keys            cursor.go       the levels under that
 //	scan.go        the same as a loop         rangecursor.go  what range tombstones hide
 //	snapshot.go    reading the past           readstate.go    what a reader holds on to
+//	merge.go       values from operands       expiry.go       values for a time
 //	count.go       how many, how large        explain.go      how a read finds its key
 //	tree.go        finding tables             table.go        a table file
 //	fault.go       disks that fail under it   install.go      version edits
@@ -71,6 +72,8 @@ type DB struct {
 	active   *mem
 	record   []byte // scratch: a log record
 	stored   []byte // scratch: a stored key
+	headed   []byte // scratch: a value with what it begins with
+	merging  mergeScratch
 	throttle throttle
 
 	logFiles  backoff       // between attempts to make a log segment
@@ -78,6 +81,7 @@ type DB struct {
 	rester    alarm         // see rest.go
 	restedAt  atomic.Uint64 // the last sequence number at its last look
 	preparing atomic.Bool   // prepare is running, or about to
+	mayExpire atomic.Bool   // there are values that expire, or about to be
 	mayCover  atomic.Bool   // range tombstones may have come to lie on whole tables, see dropCovered
 	nextFile  atomic.Uint64
 	failure   atomic.Pointer[failedError]

@@ -52,13 +52,16 @@ func (r reader) readDrawn(k []byte, s *readState, seq key.SeqNum, t *tally, fn f
 	defer pooled.release()
 	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
 	if v, found, ok := s.getFromMem(stored, hash, at); ok {
-		v, err := present(v, found)
-		if err != nil {
-			return err
+		v, err := r.resolve(s, stored, at, v, found)
+		if err == nil {
+			return fn(v)
 		}
-		return fn(v)
+		if !isNotFound(err) {
+			r.db.met(err)
+		}
+		return err
 	}
-	answer, err := s.readTables(stored, hash, at, t, fn)
+	answer, err := r.readTables(s, stored, hash, at, t, fn)
 	if err == nil {
 		return answer
 	}
@@ -69,14 +72,14 @@ func (r reader) readDrawn(k []byte, s *readState, seq key.SeqNum, t *tally, fn f
 }
 
 // readTables is peekInTables with notes.
-func (s *readState) readTables(stored []byte, hash uint64, at key.Trailer, t *tally, fn func([]byte) error) (answer, err error) {
+func (r reader) readTables(s *readState, stored []byte, hash uint64, at key.Trailer, t *tally, fn func([]byte) error) (answer, err error) {
 	defer s.endGuard(debug.SetPanicOnFault(true), &err)
 	for from := range s.tree.covering(stored) {
 		v, found, ok, err := from.getNoting(stored, hash, at, t)
 		if !ok && err == nil {
 			continue
 		}
-		if v, err = presentOr(v, found, err); err != nil {
+		if v, err = r.resolveOr(s, stored, at, v, found, err); err != nil {
 			return nil, err
 		}
 		return fn(v), nil

@@ -51,6 +51,12 @@ var (
 	ErrValueTooLarge = errors.New("tinykv: value too large")
 	ErrBatchTooLarge = errors.New("tinykv: batch too large")
 
+	// ErrInvalidOperand reports an operand of Merge that the store's operator does not take.
+	ErrInvalidOperand = errors.New("tinykv: invalid merge operand")
+
+	// errLostEntry reports an entry that was met going backward and not found again going forward.
+	errLostEntry = errors.New("tinykv: an entry was not found again")
+
 	// ErrReadOnly reports a write to a store that was opened with Options.ReadOnly, or that has failed.
 	ErrReadOnly = errors.New("tinykv: read only")
 

@@ -18,7 +18,7 @@ type Explanation struct {
 	// What decided the read: the newest entry of the key, which may be a tombstone. Kind is empty
 	// when there is no entry at all; Found tells whether the key has a value.
 	Found      bool   `json:"found"`
-	Kind       string `json:"kind,omitempty"` // SET, DEL or RANGEDEL
+	Kind       string `json:"kind,omitempty"` // SET, SETEXP, MERGE, DEL or RANGEDEL
 	EntrySeq   uint64 `json:"entry_seq,omitempty"`
 	ValueBytes int    `json:"value_bytes"`
 
@@ -75,7 +75,12 @@ func (r reader) explain(k []byte) (*Explanation, error) {
 		stored: stored, hash: sstable.Hash(stored), at: key.SeekTrailer(seq),
 		result: &Explanation{Key: append([]byte{}, k...), Seq: uint64(seq)},
 	}
-	err = s.guard(func() error { return e.run(s) })
+	err = s.guard(func() error {
+		if err := e.run(s); err != nil {
+			return err
+		}
+		return e.settle(r, s)
+	})
 	return e.result, err
 }
 
@@ -84,6 +89,8 @@ type explainer struct {
 	stored []byte
 	hash   uint64
 	at     key.Trailer
+	value  []byte      // as it was found
+	found  key.Trailer // 0 for nothing
 	result *Explanation
 }
 
@@ -164,13 +171,24 @@ func (p *Place) fill(t *sstable.Trace) {
 	p.Hit, p.TouchedBytes = t.OK, t.Touched
 }
 
-// decide notes the entry that the read ends with.
+// decide notes the entry that the search ends with.
 func (e *explainer) decide(v []byte, found key.Trailer) {
-	v, err := present(v, found)
-	e.result.Found = err == nil
+	e.value, e.found = v, found
 	e.result.Kind = found.Kind().String()
 	e.result.EntrySeq = uint64(found.Seq())
-	e.result.ValueBytes = len(v)
+}
+
+// settle finds out what that entry amounts to. Of a merge operand the places are those of the newest one.
+func (e *explainer) settle(r reader, s *readState) error {
+	if e.found == 0 {
+		return nil
+	}
+	v, err := r.resolve(s, e.stored, e.at, e.value, e.found)
+	if err != nil && !isNotFound(err) {
+		return err
+	}
+	e.result.Found, e.result.ValueBytes = err == nil, len(v)
+	return nil
 }
 
 // String tells the way line by line, at most 80 columns wide.
@@ -183,6 +201,8 @@ func (e *Explanation) String() string {
 	switch {
 	case e.Found:
 		fmt.Fprintf(&b, "found #%d,%s with a value of %d bytes", e.EntrySeq, e.Kind, e.ValueBytes)
+	case e.Kind == key.KindSetExpiring.String():
+		fmt.Fprintf(&b, "absent: #%d,%s has expired", e.EntrySeq, e.Kind)
 	case e.Kind != "":
 		fmt.Fprintf(&b, "absent: deleted by #%d,%s", e.EntrySeq, e.Kind)
 	default:

@@ -53,7 +53,7 @@ func (db *DB) flush(ctx context.Context, oldest []*mem, next *mem) ([]*manifest.
 	log := db.log.Load()
 	logSynced := db.later(log.Sync)
 	outputs := db.newOutputs(db.background, 0)
-	tables, err := compaction.Flush(ctx, mergedMemtables(oldest), rangesOf(oldest), db.snapshotSeqs(), outputs)
+	tables, err := compaction.Flush(ctx, mergedMemtables(oldest), rangesOf(oldest), db.rules(), outputs)
 	if err == nil {
 		err = db.adopt(outputs, tables)
 	}

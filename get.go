@@ -109,10 +109,16 @@ func (r reader) get(dst, k []byte) ([]byte, error) {
 	}
 	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
 	if v, found, ok := s.getFromMem(stored, hash, at); ok {
-		if v, err = present(v, found); err == nil {
+		if found.Kind() != key.KindSet {
+			v, err = r.resolve(s, stored, at, v, found)
+		}
+		if err == nil {
 			dst = appendValue(dst, v)
 		}
-	} else if dst, err = s.appendFromTables(dst, stored, hash, at); err != nil && !isNotFound(err) {
+	} else {
+		dst, err = r.appendFromTables(s, dst, stored, hash, at)
+	}
+	if err != nil && !isNotFound(err) {
 		return dst, r.failed(s, pooled, err)
 	}
 	s.unref()
@@ -136,10 +142,10 @@ func appendValue(dst, v []byte) []byte {
 	return append(dst, v...)
 }
 
-func (s *readState) appendFromTables(dst, stored []byte, hash uint64, at key.Trailer) (out []byte, err error) {
+func (r reader) appendFromTables(s *readState, dst, stored []byte, hash uint64, at key.Trailer) (out []byte, err error) {
 	out = dst // what is returned after a fault
 	defer s.endGuard(debug.SetPanicOnFault(true), &err)
-	v, err := s.getFromTables(stored, hash, at)
+	v, err := r.getFromTables(s, stored, hash, at)
 	if err != nil {
 		return dst, err
 	}
@@ -162,13 +168,19 @@ func (r reader) peek(k []byte, fn func([]byte) error) error {
 	defer s.unref()
 	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
 	if v, found, ok := s.getFromMem(stored, hash, at); ok {
-		pooled.release()
-		if v, err = present(v, found); err != nil {
-			return err
+		if found.Kind() != key.KindSet {
+			v, err = r.resolve(s, stored, at, v, found)
 		}
-		return fn(v)
+		pooled.release()
+		if err == nil {
+			return fn(v)
+		}
+		if !isNotFound(err) {
+			r.db.met(err)
+		}
+		return err
 	}
-	answer, err := s.peekInTables(stored, pooled, hash, at, fn)
+	answer, err := r.peekInTables(s, stored, pooled, hash, at, fn)
 	if err == nil {
 		return answer
 	}
@@ -179,9 +191,9 @@ func (r reader) peek(k []byte, fn func([]byte) error) error {
 }
 
 // peekInTables returns what the function answers and, apart from that, what went wrong before or within it.
-func (s *readState) peekInTables(stored []byte, pooled *keyBuffer, hash uint64, at key.Trailer, fn func([]byte) error) (answer, err error) {
+func (r reader) peekInTables(s *readState, stored []byte, pooled *keyBuffer, hash uint64, at key.Trailer, fn func([]byte) error) (answer, err error) {
 	defer s.endGuard(debug.SetPanicOnFault(true), &err)
-	v, err := s.getFromTables(stored, hash, at)
+	v, err := r.getFromTables(s, stored, hash, at)
 	pooled.release()
 	if err != nil {
 		return nil, err
@@ -200,9 +212,12 @@ func (r reader) has(k []byte) (bool, error) {
 		return false, err
 	}
 	hash, at := sstable.Hash(stored), key.SeekTrailer(seq)
-	if v, found, ok := s.getFromMem(stored, hash, at); ok {
-		_, err = present(v, found)
-	} else if err = s.hasInTables(stored, hash, at); err != nil && !isNotFound(err) {
+	if v, found, ok := s.getFromMem(stored, hash, at); !ok {
+		err = r.hasInTables(s, stored, hash, at)
+	} else if found.Kind() != key.KindSet {
+		_, err = r.resolve(s, stored, at, v, found)
+	}
+	if err != nil && !isNotFound(err) {
 		return false, r.failed(s, pooled, err)
 	}
 	s.unref()
@@ -210,9 +225,9 @@ func (r reader) has(k []byte) (bool, error) {
 	return err == nil, nil
 }
 
-func (s *readState) hasInTables(stored []byte, hash uint64, at key.Trailer) (err error) {
+func (r reader) hasInTables(s *readState, stored []byte, hash uint64, at key.Trailer) (err error) {
 	defer s.endGuard(debug.SetPanicOnFault(true), &err)
-	_, err = s.getFromTables(stored, hash, at)
+	_, err = r.getFromTables(s, stored, hash, at)
 	return err
 }
 
@@ -265,13 +280,13 @@ func (s *readState) getFromMem(stored []byte, hash uint64, at key.Trailer) (v []
 
 // getFromTables returns the value that the tables have for a stored key, or ErrNotFound. It touches
 // mappings, so it must run under a guard.
-func (s *readState) getFromTables(stored []byte, hash uint64, at key.Trailer) ([]byte, error) {
+func (r reader) getFromTables(s *readState, stored []byte, hash uint64, at key.Trailer) ([]byte, error) {
 	for _, t := range s.tree.levels[0].tables {
 		if !t.meta.Covers(stored) {
 			continue
 		}
 		if v, found, ok, err := t.get(stored, hash, at); ok || err != nil {
-			return presentOr(v, found, err)
+			return r.resolveOr(s, stored, at, v, found, err)
 		}
 	}
 	for _, l := range s.tree.levels[1:] {
@@ -283,24 +298,39 @@ func (s *readState) getFromTables(stored []byte, hash uint64, at key.Trailer) ([
 			continue
 		}
 		if v, found, ok, err := t.get(stored, hash, at); ok || err != nil {
-			return presentOr(v, found, err)
+			return r.resolveOr(s, stored, at, v, found, err)
 		}
 	}
 	return nil, ErrNotFound
 }
 
-func present(v []byte, found key.Trailer) ([]byte, error) {
-	if found.Kind() != key.KindSet {
-		return nil, ErrNotFound
-	}
-	return v, nil
-}
-
-func presentOr(v []byte, found key.Trailer, err error) ([]byte, error) {
+// resolveOr is resolve for something that was looked for and maybe not to be read.
+func (r reader) resolveOr(s *readState, stored []byte, at key.Trailer, v []byte, found key.Trailer, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return present(v, found)
+	if found.Kind() == key.KindSet {
+		return v, nil
+	}
+	return r.resolve(s, stored, at, v, found)
+}
+
+// resolve returns what the newest that a read found on a key amounts to, unless that is simply the value.
+func (r reader) resolve(s *readState, stored []byte, at key.Trailer, v []byte, found key.Trailer) ([]byte, error) {
+	switch found.Kind() {
+	case key.KindSet:
+		return v, nil
+	case key.KindSetExpiring:
+		expiry, v, _ := key.SplitExpiring(v)
+		if r.db.hidden(expiry, found.Seq(), r.clock()) {
+			return nil, ErrNotFound
+		}
+		return v, nil
+	case key.KindMerge:
+		return r.fold(s, stored, at.Seq())
+	default:
+		return nil, ErrNotFound
+	}
 }
 
 // get looks a stored key up in a memtable. What it finds is an entry or a range tombstone.

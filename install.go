@@ -235,6 +235,22 @@ func (db *DB) forget(tables []*manifest.Table) {
 	}
 }
 
+// rules say what readers can tell apart.
+func (db *DB) rules() compaction.Rules {
+	rules := db.rulesWithout()
+	rules.Snapshots = db.snapshotSeqs()
+	return rules
+}
+
+// rulesWithout is rules where there are no snapshots.
+func (db *DB) rulesWithout() compaction.Rules {
+	op := db.opts.MergeOperator
+	if op == nil {
+		return compaction.Rules{}
+	}
+	return compaction.Rules{Merge: func(older, newer []byte) ([]byte, error) { return merge(op, older, newer) }}
+}
+
 // snapshotSeqs returns the sequence numbers at which open snapshots read, in ascending order.
 func (db *DB) snapshotSeqs() []key.SeqNum {
 	db.mu.Lock()

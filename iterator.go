@@ -35,6 +35,10 @@ type Iterator struct {
 	// state is held, wherever in goes. Next, Prev, forward and backward rely on that.
 	key, value []byte
 	found      key.Trailer
+	expiry     int64 // of an entry that expires, else 0; see internal/key
+
+	now    int64     // the reading of the clock that it hides values by
+	merged *operands // nil before the first key that was merged
 
 	// For Metrics, see holders.go. All but list are guarded by the list.
 	origin       origin
@@ -53,6 +57,9 @@ const (
 
 	// atBackward: at key; in stands before all entries of key.
 	atBackward
+
+	// atMerged: at key; in stands at kv, behind what made up the value.
+	atMerged
 
 	beforeFirst
 	behindLast
@@ -73,6 +80,9 @@ func (r reader) newIter(bounds Range) (*Iterator, error) {
 	c := cursors.Get().(*cursor)
 	c.init(s, bounds, r.space)
 	i := &Iterator{db: r.db, state: s, seq: seq, cursor: c, in: c.in(), prefix: uint8(r.space.Len())}
+	if r.db.mayExpire.Load() {
+		i.now = r.clock()
+	}
 	r.db.iterators.add(i, &r.db.sampler, ticketOf(s.refs.Load()))
 	return i, nil
 }
@@ -122,6 +132,8 @@ func (i *Iterator) Next() bool {
 		return i.end(ErrClosed)
 	case i.pos == atForward:
 		return i.forward(i.skip(i.in.Next(), i.key))
+	case i.pos == atMerged:
+		return i.forward(i.skip(i.kv, i.key))
 	default:
 		// Entries may have been inserted since between in and key, invisible ones: so no step
 		// leads to a known place, only a seek does.
@@ -138,7 +150,7 @@ func (i *Iterator) Prev() bool {
 		return i.err == nil && i.Last()
 	case i.db.state.Load() == nil:
 		return i.end(ErrClosed)
-	case i.pos == atForward:
+	case i.pos != atBackward:
 		return i.backward(i.in.SeekLT(i.key, key.MaxTrailer))
 	default:
 		return i.backward(i.kv)
@@ -180,6 +192,7 @@ func (i *Iterator) forward(kv *iterator.KV) bool {
 			kv = i.passInvisible(kv)
 			continue
 		}
+		deleted := key.SeqNum(0)
 		if len(i.cursor.ranges) > 0 {
 			by, err := i.cursor.deleted(kv.Stored, i.seq)
 			if err != nil {
@@ -190,15 +203,21 @@ func (i *Iterator) forward(kv *iterator.KV) bool {
 				kv = i.passForward(kv, by, passed)
 				continue
 			}
-		}
-		if kv.Trailer.Kind() == key.KindDelete {
-			deleted := kv.Stored // kv is about to change
-			kv = i.skip(i.in.Next(), deleted)
-			continue
+			if by != nil {
+				deleted = by.newest
+			}
 		}
 		i.pos, i.kv = atForward, kv
-		i.key, i.value, i.found = kv.Stored, kv.Value, kv.Trailer
-		return true
+		i.key, i.value, i.found, i.expiry = kv.Stored, kv.Value, kv.Trailer, 0
+		if kv.Trailer.Kind() == key.KindSet {
+			return true
+		}
+		if present, err := i.resolve(deleted); err != nil {
+			return i.end(err)
+		} else if present {
+			return true
+		}
+		kv = i.skip(i.in.Next(), i.key)
 	}
 	if kv == nil {
 		if err := i.failure(true); err != nil {
@@ -268,10 +287,19 @@ func (i *Iterator) backward(kv *iterator.KV) bool {
 				continue
 			}
 		}
+		i.pos, i.kv = atBackward, kv
 		if i.found.Kind() == key.KindSet {
-			i.pos, i.kv = atBackward, kv
 			return true
 		}
+		if i.found == 0 {
+			continue
+		}
+		if present, err := i.resolveBackward(); err != nil {
+			return i.end(err)
+		} else if present {
+			return true
+		}
+		kv = i.kv
 	}
 	if kv == nil {
 		if err := i.failure(false); err != nil {
@@ -285,7 +313,7 @@ func (i *Iterator) backward(kv *iterator.KV) bool {
 
 // settleAt finds the newest visible entry of the key whose oldest is kv, and returns the one before them all.
 func (i *Iterator) settleAt(kv *iterator.KV) *iterator.KV {
-	i.key, i.value, i.found = kv.Stored, nil, 0
+	i.key, i.value, i.found, i.expiry = kv.Stored, nil, 0, 0
 	for n := 0; kv != nil && bytes.Equal(kv.Stored, i.key); n++ {
 		if n == jumpAfter {
 			return i.jumpBackward(kv)
@@ -374,6 +402,6 @@ func (i *Iterator) Close() error {
 	i.state.unref()
 	i.list.remove(i)
 	i.state, i.cursor, i.in, i.kv = nil, nil, nil, nil
-	i.key, i.value, i.pos, i.err = nil, nil, nowhere, ErrClosed
+	i.key, i.value, i.pos, i.err, i.merged = nil, nil, nowhere, ErrClosed, nil
 	return err
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tinykv/tinykv/compaction"
-	"github.com/tinykv/tinykv/internal/batchrepr"
+	"github.com/tinykv/tinykv/internal/iterator"
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
@@ -37,15 +37,44 @@ type largeWrite struct {
 func (db *DB) commitLarge(b *Batch, level manifest.Level) error {
 	start := db.sampler.now()
 	defer func() { db.sampler.writes.record(db.sampler.now()-start, 1, 0) }()
+	if db.mustSettle(&write{batch: b}) {
+		return db.exclusively(func() error { return db.settleLarge(b, level) })
+	}
 	l, err := db.prepareLarge(b, level)
 	if err != nil {
 		return err
 	}
-	if err := db.exclusively(func() error { return db.installLarge(l) }); err != nil {
-		l.abandon()
+	err = db.exclusively(func() error {
+		if db.mustSettle(&write{batch: b}) { // since a moment ago
+			l.abandon()
+			return db.settleLarge(b, level)
+		}
+		return l.install()
+	})
+	return err
+}
+
+// settleLarge commits a large batch with merges that may follow values which expire. Only the leader calls it; so all others wait while
+// the table is made.
+func (db *DB) settleLarge(b *Batch, level manifest.Level) error {
+	settled, err := db.settledBatch(b)
+	if err != nil {
 		return err
 	}
-	return nil
+	l, err := db.prepareLarge(settled, level)
+	if err != nil {
+		return err
+	}
+	return l.install()
+}
+
+// install makes the table part of the store, or removes it.
+func (l *largeWrite) install() error {
+	err := l.db.installLarge(l)
+	if err != nil {
+		l.abandon()
+	}
+	return err
 }
 
 // prepareLarge writes the table.
@@ -57,11 +86,7 @@ func (db *DB) prepareLarge(b *Batch, level manifest.Level) (*largeWrite, error) 
 		return nil, err
 	}
 	defer db.running.Done()
-	type numbered struct {
-		batchrepr.Op
-		seq key.SeqNum
-	}
-	ops := make([]numbered, 0, b.Len())
+	ops := make([]numberedOp, 0, b.Len())
 	var ranges []rangedel.Span
 	seq := key.SeqNum(0)
 	for op := range b.ops() {
@@ -70,30 +95,42 @@ func (db *DB) prepareLarge(b *Batch, level manifest.Level) (*largeWrite, error) 
 			ranges = append(ranges, tombstone(op, seq))
 			continue
 		}
-		ops = append(ops, numbered{op, seq})
+		ops = append(ops, numberedOp{op, seq})
 	}
-	slices.SortFunc(ops, func(a, b numbered) int {
+	slices.SortFunc(ops, func(a, b numberedOp) int {
 		return cmp.Or(bytes.Compare(a.Stored, b.Stored), cmp.Compare(b.seq, a.seq))
 	})
 	l := &largeWrite{db: db, outputs: db.newOutputs(db.background, level), level: level, ops: b.Len()}
-	l.outputs.DeleteRanges(rangedel.Cut(rangedel.KeepNewest, ranges))
-	for i, op := range ops {
-		if i > 0 && bytes.Equal(op.Stored, ops[i-1].Stored) {
-			continue // a later operation wins
-		}
-		if err := l.outputs.Add(op.Stored, key.MakeTrailer(op.seq, op.Kind), op.Value); err != nil {
-			l.abandon()
-			return nil, err
-		}
-	}
-	tables, err := l.outputs.Finish()
+	tables, err := compaction.Flush(db.background, &opsIter{ops: ops}, []rangedel.List{rangedel.Cut(rangedel.KeepNewest, ranges)}, db.rulesWithout(), l.outputs)
 	if err != nil {
-		l.abandon()
 		return nil, err
 	}
 	l.table = tables[0]
 	return l, nil
 }
+
+// opsIter goes over sorted operations, once and forward.
+type opsIter struct {
+	ops []numberedOp
+	kv  iterator.KV
+}
+
+// First implements compaction.Entries.
+func (i *opsIter) First() *iterator.KV { return i.Next() }
+
+// Next implements compaction.Entries.
+func (i *opsIter) Next() *iterator.KV {
+	if len(i.ops) == 0 {
+		return nil
+	}
+	op := &i.ops[0]
+	i.ops = i.ops[1:]
+	i.kv = iterator.KV{Stored: op.Stored, Trailer: key.MakeTrailer(op.seq, op.Kind), Value: op.Value}
+	return &i.kv
+}
+
+// Err implements compaction.Entries.
+func (i *opsIter) Err() error { return nil }
 
 // installLarge makes the table part of the store. Only the committer calls it.
 func (db *DB) installLarge(l *largeWrite) error {

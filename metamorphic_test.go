@@ -31,6 +31,7 @@ type kept struct {
 }
 
 func newKept(options tinykv.Options, draw enginetest.Random) *kept {
+	options.MergeOperator = tinykv.MergeAppend
 	return &kept{options: options, base: options, draw: draw, fs: simfs.New()}
 }
 

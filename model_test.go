@@ -137,6 +137,7 @@ func crashingHistory(t *testing.T, seed uint64, operations, crashes int) {
 func runHistory(t *testing.T, config storeConfig, seed uint64, operations int) (log string) {
 	t.Run(config.name, func(t *testing.T) {
 		dir, options := "/store", config.options
+		options.MergeOperator = tinykv.MergeAppend
 		if config.fs == nil {
 			dir = t.TempDir() + "/store"
 		} else {

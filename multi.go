@@ -37,6 +37,9 @@ func (r reader) getMulti(keys [][]byte) ([][]byte, error) {
 		if err := m.run(s, key.SeekTrailer(seq)); err != nil {
 			return err
 		}
+		if err := m.resolve(r, s, key.SeekTrailer(seq)); err != nil {
+			return err
+		}
 		values = m.values()
 		return nil
 	})
@@ -70,9 +73,10 @@ type multi struct {
 type lookup struct {
 	sstable.Lookup // what it needs in the tables
 
-	settled bool   // it is known what the key has
-	present bool   // a value
-	value   []byte // lies where it was found
+	settled bool        // it is known what the key has
+	present bool        // a value
+	value   []byte      // lies where it was found
+	newest  key.Trailer // of an entry that is not simply the value, see reader.resolve; 0 for none
 
 	deleted key.SeqNum // the newest range tombstone of the table at hand; 0 for none
 }
@@ -232,8 +236,29 @@ func (m *multi) look(at key.Trailer) error {
 
 // settle notes what was found for a key.
 func (l *lookup) settle(v []byte, found key.Trailer) {
-	v, err := present(v, found)
-	l.settled, l.present, l.value = true, err == nil, v
+	l.settled, l.value = true, v
+	switch found.Kind() {
+	case key.KindSet:
+		l.present = true
+	case key.KindSetExpiring, key.KindMerge:
+		l.newest = found
+	}
+}
+
+// resolve finds out what entries that are not simply values amount to.
+func (m *multi) resolve(r reader, s *readState, at key.Trailer) error {
+	for i := range m.lookups {
+		l := &m.lookups[i]
+		if l.newest == 0 {
+			continue
+		}
+		v, err := r.resolve(s, l.Stored, at, l.value, l.newest)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		l.present, l.value = err == nil, v
+	}
+	return nil
 }
 
 // dropSettled leaves the pending lookups for which nothing was found yet.
@@ -245,7 +270,7 @@ func (m *multi) dropSettled() {
 func (m *multi) values() [][]byte {
 	n := 0
 	for i := range m.lookups {
-		if l := &m.lookups[i]; len(l.value) < aloneBytes {
+		if l := &m.lookups[i]; l.present && len(l.value) < aloneBytes {
 			n += len(l.value)
 		}
 	}

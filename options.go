@@ -122,6 +122,11 @@ type Options struct {
 	// in memory.
 	FS vfs.FS
 
+	// MergeOperator says what Merge makes of values and operands. It is the store's from the first opening that
+	// names one: an opening with another one fails, and one that leaves it nil gets the store's, as far as that
+	// is built in. Default: none in a new store, where Merge is an error.
+	MergeOperator MergeOperator
+
 	// Logger is told of background failures and recoveries. It may read from the store and ask for
 	// Metrics, but must not write to it or wait for it: writers may be waiting for the logger.
 	// Default: nobody.
@@ -301,6 +306,9 @@ func (o *Options) validate() error {
 		return invalid("BloomBitsPerKey", o.BloomBitsPerKey, "1 to 64, or -1 for none")
 	case o.Mapping != MapAuto && o.Mapping != MapOff:
 		return invalid("Mapping", int(o.Mapping), "MapAuto or MapOff")
+	}
+	if err := checkOperator(o.MergeOperator); err != nil {
+		return err
 	}
 	return o.checkBudget()
 }

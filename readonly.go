@@ -61,6 +61,9 @@ func (db *DB) recoverInMemory() error {
 		return err
 	}
 	state := loaded.State
+	if err := db.chooseOperator(&state); err != nil {
+		return err
+	}
 	r := &replayer{db: db, state: &state, keep: true}
 	found, err := db.replay(r, loaded.Sealed, l)
 	if err != nil {

@@ -178,6 +178,9 @@ func (db *DB) recover() (err error) {
 		return err
 	}
 	state := loaded.State
+	if err := db.chooseOperator(&state); err != nil {
+		return err
+	}
 	found, err := db.replay(&replayer{db: db, state: &state}, loaded.Sealed, l)
 	if err != nil {
 		return err
@@ -299,6 +302,8 @@ type replayer struct {
 	state *manifest.State
 	mem   *memtable.Table // nil before the first record
 
+	scratch mergeScratch
+
 	keep bool // memtables are kept instead of flushed
 	kept []*memtable.Table
 }
@@ -316,10 +321,10 @@ func (r *replayer) record(payload []byte) (uint64, error) {
 		return 0, err
 	}
 	_, count := batchrepr.Header(payload)
-	if err := r.makeRoom(memtable.Need(int(count), int64(len(payload)))); err != nil {
+	if err := r.makeRoom(memtable.Need(int(count), int64(len(payload))) + int64(count)*mergeSlack); err != nil {
 		return 0, err
 	}
-	in := inserter{table: r.mem}
+	in := inserter{table: r.mem, op: r.db.opts.MergeOperator, scratch: &r.scratch}
 	for op, ok, _ := ops.Next(); ok; op, ok, _ = ops.Next() {
 		in.insert(op, seq)
 		seq++
@@ -364,7 +369,7 @@ func (r *replayer) flush() error {
 		r.kept, r.mem = append(r.kept, r.mem), nil
 		return nil
 	}
-	tables, err := compaction.Flush(r.db.background, r.mem.NewIter(), r.mem.Ranges(), nil, r.db.newOutputs(r.db.background, 0))
+	tables, err := compaction.Flush(r.db.background, r.mem.NewIter(), r.mem.Ranges(), r.db.rulesWithout(), r.db.newOutputs(r.db.background, 0))
 	if err != nil {
 		return err
 	}

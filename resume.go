@@ -164,7 +164,7 @@ func (db *DB) makeAnew(s *readState, first wal.SegmentNum, m *made) (switching b
 // rescue writes what is in memory to new tables of level 0.
 func (db *DB) rescue(s *readState, outputs *compaction.Outputs) ([]*manifest.Table, error) {
 	mems := append([]*mem{s.active}, s.sealed...)
-	tables, err := compaction.Flush(context.Background(), mergedMemtables(mems), rangesOf(mems), db.snapshotSeqs(), outputs)
+	tables, err := compaction.Flush(context.Background(), mergedMemtables(mems), rangesOf(mems), db.rules(), outputs)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"time"
 )
 
 // ScanOption changes how [DB.Scan] goes over a range. The options are [Reverse], [KeysOnly] and
@@ -128,6 +129,9 @@ func (i *Iterator) item(keysOnly bool) Item {
 	copy(buf, k)
 	copy(buf[len(k):], v)
 	item := Item{Key: buf[:len(k):len(k)], Seq: uint64(i.found.Seq())}
+	if i.expiry != 0 {
+		item.ExpiresAt = time.Unix(0, i.expiry)
+	}
 	if !keysOnly {
 		item.Value = buf[len(k):]
 	}

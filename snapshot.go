@@ -12,6 +12,7 @@ import (
 type Snapshot struct {
 	db     *DB
 	seq    key.SeqNum
+	now    int64 // the reading of the clock that it hides values by; 0 while there are none to hide
 	closed atomic.Bool
 
 	origin origin // fixed
@@ -28,6 +29,9 @@ func (db *DB) NewSnapshot() (*Snapshot, error) {
 		return nil, ErrClosed
 	}
 	s := &Snapshot{db: db, seq: key.SeqNum(db.visible.Load())}
+	if db.mayExpire.Load() {
+		s.now = db.now()
+	}
 	s.origin.at = db.sampler.now()
 	if db.snapshots.opened%db.sampler.originEvery == 0 {
 		s.origin.note(1)

@@ -48,6 +48,17 @@ func (db *DB) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
 	return db.commitSampled(&w)
 }
 
+// Merge makes of a key's value what the store's merge operator makes of it and the operand, without reading it: several
+// operands wait in the store until something has a use for the result. An absent key gets the operand as its value, and
+// a value that expires keeps its expiry. Options: [Sync], [NoSync]. Errors are those of Put, ErrInvalidOperand, and ErrInvalidOption
+// in a store without Options.MergeOperator.
+func (db *DB) Merge(k, operand []byte, opts ...WriteOption) error {
+	if err := checkOperand(db.opts.MergeOperator, operand); err != nil {
+		return db.unlessClosed(err)
+	}
+	return db.write(key.KindMerge, k, operand, opts)
+}
+
 func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
 	if err := checkSizes(k, value); err != nil {
 		return db.unlessClosed(err)
@@ -69,7 +80,7 @@ func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
 
 // batchOf returns a batch with a single operation.
 func batchOf(w *write) (*Batch, error) {
-	b := &Batch{}
+	b := &Batch{merges: uint32(w.merges())}
 	return b, b.add(w.kind, w.space, w.user, w.value, nil)
 }
 
@@ -90,6 +101,11 @@ func (db *DB) Apply(b *Batch, opts ...WriteOption) error {
 	w := write{batch: b, waitSync: waitSync}
 	if b.count == 0 && !waitSync {
 		return db.writable()
+	}
+	if b.merges > 0 {
+		if err := b.checkOperands(db.opts.MergeOperator); err != nil {
+			return db.unlessClosed(err)
+		}
 	}
 	if db.isLarge(&w) {
 		return db.commitLarge(b, 0)

@@ -21,9 +21,7 @@ type Job struct {
 	// Span restricts the job to a part of the plan's keys; the zero value is all of them.
 	Span Span
 
-	// Snapshots are the sequence numbers at which readers may see the store, beside its newest
-	// state, in ascending order.
-	Snapshots []key.SeqNum
+	Rules Rules
 
 	// Open returns an iterator over an input table, made for reading it once from start to end.
 	Open func(*manifest.Table) (iterator.Iterator, error)
@@ -41,11 +39,18 @@ type Stats struct {
 	BytesIn, BytesOut     int64 // of table files
 }
 
+// Entries are entries in the order of internal keys, to be gone over once; iterator.Iterator has the contract of the calls.
+type Entries interface {
+	First() *iterator.KV
+	Next() *iterator.KV
+	Err() error
+}
+
 // Flush writes the entries and range tombstones of a memtable, less those that no reader can see any
 // more, to tables of level 0. They are durable but for their names. On failure, and when ctx ends, it
 // removes what it made.
-func Flush(ctx context.Context, in iterator.Iterator, ranges []rangedel.List, snapshots []key.SeqNum, outputs *Outputs) ([]*manifest.Table, error) {
-	rule := newShadowing(snapshots)
+func Flush(ctx context.Context, in Entries, ranges []rangedel.List, rules Rules, outputs *Outputs) ([]*manifest.Table, error) {
+	rule := newShadowing(rules)
 	rule.ranges = rangedel.Merge(rule.newest, ranges...)
 	outputs.DeleteRanges(rule.keptRanges())
 	tables, err := flush(ctx, in, rule, outputs)
@@ -56,20 +61,15 @@ func Flush(ctx context.Context, in iterator.Iterator, ranges []rangedel.List, sn
 	return tables, nil
 }
 
-func flush(ctx context.Context, in iterator.Iterator, rule *survival, outputs *Outputs) ([]*manifest.Table, error) {
+func flush(ctx context.Context, in Entries, rule *survival, outputs *Outputs) ([]*manifest.Table, error) {
 	n := 0
-	for kv := in.First(); kv != nil; kv = in.Next() {
+	err := rule.walk(in, func(*iterator.KV) error {
 		if n++; n%entriesPerCheck == 0 && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
-		if !rule.keep(kv.Stored, kv.Trailer) {
-			continue
-		}
-		if err := outputs.Add(kv.Stored, kv.Trailer, kv.Value); err != nil {
-			return nil, err
-		}
-	}
-	if err := in.Err(); err != nil {
+		return nil
+	}, func(kv *iterator.KV) error { return outputs.Add(kv.Stored, kv.Trailer, kv.Value) })
+	if err != nil {
 		return nil, err
 	}
 	return outputs.Finish()
@@ -98,7 +98,7 @@ func run(ctx context.Context, job *Job, stats *Stats) (_ []*manifest.Table, err 
 			err = cerr
 		}
 	}()
-	rule := newSurvival(job.Snapshots, job.deeper())
+	rule := newSurvival(job.Rules, job.deeper())
 	ranges, err := job.ranges(rule.newest)
 	if err != nil {
 		return nil, err
@@ -107,25 +107,22 @@ func run(ctx context.Context, job *Job, stats *Stats) (_ []*manifest.Table, err 
 	job.Outputs.DeleteRanges(rule.keptRanges())
 	cut := newCutter(job)
 	in = within(in, job.Span)
-	for kv := in.First(); kv != nil; kv = in.Next() {
+	err = rule.walk(in, func(kv *iterator.KV) error {
 		if stats.EntriesIn++; stats.EntriesIn%entriesPerCheck == 0 && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		cut.consumed(kv)
-		if !rule.keep(kv.Stored, kv.Trailer) {
-			continue
-		}
+		return nil
+	}, func(kv *iterator.KV) error {
 		stats.EntriesOut++
 		if cut.before(kv.Stored, job.Outputs.Size()) {
 			if err := job.Outputs.Cut(kv.Stored); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		if err := job.Outputs.Add(kv.Stored, kv.Trailer, kv.Value); err != nil {
-			return nil, err
-		}
-	}
-	if err := in.Err(); err != nil {
+		return job.Outputs.Add(kv.Stored, kv.Trailer, kv.Value)
+	})
+	if err != nil {
 		return nil, err
 	}
 	return job.Outputs.Finish()

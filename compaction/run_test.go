@@ -192,7 +192,7 @@ func TestRun_MergesInputsAndDropsWhatNobodySees(t *testing.T) {
 func TestRun_KeepsWhatSnapshotsSee(t *testing.T) {
 	l := newLab(t)
 	job := l.job(l.tables("a#20,SET:new", "a#10,DEL"), l.tables("a#5,SET:c a#3,SET:d"))
-	job.Snapshots = []key.SeqNum{4, 7}
+	job.Rules.Snapshots = []key.SeqNum{4, 7}
 	tables, _, err := Run(t.Context(), job)
 	must(t, err)
 	same(t, l.contents(tables...), "a#20,SET:new a#5,SET:c a#3,SET:d")
@@ -315,7 +315,7 @@ func TestRun_NeverEndsATableBetweenVersionsOfOneKey(t *testing.T) {
 	}
 	slices.Sort(snapshots)
 	job := l.job([]*manifest.Table{l.table(pairs)}, nil)
-	job.Options.TableBytes, job.Snapshots = 1500, snapshots
+	job.Options.TableBytes, job.Rules.Snapshots = 1500, snapshots
 	tables, stats, err := Run(t.Context(), job)
 	must(t, err)
 	same(t, []any{len(tables), stats.EntriesOut}, []any{6, 300})
@@ -509,7 +509,7 @@ func memory(t *testing.T, l *lab, text string) iterator.Iterator {
 func TestFlush_WritesOneTableOfWhatReadersCanSee(t *testing.T) {
 	l := newLab(t)
 	in := memory(t, l, "a#9,SET:new a#5,SET:seen a#4,SET:old b#7,DEL b#3,SET:x c#1,SET:c")
-	tables, err := Flush(t.Context(), in, nil, []key.SeqNum{5}, NewOutputs(l, l.opts))
+	tables, err := Flush(t.Context(), in, nil, Rules{Snapshots: []key.SeqNum{5}}, NewOutputs(l, l.opts))
 	must(t, err)
 	same(t, len(tables), 1)
 	same(t, l.contents(tables...), "a#9,SET:new a#5,SET:seen b#7,DEL: b#3,SET:x c#1,SET:c")
@@ -517,7 +517,7 @@ func TestFlush_WritesOneTableOfWhatReadersCanSee(t *testing.T) {
 
 func TestFlush_OfNothingMakesNoTable(t *testing.T) {
 	l := newLab(t)
-	tables, err := Flush(t.Context(), memory(t, l, ""), nil, nil, NewOutputs(l, l.opts))
+	tables, err := Flush(t.Context(), memory(t, l, ""), nil, Rules{}, NewOutputs(l, l.opts))
 	must(t, err)
 	same(t, []any{len(tables), l.files()}, []any{0, ""})
 }
@@ -530,13 +530,13 @@ func TestFlush_CanceledOrFailingLeavesNothing(t *testing.T) {
 	must(t, l.fs.Remove(l.path(table.Num)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Flush(ctx, r.NewIter(), nil, nil, NewOutputs(l, l.opts)); !errors.Is(err, context.Canceled) {
+	if _, err := Flush(ctx, r.NewIter(), nil, Rules{}, NewOutputs(l, l.opts)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 	l.gone("", "canceled")
 	for nth := 1; ; nth++ {
 		fault := l.fs.FailCall(simfs.Fault{Nth: nth, Match: simfs.Kinds(simfs.OpCreate, simfs.OpWrite, simfs.OpSync, simfs.OpClose)})
-		_, err := Flush(t.Context(), r.NewIter(), nil, nil, NewOutputs(l, l.opts))
+		_, err := Flush(t.Context(), r.NewIter(), nil, Rules{}, NewOutputs(l, l.opts))
 		fired := fault.Fired()
 		l.fs.Clear()
 		if fired == 0 {
@@ -582,7 +582,7 @@ func TestTree_ReadsTheSameThroughFlushesAndCompactionsUnderAllSnapshots(t *testi
 			} else if len(snapshots) > 0 && rng.IntN(3) == 0 {
 				snapshots = slices.Delete(snapshots, 0, 1)
 			}
-			flushed, err := Flush(t.Context(), r.NewIter(), nil, snapshots, NewOutputs(l, l.opts))
+			flushed, err := Flush(t.Context(), r.NewIter(), nil, Rules{Snapshots: snapshots}, NewOutputs(l, l.opts))
 			must(t, err)
 			e := &manifest.Edit{}
 			for _, f := range flushed {
@@ -622,7 +622,7 @@ func (l *lab) carryOut(v *manifest.Version, p *Plan, opts Options, snapshots []k
 	var tables []*manifest.Table
 	if !p.Move {
 		var err error
-		tables, _, err = Run(l.t.Context(), &Job{Plan: p, Version: v, Options: opts, Snapshots: snapshots, Open: l.input, Outputs: NewOutputs(l, l.opts)})
+		tables, _, err = Run(l.t.Context(), &Job{Plan: p, Version: v, Options: opts, Rules: Rules{Snapshots: snapshots}, Open: l.input, Outputs: NewOutputs(l, l.opts)})
 		must(l.t, err)
 	}
 	next, err := v.Apply(p.Edit(tables))

@@ -22,28 +22,42 @@ import (
 //  4. Of the range tombstones on a stretch of keys, each stripe keeps the newest; and the oldest stripe
 //     none where no deeper level can hold a key of the stretch.
 //
+//  5. Merge operands of a stripe become one, see merge.go.
+//
 // Everything else is kept.
 type survival struct {
-	snapshots []key.SeqNum // ascending
+	Rules
 	deeper    [][]*manifest.Table
 	ranges    rangedel.List // range tombstones, the newest of each stripe at least; those that end before the last entry are cut off
 
 	// keepTombstones overrides rule 2: everything is deeper than a flush.
 	keepTombstones bool
 
+	chain      chain  // scratch
 	stored     []byte // key of the last entry
 	seen       bool   // there was one
 	lastStripe int    // of the last entry
 }
 
+// Rules say what of the entries readers can tell apart.
+type Rules struct {
+	// Snapshots are the sequence numbers at which readers may see the store, beside its newest
+	// state, in ascending order.
+	Snapshots []key.SeqNum
+
+	// Merge returns what a value, or an operand, followed by an operand amounts to. The memory of older is its to change.
+	// With an error, or where Merge is nil, operands stay apart.
+	Merge func(older, newer []byte) ([]byte, error)
+}
+
 // newSurvival returns the rule for a compaction whose outputs go above the tables of deeper levels.
-func newSurvival(snapshots []key.SeqNum, deeper [][]*manifest.Table) *survival {
-	return &survival{snapshots: snapshots, deeper: deeper}
+func newSurvival(rules Rules, deeper [][]*manifest.Table) *survival {
+	return &survival{Rules: rules, deeper: deeper}
 }
 
 // newShadowing returns the rule for a flush, which drops what is shadowed and no tombstone.
-func newShadowing(snapshots []key.SeqNum) *survival {
-	return &survival{snapshots: snapshots, keepTombstones: true}
+func newShadowing(rules Rules) *survival {
+	return &survival{Rules: rules, keepTombstones: true}
 }
 
 // keep tells whether an entry stays.
@@ -73,8 +87,8 @@ func (s *survival) rangeDeleted(stored []byte, seq key.SeqNum, stripe int) bool 
 		return false
 	}
 	end := key.MaxSeqNum // of the stripe
-	if stripe < len(s.snapshots) {
-		end = s.snapshots[stripe]
+	if stripe < len(s.Snapshots) {
+		end = s.Snapshots[stripe]
 	}
 	return s.ranges[0].Newest(end) > seq
 }
@@ -82,17 +96,17 @@ func (s *survival) rangeDeleted(stored []byte, seq key.SeqNum, stripe int) bool 
 // newest returns, of the sequence numbers of range tombstones on a stretch of keys, the newest of each
 // stripe. No reader sees another one of them as the newest, so none matters to rule 3 either.
 func (s *survival) newest(seqs []key.SeqNum) []key.SeqNum {
-	if len(s.snapshots) == 0 || len(seqs) == 1 {
+	if len(s.Snapshots) == 0 || len(seqs) == 1 {
 		return seqs[:1:1]
 	}
-	kept := make([]key.SeqNum, 0, min(len(seqs), len(s.snapshots)+1))
+	kept := make([]key.SeqNum, 0, min(len(seqs), len(s.Snapshots)+1))
 	for len(seqs) > 0 {
 		kept = append(kept, seqs[0])
 		stripe := s.stripe(seqs[0])
 		if stripe == 0 {
 			break
 		}
-		older := s.snapshots[stripe-1] // the newest of an older stripe is not above it
+		older := s.Snapshots[stripe-1] // the newest of an older stripe is not above it
 		seqs = seqs[sort.Search(len(seqs), func(i int) bool { return seqs[i] <= older }):]
 	}
 	return kept
@@ -122,10 +136,10 @@ func (s *survival) deeperMayOverlap(span *rangedel.Span) bool {
 
 // stripe returns the number of snapshots that do not see the sequence number. Stripe 0 is the oldest.
 func (s *survival) stripe(seq key.SeqNum) int {
-	if len(s.snapshots) == 0 {
+	if len(s.Snapshots) == 0 {
 		return 0
 	}
-	return sort.Search(len(s.snapshots), func(i int) bool { return s.snapshots[i] >= seq })
+	return sort.Search(len(s.Snapshots), func(i int) bool { return s.Snapshots[i] >= seq })
 }
 
 // deeperMayHold tells whether a table below the outputs has the key within its bounds. Keys come in

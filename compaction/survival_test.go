@@ -76,7 +76,7 @@ func TestSurvival_DropsWhatNoReaderCanSee(t *testing.T) {
 		{"keys that are prefixes are apart", "a#3,SET aa#2,SET aa#1,SET", nil, nil, "a#3,SET aa#2,SET"},
 		{"the empty key", "#3,SET #2,SET", nil, nil, "#3,SET"},
 	} {
-		rule := newSurvival(c.snapshots, levels(t, c.deeper...))
+		rule := newSurvival(Rules{Snapshots: c.snapshots}, levels(t, c.deeper...))
 		if got := kept(rule, parseKeys(t, c.entries)); got != c.want {
 			t.Errorf("%s: %q keeps %q, want %q", c.what, c.entries, got, c.want)
 		}
@@ -84,7 +84,7 @@ func TestSurvival_DropsWhatNoReaderCanSee(t *testing.T) {
 }
 
 func TestShadowing_KeepsEveryTombstoneThatIsNotShadowed(t *testing.T) {
-	got := kept(newShadowing([]key.SeqNum{5}), parseKeys(t, "a#9,DEL a#8,SET a#4,DEL a#3,SET b#2,DEL b#1,DEL"))
+	got := kept(newShadowing(Rules{Snapshots: []key.SeqNum{5}}), parseKeys(t, "a#9,DEL a#8,SET a#4,DEL a#3,SET b#2,DEL b#1,DEL"))
 	if want := "a#9,DEL a#4,DEL b#2,DEL"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -93,7 +93,7 @@ func TestShadowing_KeepsEveryTombstoneThatIsNotShadowed(t *testing.T) {
 func TestSurvival_LeavesTheVersionAsItWas(t *testing.T) {
 	v := parseTree(t, "L6 1[a-b]1 2[c-d]1 3[e-f]1")
 	job := &Job{Version: v, Plan: &Plan{Output: 5, Upper: levels(t, "9[a-z]1")[0]}}
-	rule := newSurvival(nil, job.deeper())
+	rule := newSurvival(Rules{Snapshots: nil}, job.deeper())
 	kept(rule, parseKeys(t, "a#1,DEL d#1,DEL g#1,DEL"))
 	if got, want := v.String(), parseTree(t, "L6 1[a-b]1 2[c-d]1 3[e-f]1").String(); got != want {
 		t.Errorf("%s, want %s", got, want)
@@ -161,7 +161,7 @@ func (w *world) views() []key.SeqNum { return append(slices.Clone(w.snapshots), 
 func TestSurvival_EveryReaderSeesTheSameBeforeAndAfter(t *testing.T) {
 	for seed := range uint64(3000) {
 		w := randomWorld(t, rand.New(rand.NewPCG(seed, 0)))
-		rule := newSurvival(w.snapshots, slices.Clone(w.deeper))
+		rule := newSurvival(Rules{Snapshots: w.snapshots}, slices.Clone(w.deeper))
 		after := parseKeys(t, kept(rule, w.entries))
 		for _, user := range []string{"a", "b", "c", "d", "e"} {
 			for _, seq := range w.views() {
@@ -192,7 +192,7 @@ func TestSurvival_KeepsNothingThatItsTwoRulesDrop(t *testing.T) {
 				want = append(want, k.String())
 			}
 		}
-		if got := kept(newSurvival(w.snapshots, slices.Clone(w.deeper)), w.entries); got != strings.Join(want, " ") {
+		if got := kept(newSurvival(Rules{Snapshots: w.snapshots}, slices.Clone(w.deeper)), w.entries); got != strings.Join(want, " ") {
 			t.Fatalf("seed %d: kept %s, want %s\nsnapshots %v\nin %v", seed, got, want, w.snapshots, w.entries)
 		}
 	}
@@ -201,7 +201,7 @@ func TestSurvival_KeepsNothingThatItsTwoRulesDrop(t *testing.T) {
 func TestSurvival_DroppingAnyKeptValueWouldBeSeen(t *testing.T) {
 	for seed := range uint64(300) {
 		w := randomWorld(t, rand.New(rand.NewPCG(seed, 2)))
-		after := parseKeys(t, kept(newSurvival(w.snapshots, slices.Clone(w.deeper)), w.entries))
+		after := parseKeys(t, kept(newSurvival(Rules{Snapshots: w.snapshots}, slices.Clone(w.deeper)), w.entries))
 		for i, k := range after {
 			if k.Trailer.Kind() == key.KindDelete {
 				continue
@@ -234,7 +234,7 @@ func TestSurvival_NewestOfEachStripeStandsForAllRangeTombstones(t *testing.T) {
 		if len(seqs) == 0 {
 			continue
 		}
-		rule := newSurvival(snapshots, nil)
+		rule := newSurvival(Rules{Snapshots: snapshots}, nil)
 		kept := rule.newest(seqs)
 		stripes := map[int]bool{}
 		for _, seq := range kept {

@@ -58,7 +58,7 @@ func runEngine(t *testing.T, input []byte) {
 	s := &script{rest: input}
 	draw := rand.New(s)
 	options := engineOptions[draw.IntN(len(engineOptions))]
-	options.MemTableSize, options.TableSize = 64<<10, 32<<10
+	options.MemTableSize, options.TableSize, options.MergeOperator = 64<<10, 32<<10, tinykv.MergeAppend
 	fsys := simfs.New()
 	open := func(readOnly bool) func() (*tinykv.DB, error) {
 		return func() (*tinykv.DB, error) {

@@ -23,6 +23,7 @@ import (
 //	                           largest sequence | sequence base | entries | deletes | shadowed | data bytes |
 //	                           compression
 //	tag 6  added table         as tag 5, then: spans of range tombstones, at least 1
+//	tag 9  merge operator      name, 1 to 255 bytes
 //	tag 10 added keyspace      id (uvarint), above all before | name, 1 to 255 bytes, unlike that of any other
 //	tag 11 dropped keyspace    id (uvarint), of one that is there; or above all before, which says that it was
 //	                           given and dropped already
@@ -40,6 +41,7 @@ type Edit struct {
 
 	NewSpaces     []NamedSpace // ids ascend
 	DroppedSpaces []key.Space
+	MergeOperator string // empty: as before
 }
 
 // LogState says where the write-ahead log begins that holds what no table holds.
@@ -68,11 +70,13 @@ const (
 	tagDeletedTable = 4
 	tagAddedTable   = 5
 	tagAddedRanges  = 6
-
-	// Tags 7 to 9 are spoken for by tables with values that expire, what expired, and the merge operator.
-	tagAddedSpace   = 10
+	tagOperator     = 9
+	tagAddedSpace   = 10 // tags 7 and 8 are spoken for by tables with values that expire, and what expired
 	tagDroppedSpace = 11
 )
+
+// maxOperatorName bounds the name of a merge operator.
+const maxOperatorName = 255
 
 // Encode returns the edit as a record.
 func (e *Edit) Encode() []byte {
@@ -90,6 +94,9 @@ func (e *Edit) Encode() []byte {
 		} else {
 			out = appendField(out, tagLog, append(b, 0))
 		}
+	}
+	if e.MergeOperator != "" {
+		out = appendField(out, tagOperator, []byte(e.MergeOperator))
 	}
 	for _, d := range e.Deleted {
 		b := binary.AppendUvarint(nil, uint64(d.Level))
@@ -167,6 +174,10 @@ func DecodeEdit(record []byte) (*Edit, error) {
 			e.NewSpaces = append(e.NewSpaces, field.namedSpace())
 		case tagDroppedSpace:
 			e.DroppedSpaces = append(e.DroppedSpaces, field.space())
+		case tagOperator:
+			e.MergeOperator = string(field.rest)
+			field.failed = len(field.rest) == 0 || len(field.rest) > maxOperatorName
+			field.rest = nil
 		default:
 			return nil, fmt.Errorf("version edit has tag %d: %w", tag, corrupt.ErrTooNew)
 		}

@@ -39,6 +39,8 @@ type State struct {
 	Log      LogState
 	Version  *Version
 	Spaces   *Spaces
+
+	MergeOperator string // name of what puts merge operands together; empty for none
 }
 
 // Apply returns the state that follows from an edit.
@@ -61,13 +63,16 @@ func (s *State) take(e *Edit) (err error) {
 	if e.Log != nil {
 		s.Log = *e.Log
 	}
+	if e.MergeOperator != "" {
+		s.MergeOperator = e.MergeOperator
+	}
 	s.Spaces, err = s.Spaces.apply(e)
 	return err
 }
 
 // snapshot returns the edit that makes the state from nothing.
 func (s State) snapshot() *Edit {
-	e := &Edit{NextFile: s.NextFile, LastSeq: s.LastSeq, Log: &s.Log}
+	e := &Edit{NextFile: s.NextFile, LastSeq: s.LastSeq, Log: &s.Log, MergeOperator: s.MergeOperator}
 	for level, tables := range s.Version.Levels {
 		for _, t := range tables {
 			e.Added = append(e.Added, AddedTable{Level: Level(level), Table: t})

@@ -263,8 +263,12 @@ func (b *block) check(damage func(string, ...any) error) error {
 		if b.kinds != 0 && !key.Kind(b.data[b.kinds+i]).IsPoint() {
 			return damage("entry %d has unknown kind %d", i, b.data[b.kinds+i])
 		}
-		if seq := b.trailer(i).Seq(); seq < b.base || seq > key.MaxSeqNum-1 {
+		trailer := b.trailer(i)
+		if seq := trailer.Seq(); seq < b.base || seq > key.MaxSeqNum-1 {
 			return damage("entry %d has sequence number %d, the base is %d", i, seq, b.base)
+		}
+		if !key.ValidValue(trailer, b.data[start+w+int(n):end]) {
+			return damage("entry %d has a malformed value of kind %v", i, trailer.Kind())
 		}
 		if i > 0 && !b.sorts(i, last, stored) {
 			return damage("entry %d does not sort behind the one before", i)

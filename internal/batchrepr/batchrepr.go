@@ -12,7 +12,8 @@
 //	        value length     uvarint          (kinds with a value only)
 //	        value                             (kinds with a value only)
 //
-// The value of a range deletion is where the range ends: a byte string above the stored key, which is
+// A value that expires and a merge operand begin with what internal/key says; an operand of a batch reaches no
+// further back than itself. The value of a range deletion is where the range ends: a byte string above the stored key, which is
 // the first that is deleted; the one where it ends is not.
 //
 // Example: the batch fig#12,SET:ripe and kiwi#13,DEL is stored as
@@ -79,9 +80,18 @@ func AppendOp(dst []byte, kind key.Kind, space key.Space, user, value []byte) []
 	return dst
 }
 
-// OpLen returns an upper bound of what AppendOp appends.
+// AppendHeadedOp is AppendOp for a value that begins with a head, as internal/key says of its kind.
+func AppendHeadedOp(dst []byte, kind key.Kind, space key.Space, user, head, value []byte) []byte {
+	dst = append(dst, byte(kind))
+	dst = binary.AppendUvarint(dst, uint64(space.Len()+len(user)))
+	dst = key.AppendStored(dst, space, user)
+	dst = binary.AppendUvarint(dst, uint64(len(head)+len(value)))
+	return append(append(dst, head...), value...)
+}
+
+// OpLen returns an upper bound of what AppendOp and AppendHeadedOp append.
 func OpLen(user, value []byte) int {
-	return 1 + 3 + 4 + len(user) + binary.MaxVarintLen32 + len(value)
+	return 1 + 3 + 4 + len(user) + binary.MaxVarintLen32 + key.MaxHeadLen + len(value)
 }
 
 // Reader walks over the operations of a batch.
@@ -133,6 +143,9 @@ func (r *Reader) Next() (op Op, ok bool, err error) {
 			return Op{}, false, r.damage("value of %s is cut short", key.FormatStored(op.Stored))
 		}
 	}
+	if !validValue(op) {
+		return Op{}, false, r.damage("value of %v is malformed", op.Kind)
+	}
 	if op.Kind == key.KindRangeDelete && (len(op.Value) > key.MaxStoredLen || bytes.Compare(op.Stored, op.Value) >= 0) {
 		return Op{}, false, r.damage("range from %s ends at % .20x", key.FormatStored(op.Stored), op.Value)
 	}
@@ -148,6 +161,11 @@ func (r *Reader) damage(format string, args ...any) error {
 func validStored(stored []byte) bool {
 	_, _, ok := key.SplitStored(stored)
 	return ok
+}
+
+// validValue tells whether what an operation's value begins with is right.
+func validValue(op Op) bool {
+	return op.Kind < key.KindMerge || key.ValidValue(key.MakeTrailer(1, op.Kind), op.Value)
 }
 
 // cutLengthed takes a length and that many bytes off b.

@@ -28,6 +28,11 @@ var historyOps = []historyOp{
 	{"compare and swap", 30, (*History).compareAndSwap},
 	{"compare and delete", 30, (*History).compareAndDelete},
 
+	{"merge", 60, func(h *History) { h.merge(h.writeOption()...) }},
+	{"merge, synced", 3, func(h *History) { h.merge(tinykv.Sync) }},
+	{"merge with one key", 4, (*History).mergeHot},
+
+	{"batch: merge", 30, func(h *History) { h.must(h.anyBatch().Merge(h.Key(), h.operand())) }},
 	{"batch: put", 140, func(h *History) { h.must(h.anyBatch().Put(h.Key(), h.Value())) }},
 	{"batch: delete", 60, func(h *History) { h.must(h.anyBatch().Delete(h.Key())) }},
 	{"batch: delete range", 7, (*History).batchDeleteRange},

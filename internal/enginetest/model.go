@@ -58,6 +58,8 @@ func (m *Model) Apply(b *tinykv.Batch) {
 			m.DeleteRange(tinykv.Range{Lower: op.Key, Upper: op.Upper})
 		} else if op.Delete {
 			m.Delete(string(op.Key))
+		} else if op.Merge {
+			m.Merge(string(op.Key), string(op.Value))
 		} else {
 			m.Put(string(op.Key), string(op.Value))
 		}

@@ -50,12 +50,14 @@ const MaxSeqNum SeqNum = 1<<56 - 1
 // change; zero is never valid.
 type Kind uint8
 
-// The kinds. Numbers 3, 5 and 6 are spoken for by merge operands, values that expire and what they
-// leave behind; a file that holds one of them is from a newer version.
+// The kinds. Number 6 is spoken for by what values that expire leave behind; a file that holds it, or a number
+// not listed, is from a newer version.
 const (
 	KindDelete      Kind = 1 // tombstone: the key is absent from here on
 	KindSet         Kind = 2 // the key has this value from here on
+	KindMerge       Kind = 3 // merge operand: the key has what this makes of its value before, from here on
 	KindRangeDelete Kind = 4 // range tombstone: every key from this one up to another is absent from here on
+	KindSetExpiring Kind = 5 // the key has this value from here on until a time
 
 	kindMax = 0xff // sorts first among the kinds of one sequence number
 )
@@ -64,7 +66,7 @@ const (
 func (k Kind) Valid() bool { return k.IsPoint() || k == KindRangeDelete }
 
 // IsPoint tells whether the kind is one of entries, which say something of a single key.
-func (k Kind) IsPoint() bool { return k == KindDelete || k == KindSet }
+func (k Kind) IsPoint() bool { return k >= KindDelete && k <= KindSetExpiring && k != KindRangeDelete }
 
 // String returns the kind as the notation writes it.
 func (k Kind) String() string {
@@ -75,6 +77,10 @@ func (k Kind) String() string {
 		return "SET"
 	case KindRangeDelete:
 		return "RANGEDEL"
+	case KindMerge:
+		return "MERGE"
+	case KindSetExpiring:
+		return "SETEXP"
 	default:
 		return "KIND(" + itoa(uint64(k)) + ")"
 	}

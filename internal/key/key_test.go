@@ -123,10 +123,10 @@ func TestTrailer_ExtremesEncloseEveryEntry(t *testing.T) {
 	}
 }
 
-func TestKind_OnlyDeleteAndSetAreValid(t *testing.T) {
+func TestKind_OneToFiveAreValid(t *testing.T) {
 	for v := range 256 {
 		kind := Kind(v)
-		if got, want := kind.Valid(), kind == 1 || kind == 2 || kind == 4; got != want {
+		if got, want := kind.Valid(), kind >= 1 && kind <= 5; got != want {
 			t.Errorf("kind %d is valid: %v", v, got)
 		}
 	}

@@ -35,7 +35,8 @@ func escape(b []byte) string {
 
 // ParseInternal reads the notation of [Internal.String] for keyspace 0, and the value after a
 // colon, if there is one. Bytes of the user key may be escaped or stand for themselves; only # cannot
-// be part of it. It is made for tests and tools.
+// be part of it. A value is returned as it is stored: SETEXP@100:ripe expires at 100, MERGE-3:ripe has a
+// reach of 3. It is made for tests and tools.
 func ParseInternal(text string) (Internal, []byte, error) {
 	userText, rest, ok := strings.Cut(text, "#")
 	seqText, rest, ok2 := strings.Cut(rest, ",")
@@ -45,12 +46,21 @@ func ParseInternal(text string) (Internal, []byte, error) {
 	if !ok || !ok2 || err != nil || err2 != nil {
 		return Internal{}, nil, fmt.Errorf("key %q: want user#seq,KIND", text)
 	}
+	kindText, expiryText, _ := strings.Cut(kindText, "@")
+	kindText, reachText, _ := strings.Cut(kindText, "-")
 	var kind Kind
+	stored := []byte(value)
 	switch kindText {
 	case "DEL":
 		kind = KindDelete
 	case "SET":
 		kind = KindSet
+	case "MERGE":
+		reach, _ := strconv.ParseUint(reachText, 10, 56)
+		kind, hasValue, stored = KindMerge, true, AppendOperand(nil, SeqNum(reach), stored)
+	case "SETEXP":
+		expiry, _ := strconv.ParseInt(expiryText, 10, 64)
+		kind, hasValue, stored = KindSetExpiring, true, AppendExpiring(nil, expiry, stored)
 	default:
 		return Internal{}, nil, fmt.Errorf("key %q: unknown kind %q", text, kindText)
 	}
@@ -58,7 +68,7 @@ func ParseInternal(text string) (Internal, []byte, error) {
 	if !hasValue {
 		return k, nil, nil
 	}
-	return k, []byte(value), nil
+	return k, stored, nil
 }
 
 // unescape is the inverse of escape.

@@ -48,7 +48,7 @@ func TestParseInternal_WithoutColonHasNoValue(t *testing.T) {
 func TestParseInternal_RefusesWhatIsNoKey(t *testing.T) {
 	for _, text := range []string{
 		"", "fig", "fig#", "fig#12", "fig#12,", "fig#,SET", "fig#x,SET", "fig#-1,SET", "fig#+1,SET",
-		"fig#12,set", "fig#12,MERGE", "fig#72057594037927936,SET", "fig,SET", `fig\#1,SET`, `fig\x0#1,SET`,
+		"fig#12,set", "fig#12,JOIN", "fig#72057594037927936,SET", "fig,SET", `fig\#1,SET`, `fig\x0#1,SET`,
 	} {
 		if got, _, err := ParseInternal(text); err == nil {
 			t.Errorf("%q is read as %v", text, got)
