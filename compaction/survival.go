@@ -16,9 +16,12 @@ import (
 // one of the stripe or of an older one. Hence:
 //
 //  1. An entry is dropped when a newer entry of its key lies in the same stripe.
+//
 //  2. A tombstone is dropped too when it lies in the oldest stripe and no deeper level can hold the
 //     key: what it hides is dropped by rule 1, and there is nothing else to hide.
+//
 //  3. An entry is dropped when a newer range tombstone on its key lies in the same stripe.
+//
 //  4. Of the range tombstones on a stretch of keys, each stripe keeps the newest; and the oldest stripe
 //     none where no deeper level can hold a key of the stretch.
 //
@@ -27,8 +30,8 @@ import (
 // Everything else is kept.
 type survival struct {
 	Rules
-	deeper    [][]*manifest.Table
-	ranges    rangedel.List // range tombstones, the newest of each stripe at least; those that end before the last entry are cut off
+	deeper [][]*manifest.Table
+	ranges rangedel.List // range tombstones, the newest of each stripe at least; those that end before the last entry are cut off
 
 	// keepTombstones overrides rule 2: everything is deeper than a flush.
 	keepTombstones bool
