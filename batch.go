@@ -1,7 +1,6 @@
 package tinykv
 
 import (
-	"bytes"
 	"fmt"
 	"iter"
 
@@ -17,6 +16,8 @@ type Batch struct {
 	count  uint32
 	ranges uint32 // of the operations, range deletions
 	merges uint32 // of the operations, merge operands
+
+	bucketNames
 }
 
 // NewBatch returns an empty batch.
@@ -38,26 +39,14 @@ func (b *Batch) Delete(k []byte, opts ...WriteOption) error {
 // operations of the batch set. Nil is unbounded. No WriteOption applies to an operation of a batch. It
 // fails with ErrInvalidRange, ErrKeyTooLarge or ErrBatchTooLarge and then adds nothing.
 func (b *Batch) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
-	first, end, ok, err := deleteRange(lower, upper, 0)
-	if err != nil || !ok && len(opts) == 0 {
-		return err
-	}
-	if err := b.add(key.KindRangeDelete, 0, first, end, opts); err != nil {
-		return err
-	}
-	b.ranges++
-	return nil
+	return b.deleteRange(nil, lower, upper, opts)
 }
 
 // Merge merges a key's value with an operand, see [DB.Merge]. No WriteOption applies to an operation of a
 // batch. It fails with ErrKeyTooLarge, ErrValueTooLarge or ErrBatchTooLarge and then adds nothing; whether the store takes
 // the operand is found out by Apply.
 func (b *Batch) Merge(k, operand []byte, opts ...WriteOption) error {
-	if err := b.add(key.KindMerge, 0, k, operand, opts); err != nil {
-		return err
-	}
-	b.merges++
-	return nil
+	return b.add(key.KindMerge, 0, k, operand, opts)
 }
 
 // checkOperands returns what is wrong with the operands for a store with an operator.
@@ -77,46 +66,67 @@ func (b *Batch) checkOperands(op MergeOperator) error {
 // addStored adds an operation as it is stored.
 func (b *Batch) addStored(op batchrepr.Op) error {
 	space, user, _ := key.SplitStored(op.Stored)
-	if err := b.makeRoom(user, op.Value); err != nil {
+	if err := b.checkRoom(user, op.Value); err != nil {
 		return err
 	}
+	b.begin()
 	b.repr = batchrepr.AppendOp(b.repr, op.Kind, space, user, op.Value)
-	b.count++
-	switch op.Kind {
-	case key.KindRangeDelete:
-		b.ranges++
-	case key.KindMerge:
-		b.merges++
-	}
+	b.counted(op.Kind)
 	return nil
 }
 
 func (b *Batch) add(kind key.Kind, space key.Space, k, value []byte, opts []WriteOption) error {
+	if err := b.check(k, value, opts); err != nil {
+		return err
+	}
+	b.append(kind, space, k, value)
+	return nil
+}
+
+// check returns why an operation cannot be added, or nil.
+func (b *Batch) check(k, value []byte, opts []WriteOption) error {
 	if len(opts) > 0 {
 		return fmt.Errorf("%w: an operation of a batch takes none; give it to Apply", ErrInvalidOption)
 	}
 	if err := checkSizes(k, value); err != nil {
 		return err
 	}
-	if err := b.makeRoom(k, value); err != nil {
-		return err
-	}
+	return b.checkRoom(k, value)
+}
+
+// append adds an operation that was checked.
+func (b *Batch) append(kind key.Kind, space key.Space, k, value []byte) {
+	b.begin()
 	if kind == key.KindMerge {
 		b.repr = batchrepr.AppendHeadedOp(b.repr, kind, space, k, noReach[:], value)
 	} else {
 		b.repr = batchrepr.AppendOp(b.repr, kind, space, k, value)
 	}
-	b.count++
-	return nil
+	b.counted(kind)
 }
 
-// makeRoom sees that an operation fits.
-func (b *Batch) makeRoom(k, value []byte) error {
-	if int64(len(b.repr))+int64(batchrepr.OpLen(k, value)) > maxBatchLen || b.count == batchrepr.MaxCount {
-		return fmt.Errorf("%w: it would exceed %d bytes", ErrBatchTooLarge, int64(maxBatchLen))
-	}
+// begin puts the header in front of the first operation.
+func (b *Batch) begin() {
 	if len(b.repr) == 0 {
 		b.repr = batchrepr.AppendHeader(b.repr, 0, 0)
+	}
+}
+
+// counted counts an operation that was added.
+func (b *Batch) counted(kind key.Kind) {
+	b.count++
+	switch kind {
+	case key.KindRangeDelete:
+		b.ranges++
+	case key.KindMerge:
+		b.merges++
+	}
+}
+
+// checkRoom sees that an operation fits.
+func (b *Batch) checkRoom(k, value []byte) error {
+	if int64(len(b.repr))+int64(batchrepr.OpLen(k, value)) > maxBatchLen || b.count == batchrepr.MaxCount {
+		return fmt.Errorf("%w: it would exceed %d bytes", ErrBatchTooLarge, int64(maxBatchLen))
 	}
 	return nil
 }
@@ -136,10 +146,13 @@ func checkSizes(k, value []byte) error {
 func (b *Batch) Len() int { return int(b.count) }
 
 // Size returns the length of the batch in bytes, as MarshalBinary encodes it.
-func (b *Batch) Size() int { return max(len(b.repr), batchrepr.HeaderLen) }
+func (b *Batch) Size() int { return max(len(b.repr), batchrepr.HeaderLen) + b.namesLen() }
 
 // Reset empties the batch and keeps its memory for new operations.
-func (b *Batch) Reset() { b.repr, b.count, b.ranges, b.merges = b.repr[:0], 0, 0, 0 }
+func (b *Batch) Reset() {
+	b.repr, b.count, b.ranges, b.merges = b.repr[:0], 0, 0, 0
+	b.reset()
+}
 
 // Op is an operation of a batch. Its slices are parts of the batch: not to be changed, and gone with
 // its next change.
@@ -148,6 +161,7 @@ type Op struct {
 	Range  bool // with Delete: every key from Key up to, but without, Upper is removed
 	Merge  bool // Value is an operand
 
+	Bucket     string // name of the bucket; empty outside of buckets
 	Key, Value []byte
 	Upper      []byte // nil: every key from Key on
 }
@@ -156,14 +170,14 @@ type Op struct {
 func (b *Batch) Ops() iter.Seq[Op] {
 	return func(yield func(Op) bool) {
 		for op := range b.ops() {
-			_, user, _ := key.SplitStored(op.Stored)
-			o := Op{Key: user, Value: op.Value}
+			space, user, _ := key.SplitStored(op.Stored)
+			o := Op{Bucket: b.nameOf(space), Key: user, Value: op.Value}
 			switch op.Kind {
 			case key.KindDelete:
 				o.Delete = true
 			case key.KindRangeDelete:
 				o.Delete, o.Range, o.Value = true, true, nil
-				o.Upper = rangeEnd(op.Value)
+				o.Upper = rangeEnd(space, op.Value)
 			case key.KindMerge:
 				o.Merge = true
 				_, o.Value, _ = key.SplitOperand(op.Value)
@@ -175,9 +189,9 @@ func (b *Batch) Ops() iter.Seq[Op] {
 	}
 }
 
-// rangeEnd returns the user key at which a range deletion of keyspace 0 ends; nil for none.
-func rangeEnd(end []byte) []byte {
-	if space, user, ok := key.SplitStored(end); ok && space == 0 {
+// rangeEnd returns the user key at which a range deletion of a keyspace ends; nil for none.
+func rangeEnd(space key.Space, end []byte) []byte {
+	if at, user, ok := key.SplitStored(end); ok && at == space {
 		return user
 	}
 	return nil
@@ -211,20 +225,27 @@ func (b *Batch) Append(other *Batch) error {
 	if int64(b.Size())+int64(len(ops)) > maxBatchLen || uint64(b.count)+uint64(other.count) > batchrepr.MaxCount {
 		return fmt.Errorf("%w: it would exceed %d bytes", ErrBatchTooLarge, int64(maxBatchLen))
 	}
-	if len(b.repr) == 0 {
-		b.repr = batchrepr.AppendHeader(b.repr, 0, 0)
+	b.begin()
+	count, ranges, merges := other.count, other.ranges, other.merges // which may be those of b
+	if b.sameNames(other) {
+		b.repr = append(b.repr, ops...)
+	} else {
+		b.appendNamed(other)
 	}
-	b.repr = append(b.repr, ops...)
-	b.count += other.count
-	b.ranges += other.ranges
-	b.merges += other.merges
+	b.count += count
+	b.ranges += ranges
+	b.merges += merges
 	return nil
 }
 
-// MarshalBinary returns the batch in a form that UnmarshalBinary reads, also in later versions. It
-// implements encoding.BinaryMarshaler.
+// MarshalBinary returns the batch in a form that UnmarshalBinary reads, also in later versions; it carries
+// the names of buckets, so that it can be applied to another store. It implements encoding.BinaryMarshaler.
 func (b *Batch) MarshalBinary() ([]byte, error) {
 	out := batchrepr.AppendHeader(make([]byte, 0, b.Size()), marshaledSeq, b.count)
+	if len(b.names) > 0 {
+		batchrepr.SetHeader(out, 0, b.count)
+		out = b.appendNames(out)
+	}
 	if b.count > 0 {
 		out = append(out, b.repr[batchrepr.HeaderLen:]...)
 	}
@@ -241,40 +262,16 @@ func (b *Batch) UnmarshalBinary(data []byte) error {
 	if int64(len(data)) > maxBatchLen {
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrBatchTooLarge, len(data), int64(maxBatchLen))
 	}
-	_, r, err := batchrepr.Read(data)
-	if err != nil {
+	if len(data) >= batchrepr.HeaderLen {
+		if seq, _ := batchrepr.Header(data); seq == 0 {
+			return b.unmarshalNamed(data)
+		}
+	}
+	if _, _, err := batchrepr.Read(data); err != nil {
 		return err
 	}
-	ranges, merges := uint32(0), uint32(0)
-	for {
-		op, ok, err := r.Next()
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		space, user, _ := key.SplitStored(op.Stored)
-		if space != 0 {
-			return fmt.Errorf("%w: keyspace %d", ErrFormatTooNew, space)
-		}
-		value := op.Value
-		if op.Kind == key.KindMerge {
-			merges++
-			_, value, _ = key.SplitOperand(value)
-		}
-		if err := checkSizes(user, value); err != nil {
-			return err
-		}
-		if op.Kind == key.KindRangeDelete {
-			if ranges++; rangeEnd(op.Value) == nil && !bytes.Equal(op.Value, key.SpaceEnd(0)) {
-				return fmt.Errorf("%w: a range that ends at % x", ErrFormatTooNew, op.Value)
-			}
-		}
-	}
 	_, count := batchrepr.Header(data)
-	b.repr, b.count, b.ranges, b.merges = append(b.repr[:0], data...), count, ranges, merges
-	return nil
+	return b.take(data, count, nil)
 }
 
 var errBatchNil = fmt.Errorf("%w: the batch is nil; make one by NewBatch", ErrInvalidOption)

@@ -8,6 +8,7 @@ import (
 	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/internal/rangedel"
+	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/memtable"
 	"github.com/tinykv/tinykv/sstable"
 	"github.com/tinykv/tinykv/wal"
@@ -57,6 +58,10 @@ type write struct {
 	user     []byte
 	value    []byte
 	expiry   int64 // of a value that expires
+
+	// For buckets, see buckets.go.
+	bucket *Bucket          // of a single operation; nil for none
+	spaces *manifest.Spaces // where the ids were found; nil when no bucket is concerned
 
 	// exclusive runs as the leader of a group of its own instead of writing anything.
 	exclusive func() error
@@ -181,7 +186,14 @@ func (db *DB) lead(own *write) error {
 		db.settle()
 		return err
 	}
-	if done, err := db.settleMerges(own); done || err != nil {
+	if own.spaces != nil {
+		err = db.bind(own)
+	}
+	done := false
+	if err == nil {
+		done, err = db.settleMerges(own)
+	}
+	if done || err != nil {
 		db.queue.leave()
 		db.settle()
 		return err
@@ -200,7 +212,9 @@ func (db *DB) lead(own *write) error {
 }
 
 // shares tells whether a write can be one of a group.
-func (db *DB) shares(w *write) bool { return w.exclusive == nil && !db.mustSettle(w) }
+func (db *DB) shares(w *write) bool {
+	return w.exclusive == nil && !db.mustSettle(w) && (w.spaces == nil || w.isBoundTo(db.spaces.Load()))
+}
 
 // quick tells whether a write shares a group and waits for no disk.
 func (db *DB) quick(w *write) bool { return db.shares(w) && !w.waitSync }

@@ -40,6 +40,7 @@ import (
 //	sampling.go    what reads and writes do   drawn.go        reads that are looked at
 //	holders.go     what is open, since when   events.go       who is told of what
 //	watch.go       following the changes      feed.go         where watchers read
+//	bucket.go      keys under a name          buckets.go      which names there are
 //
 // A file whose name goes on behind that of another, as verify_live.go, is a part of that one.
 //
@@ -65,6 +66,9 @@ type DB struct {
 	// may see. A reader loads state first.
 	state   atomic.Pointer[readState]
 	visible atomic.Uint64
+
+	// spaces are the buckets. The leader alone replaces it, with mu held.
+	spaces atomic.Pointer[manifest.Spaces]
 
 	// queue gives one writer at a time the lead. The leader alone uses active, record, stored, and
 	// the committing half of log and throttle.

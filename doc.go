@@ -25,6 +25,9 @@
 // A [DB] and a [Snapshot] may be used by any number of goroutines; a [Batch] and an [Iterator] by
 // one at a time. Reads never wait for writes. After Close, everything returns [ErrClosed].
 //
+// A [Bucket] is a keyspace of its own within a store, under a name. What a DB reads and writes without one lies
+// outside of all buckets.
+//
 // A write that returned nil survives the death of the process. Whether it survives power loss is
 // the caller's choice, per store ([Durability]) and per call ([Sync], [NoSync]). A write that
 // returned an error may or may not have taken effect; if it has, then whole.

@@ -10,8 +10,9 @@ import (
 
 // Explanation is the way of one read: the places that were looked at, in order, and what was found.
 type Explanation struct {
-	Key []byte `json:"key"`
-	Seq uint64 `json:"seq"` // of the last write that the read could see
+	Key    []byte `json:"key"`
+	Bucket string `json:"bucket,omitempty"`
+	Seq    uint64 `json:"seq"` // of the last write that the read could see
 
 	Places []Place `json:"places"`
 

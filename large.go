@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,6 +29,7 @@ type largeWrite struct {
 	table   *manifest.Table
 	level   manifest.Level // where the table goes
 	ops     int
+	batch   *Batch
 
 	disowned bool // by the store, which has seen to the table
 }
@@ -37,27 +39,52 @@ type largeWrite struct {
 func (db *DB) commitLarge(b *Batch, level manifest.Level) error {
 	start := db.sampler.now()
 	defer func() { db.sampler.writes.record(db.sampler.now()-start, 1, 0) }()
-	if db.mustSettle(&write{batch: b}) {
-		return db.exclusively(func() error { return db.settleLarge(b, level) })
-	}
-	l, err := db.prepareLarge(b, level)
-	if err != nil {
-		return err
-	}
-	err = db.exclusively(func() error {
-		if db.mustSettle(&write{batch: b}) { // since a moment ago
-			l.abandon()
-			return db.settleLarge(b, level)
+	b = b.named()
+	for {
+		if db.mustSettle(&write{batch: b}) {
+			return db.exclusively(func() error { return db.settleLarge(b, level) })
 		}
-		return l.install()
-	})
-	return err
+		l, err := db.prepareBound(b, level)
+		if err != nil {
+			return err
+		}
+		err = db.exclusively(func() error {
+			if db.mustSettle(&write{batch: b}) { // since a moment ago
+				l.abandon()
+				return db.settleLarge(b, level)
+			}
+			return l.install()
+		})
+		if !errors.Is(err, errDropped) {
+			return err
+		}
+	}
+}
+
+// errDropped is what installLarge returns when a bucket of the batch was dropped since its table was written.
+var errDropped = errors.New("tinykv: bucket dropped meanwhile")
+
+// prepareBound writes the table of a batch that may have names of buckets. Those that are not there are made before, since
+// the ids are in the table.
+func (db *DB) prepareBound(b *Batch, level manifest.Level) (*largeWrite, error) {
+	bound := b.bindTo(db.spaces.Load())
+	for bound == nil {
+		if err := db.exclusively(func() error { return db.makeBuckets(b.names...) }); err != nil {
+			return nil, err
+		}
+		bound = b.bindTo(db.spaces.Load())
+	}
+	return db.prepareLarge(bound, level)
 }
 
 // settleLarge commits a large batch with merges that may follow values which expire. Only the leader calls it; so all others wait while
 // the table is made.
 func (db *DB) settleLarge(b *Batch, level manifest.Level) error {
-	settled, err := db.settledBatch(b)
+	w := write{batch: b}
+	if err := db.bind(&w); err != nil {
+		return err
+	}
+	settled, err := db.settledBatch(w.batch)
 	if err != nil {
 		return err
 	}
@@ -100,7 +127,7 @@ func (db *DB) prepareLarge(b *Batch, level manifest.Level) (*largeWrite, error) 
 	slices.SortFunc(ops, func(a, b numberedOp) int {
 		return cmp.Or(bytes.Compare(a.Stored, b.Stored), cmp.Compare(b.seq, a.seq))
 	})
-	l := &largeWrite{db: db, outputs: db.newOutputs(db.background, level), level: level, ops: b.Len()}
+	l := &largeWrite{db: db, outputs: db.newOutputs(db.background, level), level: level, ops: b.Len(), batch: b}
 	tables, err := compaction.Flush(db.background, &opsIter{ops: ops}, []rangedel.List{rangedel.Cut(rangedel.KeepNewest, ranges)}, db.rulesWithout(), l.outputs)
 	if err != nil {
 		return nil, err
@@ -134,6 +161,9 @@ func (i *opsIter) Err() error { return nil }
 
 // installLarge makes the table part of the store. Only the committer calls it.
 func (db *DB) installLarge(l *largeWrite) error {
+	if !l.batch.isBoundTo(db.spaces.Load()) {
+		return errDropped
+	}
 	if err := db.drainMemtables(); err != nil {
 		return err
 	}

@@ -75,6 +75,7 @@ func (db *DB) recoverInMemory() error {
 	}
 	db.stats.flushedSeq.Store(uint64(loaded.LastSeq))
 	db.visible.Store(uint64(state.LastSeq))
+	db.knowSpaces(state.Spaces)
 	db.active = &mem{table: active}
 	var sealed []*mem
 	used := active.Used()

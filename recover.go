@@ -395,6 +395,7 @@ func (db *DB) serve(m *manifest.Manifest, state manifest.State) error {
 		return errors.Join(err, m.Close())
 	}
 	db.manifest = m
+	db.knowSpaces(state.Spaces)
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	tr := newTree(state.Version, nil, db.handleLocked, db.files.cache)

@@ -111,7 +111,7 @@ func (r *repair) checkNewest(known *manifest.Loaded) error {
 
 // forget makes a state that was known one that may be out of date.
 func (r *repair) forget(known *manifest.Loaded) {
-	r.books = &manifest.Salvaged{Store: known.Store, LastSeq: uint64(known.LastSeq), Tables: map[manifest.FileNum]manifest.AddedTable{}}
+	r.books = &manifest.Salvaged{Store: known.Store, LastSeq: uint64(known.LastSeq), Tables: map[manifest.FileNum]manifest.AddedTable{}, Spaces: known.Spaces}
 	for level, tables := range known.Version.Levels {
 		for _, t := range tables {
 			r.books.Tables[t.Num] = manifest.AddedTable{Level: manifest.Level(level), Table: t}

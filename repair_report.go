@@ -189,6 +189,6 @@ func boundText(k []byte, none string) string {
 // hide notes which stored keys a damaged place may have held.
 func (d *RepairDamage) hide(lower, upper []byte) {
 	d.Hides = true
-	_, d.Lower, _ = key.SplitStored(lower)
-	d.Upper = rangeEnd(upper)
+	space, user, _ := key.SplitStored(lower)
+	d.Lower, d.Upper = user, rangeEnd(space, upper)
 }

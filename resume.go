@@ -221,8 +221,7 @@ func (db *DB) clearLogs() error {
 
 // newManifest makes the manifest of the store as readers see it, with what is in memory in tables.
 func (db *DB) newManifest(s *readState, tables []*manifest.Table, first wal.SegmentNum) (*manifest.Manifest, error) {
-	before := db.inForce().State()
-	state := manifest.State{Store: before.Store, Version: s.tree.version, Spaces: before.Spaces}
+	state := manifest.State{Store: db.inForce().State().Store, Version: s.tree.version, Spaces: db.spaces.Load()}
 	e := &manifest.Edit{
 		NextFile: manifest.FileNum(db.nextFile.Load()),
 		LastSeq:  key.SeqNum(db.visible.Load()),

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/manifest"
 )
 
 // Snapshot is the store as it was at one moment. It may be used concurrently. It keeps entries that
@@ -12,7 +13,8 @@ import (
 type Snapshot struct {
 	db     *DB
 	seq    key.SeqNum
-	now    int64 // the reading of the clock that it hides values by; 0 while there are none to hide
+	now    int64            // the reading of the clock that it hides values by; 0 while there are none to hide
+	spaces *manifest.Spaces // at that moment
 	closed atomic.Bool
 
 	origin origin // fixed
@@ -28,7 +30,7 @@ func (db *DB) NewSnapshot() (*Snapshot, error) {
 	if db.closing {
 		return nil, ErrClosed
 	}
-	s := &Snapshot{db: db, seq: key.SeqNum(db.visible.Load())}
+	s := &Snapshot{db: db, seq: key.SeqNum(db.visible.Load()), spaces: db.spaces.Load()}
 	if db.mayExpire.Load() {
 		s.now = db.now()
 	}

@@ -12,19 +12,24 @@ import (
 // Errors: ErrKeyTooLarge, ErrValueTooLarge, ErrInvalidOption, ErrClosed, and ErrReadOnly for a store
 // opened so, mean that nothing was written; after ErrFailed, or any other error, the write may or may not have taken effect.
 func (db *DB) Put(k, value []byte, opts ...WriteOption) error {
-	return db.write(key.KindSet, k, value, opts)
+	return db.write(nil, key.KindSet, k, value, opts)
 }
 
 // Delete removes a key; that it is absent is no error. Options and errors are those of Put.
 func (db *DB) Delete(k []byte, opts ...WriteOption) error {
-	return db.write(key.KindDelete, k, nil, opts)
+	return db.write(nil, key.KindDelete, k, nil, opts)
 }
 
 // DeleteRange removes every key from lower up to, but without, upper, as one operation whatever their
-// number. Nil is unbounded: DeleteRange(nil, nil) clears the store. It costs about as much as a
+// number. Nil is unbounded: DeleteRange(nil, nil) clears the store, but for its buckets. It costs about as much as a
 // Delete; the space comes back in the background, at once where whole tables fall into the range.
 // Options: [Sync], [NoSync]. Errors are those of Put, and ErrInvalidRange for inverted bounds.
 func (db *DB) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
+	return db.deleteRange(nil, lower, upper, opts)
+}
+
+// deleteRange is DeleteRange in a bucket; nil is none.
+func (db *DB) deleteRange(to *Bucket, lower, upper []byte, opts []WriteOption) error {
 	first, end, ok, err := deleteRange(lower, upper, 0)
 	if err != nil {
 		return db.unlessClosed(err)
@@ -36,13 +41,13 @@ func (db *DB) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
 	if !ok { // an empty range; with Sync, what came before is on stable storage all the same
 		return db.Apply(&Batch{}, opts...)
 	}
-	w := write{kind: key.KindRangeDelete, user: first, value: end, waitSync: waitSync}
+	w := write{bucket: to, kind: key.KindRangeDelete, user: first, value: end, waitSync: waitSync}
+	if to != nil {
+		w.bindTo(db.spaces.Load())
+	}
 	if db.isLarge(&w) { // long bounds, small memtables
-		b, err := batchOf(&w)
-		if err != nil {
-			return err
-		}
-		b.ranges = 1
+		b := &Batch{}
+		b.appendRange(to, first, upper)
 		return db.commitLarge(b, 0)
 	}
 	return db.commitSampled(&w)
@@ -56,10 +61,11 @@ func (db *DB) Merge(k, operand []byte, opts ...WriteOption) error {
 	if err := checkOperand(db.opts.MergeOperator, operand); err != nil {
 		return db.unlessClosed(err)
 	}
-	return db.write(key.KindMerge, k, operand, opts)
+	return db.write(nil, key.KindMerge, k, operand, opts)
 }
 
-func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
+// write commits a single operation in a bucket; nil is none.
+func (db *DB) write(to *Bucket, kind key.Kind, k, value []byte, opts []WriteOption) error {
 	if err := checkSizes(k, value); err != nil {
 		return db.unlessClosed(err)
 	}
@@ -67,9 +73,12 @@ func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
 	if err != nil {
 		return db.unlessClosed(err)
 	}
-	w := write{kind: kind, user: k, value: value, waitSync: waitSync}
+	w := write{bucket: to, kind: kind, user: k, value: value, waitSync: waitSync}
+	if to != nil {
+		w.bindTo(db.spaces.Load())
+	}
 	if db.isLarge(&w) {
-		b, err := batchOf(&w)
+		b, err := w.named()
 		if err != nil {
 			return err
 		}
@@ -78,9 +87,15 @@ func (db *DB) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
 	return db.commitSampled(&w)
 }
 
-// batchOf returns a batch with a single operation.
+// named returns a batch with the single operation of a write, and the name of its bucket.
+func (w *write) named() (*Batch, error) {
+	b := &Batch{}
+	return b, b.addTo(w.bucket, w.kind, w.user, w.value, nil)
+}
+
+// batchOf returns a batch with the single operation of a write, and the id of its bucket.
 func batchOf(w *write) (*Batch, error) {
-	b := &Batch{merges: uint32(w.merges())}
+	b := &Batch{}
 	return b, b.add(w.kind, w.space, w.user, w.value, nil)
 }
 
@@ -99,6 +114,9 @@ func (db *DB) Apply(b *Batch, opts ...WriteOption) error {
 		return db.unlessClosed(err)
 	}
 	w := write{batch: b, waitSync: waitSync}
+	if len(b.names) > 0 {
+		w.bindTo(db.spaces.Load())
+	}
 	if b.count == 0 && !waitSync {
 		return db.writable()
 	}
@@ -148,13 +166,20 @@ func (db *DB) writeIf(w *write, opts []WriteOption, condition func(v []byte, fou
 	if w.waitSync, err = db.opts.wantsSync(opts); err != nil {
 		return false, db.unlessClosed(err)
 	}
+	reads := db.reader()
+	if w.bucket != nil && !w.bindTo(db.spaces.Load()) {
+		if !condition(nil, false) {
+			return false, db.writable() // and no bucket is made
+		}
+		reads.space = noSpace
+	}
 	var large *largeWrite
 	if db.isLarge(w) {
-		b, err := batchOf(w)
+		b, err := w.named()
 		if err != nil {
 			return false, err
 		}
-		if large, err = db.prepareLarge(b, 0); err != nil {
+		if large, err = db.prepareBound(b, 0); err != nil {
 			return false, err
 		}
 	}
@@ -162,7 +187,10 @@ func (db *DB) writeIf(w *write, opts []WriteOption, condition func(v []byte, fou
 		if err := db.writable(); err != nil {
 			return err
 		}
-		if err := db.Peek(w.user, func(v []byte) error {
+		if w.bucket != nil && w.bindTo(db.spaces.Load()) {
+			reads.space = w.space
+		}
+		if err := reads.peek(w.user, func(v []byte) error {
 			done = condition(v, true)
 			return nil
 		}); errors.Is(err, ErrNotFound) {
@@ -175,12 +203,18 @@ func (db *DB) writeIf(w *write, opts []WriteOption, condition func(v []byte, fou
 			return nil
 		case large != nil:
 			return db.installLarge(large)
-		default:
-			return db.commitGroup(w, nil)
+		case w.bucket != nil:
+			if err := db.bind(w); err != nil {
+				return err
+			}
 		}
+		return db.commitGroup(w, nil)
 	})
 	if large != nil && (!done || err != nil) {
 		large.abandon()
+		if errors.Is(err, errDropped) {
+			return db.writeIf(w, opts, condition)
+		}
 	}
 	return done && err == nil, err
 }
