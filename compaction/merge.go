@@ -13,6 +13,9 @@ import (
 //   - so they do where nothing older of the key can be anywhere;
 //   - otherwise they become one operand, which reaches back to the oldest of them.
 //
+// An operand that was put together in a memtable may have in it others that a snapshot sees by themselves. What is below those is
+// not put together with them: who reads the first operand goes on right below them.
+//
 // The result has the sequence number of the newest. What the operator fails at stays as it is, for readers to be told.
 
 // maxFoldBytes bounds what is put together at once, and so the memory for it. A reader does the rest.
@@ -51,6 +54,7 @@ type chain struct {
 	stored  []byte
 	entries []chainEntry // newest first: operands, and then maybe what they follow
 	buf     []byte
+	out     []byte     // scratch: the result
 	low     key.SeqNum // the next entry that counts lies below
 	absent  bool       // it is known that the operands follow nothing
 }
@@ -87,8 +91,12 @@ func (s *survival) fold(in Entries, kv *iterator.KV, taken, output func(*iterato
 	}
 	merged, err := c.merge(s.Merge)
 	if err == nil {
+		if merged.Trailer.Kind() == key.KindMerge {
+			s.boundary = c.low
+		}
 		return next, output(merged)
 	}
+	s.boundary = c.low
 	for _, e := range c.entries { // it is the readers' to meet the failure
 		if err := output(&iterator.KV{Stored: c.stored, Trailer: e.trailer, Value: c.value(e)}); err != nil {
 			return nil, err
@@ -123,7 +131,7 @@ func (s *survival) gather(in Entries, c *chain, taken func(*iterator.KV) error) 
 			c.absent = true
 			return kv, nil // keep drops it, and the rest of the stripe
 		}
-		if len(c.buf)+len(kv.Value) > maxFoldBytes {
+		if newest := c.entries[0].trailer.Seq(); seq < s.boundary && newest >= s.boundary || len(c.buf)+len(kv.Value) > maxFoldBytes {
 			s.lastStripe = -1 // the next entry is not hidden by this operand
 			return kv, nil
 		}
@@ -144,7 +152,7 @@ func (c *chain) merge(op func(older, newer []byte) ([]byte, error)) (*iterator.K
 		return &iterator.KV{Stored: c.stored, Trailer: newest.trailer, Value: c.value(newest)}, nil
 	}
 	operands := c.entries
-	kind, value := key.KindSet, []byte(nil)
+	kind, value := key.KindSet, c.out[:0]
 	var expiry int64
 	switch oldest.trailer.Kind() {
 	case key.KindSet:
@@ -157,10 +165,10 @@ func (c *chain) merge(op func(older, newer []byte) ([]byte, error)) (*iterator.K
 		if !c.absent {
 			kind = key.KindMerge
 		}
-		value, operands = c.operand(nil, oldest), operands[:len(operands)-1]
+		value, operands = c.operand(value, oldest), operands[:len(operands)-1]
 	default: // a tombstone
 		operands = operands[:len(operands)-1]
-		value, operands = c.operand(nil, operands[len(operands)-1]), operands[:len(operands)-1]
+		value, operands = c.operand(value, operands[len(operands)-1]), operands[:len(operands)-1]
 	}
 	var err error
 	for i := len(operands) - 1; i >= 0; i-- {
@@ -169,11 +177,14 @@ func (c *chain) merge(op func(older, newer []byte) ([]byte, error)) (*iterator.K
 			return nil, err
 		}
 	}
-	switch kind {
+	c.out = value
+	switch kind { // what a value begins with goes where the inputs were, which are not needed any more
 	case key.KindMerge:
-		value = key.AppendOperand(nil, newest.trailer.Seq()-c.low, value)
+		c.buf = key.AppendOperand(c.buf[:0], newest.trailer.Seq()-c.low, value)
+		value = c.buf
 	case key.KindSetExpiring:
-		value = key.AppendExpiring(nil, expiry, value)
+		c.buf = key.AppendExpiring(c.buf[:0], expiry, value)
+		value = c.buf
 	}
 	return &iterator.KV{Stored: c.stored, Trailer: key.MakeTrailer(newest.trailer.Seq(), kind), Value: value}, nil
 }

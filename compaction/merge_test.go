@@ -126,6 +126,7 @@ func TestMerge_OperandsOfAStripeBecomeOne(t *testing.T) {
 		{name: "a range tombstone below", in: "a#9,MERGE:z a#7,MERGE:y a#5,SET:v", ranges: "6", deeper: true, want: "a#9,SET:yz"},
 		{name: "on a value that expires", in: "a#9,MERGE:y a#8,SETEXP@100:v", want: "a#9,SETEXP:" + "d\x00\x00\x00\x00\x00\x00\x00" + "vy"},
 		{name: "an operator that fails", in: "a#9,MERGE:z a#8,MERGE:! a#7,MERGE:x a#6,SET:v a#5,SET:u", want: "a#9,MERGE:z a#8,MERGE:! a#7,MERGE:x a#6,SET:v"},
+		{name: "an operand that has in it what a snapshot sees", in: "a#9,MERGE-1:xy a#8,MERGE:x a#7,SET:v", snapshots: []key.SeqNum{8}, want: "a#9,MERGE-1:xy a#8,MERGE:x a#7,SET:v"},
 		{name: "other kinds", in: "a#9,SET:v a#8,MERGE:x b#2,DEL c#1,SET:w", want: "a#9,SET:v c#1,SET:w"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -193,6 +194,16 @@ func ifFound(value string, found bool) string {
 	return "none"
 }
 
+// lastOf returns the last entry of a key.
+func lastOf(all []full, stored []byte) *full {
+	for i := len(all) - 1; i >= 0; i-- {
+		if string(all[i].Stored) == string(stored) {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
 // Random histories of two keys, with snapshots, range tombstones and something below: whoever reads, before and after,
 // reads the same. What went into the first compaction goes through a second one, together with what was below it.
 func TestMerge_EveryReaderSeesTheSameBeforeAndAfter(t *testing.T) {
@@ -208,7 +219,13 @@ func TestMerge_EveryReaderSeesTheSameBeforeAndAfter(t *testing.T) {
 				kind, value = key.KindDelete, nil
 			case r == 1:
 				kind, value = key.KindSet, []byte{byte('A' + seq)}
-			case r == 2 && seq >= 8:
+			case r < 8 && seq >= 8: // as a memtable would
+				if last := lastOf(all, stored); last != nil && last.Trailer.Kind() == key.KindMerge && rangedel.Cut(rangedel.KeepAll, ranges).Newest(stored, seq) < last.Trailer.Seq() {
+					reach, older, _ := key.SplitOperand(last.value)
+					reach += seq - last.Trailer.Seq()
+					value = key.AppendOperand(nil, reach, append(slices.Clone(older), byte('a'+seq)))
+				}
+			case r == 11 && seq >= 8:
 				ranges = append(ranges, rangedel.Span{Lower: stored, Upper: []byte{0, stored[1] + 1}, Seqs: []key.SeqNum{seq}})
 				continue
 			}

@@ -40,6 +40,9 @@ type survival struct {
 	stored     []byte // key of the last entry
 	seen       bool   // there was one
 	lastStripe int    // of the last entry
+
+	// boundary is the least sequence number that an operand of a newer stripe, kept before, has in it.
+	boundary key.SeqNum
 }
 
 // Rules say what of the entries readers can tell apart.
@@ -72,7 +75,7 @@ func (s *survival) keep(stored []byte, trailer key.Trailer) bool {
 		}
 	} else {
 		s.stored = append(s.stored[:0], stored...)
-		s.seen = true
+		s.seen, s.boundary = true, 0
 	}
 	s.lastStripe = stripe
 	if len(s.ranges) > 0 && s.rangeDeleted(stored, trailer.Seq(), stripe) {
