@@ -71,7 +71,7 @@ func newCrashRun(t *testing.T, seed uint64) *crashRun {
 // different random numbers.
 func crashOptions(fsys *simfs.FS, opening int) tinykv.Options {
 	rng := enginetest.NewRandom(1)
-	o := tinykv.Options{FS: fsys, MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10, CacheSize: 64 << 10, MaxBackground: 3}
+	o := tinykv.Options{FS: fsys, MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10, CacheSize: 64 << 10, MaxBackground: 3, MergeOperator: tinykv.MergeAppend}
 	return *o.With(tinykv.Internal{
 		Inline: func() bool { return rng.OneIn(4) }, ManifestGrowth: 512,
 		Random: crashRandom(opening),
@@ -293,9 +293,12 @@ func (r *crashRun) batch(valueBytes int) *tinykv.Batch {
 	b := r.db.NewBatch()
 	for range r.IntN(4) {
 		k := fmt.Appendf(nil, "%03d", r.IntN(60))
-		if r.OneIn(4) {
+		switch r.IntN(8) {
+		case 0, 1:
 			r.must(b.Delete(k))
-		} else {
+		case 2, 3:
+			r.must(b.Merge(k, fmt.Appendf(nil, "%0*d", 1+r.IntN(valueBytes), r.Uint32())))
+		default:
 			r.must(b.Put(k, fmt.Appendf(nil, "%0*d", 1+r.IntN(2*valueBytes), r.Uint32())))
 		}
 	}

@@ -144,7 +144,7 @@ func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *Repai
 	if err := r.readBooks(); err != nil {
 		return nil, err
 	}
-	copied, err := newRepairCopy(fsys, dst)
+	copied, err := newRepairCopy(fsys, dst, r.operator())
 	if err != nil {
 		return nil, err
 	}

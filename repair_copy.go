@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/vfs"
@@ -34,7 +35,7 @@ type repairCopy struct {
 }
 
 // newRepairCopy makes an empty store in a directory that is empty or does not exist.
-func newRepairCopy(fsys vfs.FS, dir string) (*repairCopy, error) {
+func newRepairCopy(fsys vfs.FS, dir string, op MergeOperator) (*repairCopy, error) {
 	info, err := fsys.Stat(dir)
 	switch {
 	case errors.Is(err, errNotExist):
@@ -63,7 +64,7 @@ func newRepairCopy(fsys vfs.FS, dir string) (*repairCopy, error) {
 		return nil, err
 	}
 	if err = errors.Join(marker.Close(), fsys.SyncDir(dir)); err == nil {
-		c.db, err = Open(dir, &Options{FS: c.fs, MemTableSize: repairBatchBytes, CacheSize: -1})
+		c.db, err = Open(dir, &Options{FS: c.fs, MemTableSize: repairBatchBytes, CacheSize: -1, MergeOperator: op})
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.abandon())
@@ -72,7 +73,7 @@ func newRepairCopy(fsys vfs.FS, dir string) (*repairCopy, error) {
 }
 
 // put adds an entry.
-func (c *repairCopy) put(stored, value []byte) error {
+func (c *repairCopy) put(kind key.Kind, stored, value []byte) error {
 	space, user, _ := key.SplitStored(stored)
 	if space != 0 {
 		return fmt.Errorf("keyspace %d: %w", space, ErrFormatTooNew)
@@ -82,7 +83,7 @@ func (c *repairCopy) put(stored, value []byte) error {
 			return err
 		}
 	}
-	if err := c.batch.Put(user, value); err != nil || c.batch.Size() < repairBatchBytes {
+	if err := c.batch.addStored(batchrepr.Op{Kind: kind, Stored: stored, Value: value}); err != nil || c.batch.Size() < repairBatchBytes {
 		return err
 	}
 	return c.flush() // now: a long value need not be at hand twice

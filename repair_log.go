@@ -111,7 +111,7 @@ func (r *repair) checkNewest(known *manifest.Loaded) error {
 
 // forget makes a state that was known one that may be out of date.
 func (r *repair) forget(known *manifest.Loaded) {
-	r.books = &manifest.Salvaged{Store: known.Store, LastSeq: uint64(known.LastSeq), Tables: map[manifest.FileNum]manifest.AddedTable{}, Spaces: known.Spaces}
+	r.books = &manifest.Salvaged{Store: known.Store, LastSeq: uint64(known.LastSeq), Tables: map[manifest.FileNum]manifest.AddedTable{}, Spaces: known.Spaces, MergeOperator: known.MergeOperator}
 	for level, tables := range known.Version.Levels {
 		for _, t := range tables {
 			r.books.Tables[t.Num] = manifest.AddedTable{Level: manifest.Level(level), Table: t}
@@ -149,6 +149,7 @@ func (r *repair) copyLog(to *repairCopy) error {
 	last, whole := r.lastSq, r.books.Known != nil
 	r.report.LastSeq = uint64(last)
 	r.report.LogDamaged = r.log.damaged
+	bases := r.bases(to)
 	for _, s := range r.log.segments {
 		r.begin("log", s.path)
 		err := r.records(s, func(seq key.SeqNum, payload []byte) error {
@@ -161,7 +162,7 @@ func (r *repair) copyLog(to *repairCopy) error {
 			case r.books.Known != nil && !r.log.damaged:
 				return errEndOfLog // as a crash leaves it
 			default:
-				whole = false
+				whole, bases.incomplete = false, true
 				r.report.LogBehind++
 				if !r.o.KeepDoubtful {
 					return nil
@@ -170,7 +171,7 @@ func (r *repair) copyLog(to *repairCopy) error {
 			last = end
 			r.report.LastSeq = uint64(end)
 			r.report.LogRecords++
-			return to.replay(payload)
+			return to.replay(payload, bases)
 		})
 		r.progress(r.size(s.path))
 		if errors.Is(err, errEndOfLog) {
@@ -184,8 +185,11 @@ func (r *repair) copyLog(to *repairCopy) error {
 }
 
 // replay applies a batch of the log.
-func (c *repairCopy) replay(payload []byte) error {
+func (c *repairCopy) replay(payload []byte, bases *repairBases) error {
 	err := c.batch.UnmarshalBinary(payload)
+	if err == nil {
+		err = bases.settle(&c.batch)
+	}
 	if err == nil {
 		err = c.apply()
 	}

@@ -37,8 +37,13 @@ func (r *repair) copyTables(runs []*repairRun, to *repairCopy) (err error) {
 		stored = append(stored[:0], from.kv.Stored...)
 		m.spans.advance(stored)
 		m.gaps.advance(stored)
-		if r.wanted(m, from) {
-			if err := to.put(stored, from.kv.Value); err != nil {
+		switch {
+		case from.kv.Trailer.Kind() == key.KindMerge:
+			if err := r.copyOperands(m, stored, to); err != nil {
+				return err
+			}
+		case r.wanted(m, from):
+			if err := to.put(from.kv.Trailer.Kind(), stored, from.kv.Value); err != nil {
 				return err
 			}
 			r.report.Entries++
@@ -68,13 +73,8 @@ func newRepairMerge(runs []*repairRun) (*repairMerge, error) {
 // skip goes on behind a key, which is the least.
 func (m *repairMerge) skip(stored []byte) error {
 	for len(m.heads) > 0 && bytes.Equal(m.heads[0].kv.Stored, stored) {
-		if err := m.heads[0].next(); err != nil {
+		if err := m.advanceFirst(); err != nil {
 			return err
-		}
-		if m.heads[0].kv == nil {
-			heap.Pop(&m.heads)
-		} else {
-			heap.Fix(&m.heads, 0)
 		}
 	}
 	return nil

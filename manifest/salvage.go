@@ -21,6 +21,8 @@ type Salvaged struct {
 	Tables  map[FileNum]AddedTable // those that were added last, as far as is known
 	Gone    map[FileNum]bool       // those that left
 	Spaces  *Spaces
+
+	MergeOperator string // empty: none, as far as is known
 }
 
 // Salvage reads the books of a store that may be damaged; nums are the numbers of its manifest files. It
@@ -155,6 +157,9 @@ func (s *Salvaged) follow(e *Edit, first bool) {
 		}
 		clear(s.Tables)
 		s.Spaces = nil
+	}
+	if e.MergeOperator != "" {
+		s.MergeOperator = e.MergeOperator
 	}
 	if spaces, err := s.Spaces.apply(e); err == nil { // else edits before it are missing; what they named stays
 		s.Spaces = spaces

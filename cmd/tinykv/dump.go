@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/internal/iterator"
@@ -171,6 +172,15 @@ func (e *environment) operation(f hexFlag, k key.Internal, value []byte) {
 	switch k.Trailer.Kind() {
 	case key.KindSet:
 		e.printf(" = %s", f.text(value))
+	case key.KindMerge:
+		reach, operand, _ := key.SplitOperand(value)
+		if reach > 0 {
+			e.printf(" of #%d to #%d", k.Trailer.Seq()-reach, k.Trailer.Seq())
+		}
+		e.printf(" + %s", f.text(operand))
+	case key.KindSetExpiring:
+		expiry, value, _ := key.SplitExpiring(value)
+		e.printf(" = %s until %s", f.text(value), time.Unix(0, expiry).UTC().Format(time.RFC3339Nano))
 	case key.KindRangeDelete:
 		e.printf(" up to %s", f.stored(value))
 	}
