@@ -573,6 +573,8 @@ func (r *crashRun) live() error {
 			func() error { return r.tryCommit(r.largeBatch(), tinykv.Sync) },
 			func() error { return r.tryCommit(r.batch(100), tinykv.NoSync) },
 			func() error { return durable(r.db.Compact(ctx, tinykv.All())) },
+			func() error { return r.tryCommit(r.inBuckets(100, "a", "b"), tinykv.NoSync) },
+			func() error { return r.tryDrop("a") },
 			func() error { return r.tryCommit(r.batch(100), tinykv.NoSync) },
 		} {
 			if err := step(); err != nil {

@@ -99,8 +99,10 @@ func (h *History) Run(operations int) string {
 	}
 	h.last = h.Name + "end"
 	h.scanAll(h.db, h.model)
+	h.listBuckets()
 	h.reopen()
 	h.scanAll(h.db, h.model)
+	h.listBuckets()
 	if err := h.db.Close(); err != nil {
 		h.Error(err)
 	}

@@ -43,7 +43,7 @@ func (h *History) listBatch() {
 	n := 0
 	for op := range b.Ops() {
 		n++
-		h.note("%v %v %.20q %.20q %.20q", op.Delete, op.Range, op.Key, op.Value, op.Upper)
+		h.note("%v %v %q %.20q %.20q %.20q", op.Delete, op.Range, op.Bucket, op.Key, op.Value, op.Upper)
 	}
 	h.same("operations", n, b.Len())
 }

@@ -70,17 +70,18 @@ func (h *History) openCrashed(open func() (*tinykv.DB, error), durable *Model, m
 	db, err := open()
 	h.must(err)
 	h.db = db
-	got, err := Collect(db.Scan(tinykv.All()))
+	got, err := Dump(db)
 	h.must(err)
 	m := durable.Clone()
 	n := 0
-	for ; n < least || !slices.Equal(got, m.entries); n++ {
+	for ; n < least || !slices.Equal(got, m.Dump()); n++ {
 		if n == len(more) {
 			h.Fatalf("%s: %d entries are no state between %d durable ones and %d commits later, and not before %d of them",
 				h.last, len(got), len(durable.entries), n, least)
 		}
 		m.Apply(more[n])
 	}
+	h.must(m.FindEmpty(db))
 	h.model = m
 	return n
 }
@@ -106,9 +107,9 @@ func (h *History) faultyLarge() {
 	failed := false
 	h.Fault(func() { failed = h.db.Apply(b) != nil })
 	if failed { // which is no answer: under other options it may work
-		got, err := Collect(h.db.Scan(tinykv.All()))
+		got, err := Dump(h.db)
 		h.must(err)
-		if !slices.Equal(got, h.model.entries) {
+		if !slices.Equal(got, h.model.Dump()) {
 			h.Errorf("%s: %d entries after an apply that failed, want %d", h.last, len(got), len(h.model.entries))
 		}
 		h.flush() // tries at once what writers may be told has failed, for a while

@@ -123,6 +123,7 @@ var (
 		{"crash in a flush", 3, crashingIn((*History).flush)},
 		{"crash in a compaction", 3, crashingIn(func(h *History) { h.compact(tinykv.All()) })},
 		{"crash in a range deletion", 2, crashingIn(func(h *History) { h.deleteRange(h.NarrowRange()); h.flush() })},
+		{"crash in a drop of a bucket", 2, (*History).crashInDrop},
 		{"crash in closing and opening", 3, crashingIn((*History).reopen)},
 	}
 )
@@ -130,7 +131,7 @@ var (
 // Kinds returns the names of all operations.
 func Kinds() []string {
 	var names []string
-	for _, op := range slices.Concat(historyOps, changeOps, faultOps, crashOps, crashInOps) {
+	for _, op := range slices.Concat(historyOps, bucketOps, changeOps, faultOps, crashOps, crashInOps) {
 		names = append(names, op.name)
 	}
 	return names
@@ -138,7 +139,7 @@ func Kinds() []string {
 
 // operations returns the operations that this history draws from, and those that crash.
 func (h *History) operations() (ops, crashes []historyOp) {
-	ops = slices.Clone(historyOps)
+	ops = slices.Concat(historyOps, bucketOps)
 	if h.Change != nil {
 		ops = append(ops, changeOps...)
 	}

@@ -9,7 +9,10 @@ import (
 
 // Model is the plainest possible store: a sorted slice. Get, Put and Delete do what those of a store
 // do.
-type Model struct{ entries []Entry }
+type Model struct {
+	entries []Entry
+	buckets map[string]*Model
+}
 
 // Entry is a key with its value.
 type Entry struct{ Key, Value string }
@@ -53,7 +56,9 @@ func (m *Model) DeleteRange(r tinykv.Range) {
 
 // Apply carries out the operations of a batch.
 func (m *Model) Apply(b *tinykv.Batch) {
+	all := m
 	for op := range b.Ops() {
+		m := all.part(op.Bucket)
 		if op.Range {
 			m.DeleteRange(tinykv.Range{Lower: op.Key, Upper: op.Upper})
 		} else if op.Delete {
@@ -67,7 +72,13 @@ func (m *Model) Apply(b *tinykv.Batch) {
 }
 
 // Clone returns a copy.
-func (m *Model) Clone() *Model { return &Model{entries: slices.Clone(m.entries)} }
+func (m *Model) Clone() *Model {
+	c := &Model{entries: slices.Clone(m.entries)}
+	for name, b := range m.buckets {
+		c.part(name).entries = slices.Clone(b.entries)
+	}
+	return c
+}
 
 // Entries returns the entries of a range, in order.
 func (m *Model) Entries(r tinykv.Range) []Entry {
