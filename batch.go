@@ -3,6 +3,7 @@ package tinykv
 import (
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/key"
@@ -17,16 +18,20 @@ type Batch struct {
 	ranges uint32 // of the operations, range deletions
 	merges uint32 // of the operations, merge operands
 
+	expiring uint32 // of the operations, values that expire
+	db       *DB    // by whose clock lifetimes count; nil: the system's
+
 	bucketNames
 }
 
 // NewBatch returns an empty batch.
-func (db *DB) NewBatch() *Batch { return &Batch{} }
+func (db *DB) NewBatch() *Batch { return &Batch{db: db} }
 
-// Put sets the value of a key. No WriteOption applies to an operation of a batch.
-// It fails with ErrKeyTooLarge, ErrValueTooLarge or ErrBatchTooLarge and then adds nothing.
+// Put sets the value of a key. Options: [TTL], which counts from this call, not from Apply, and goes by Options.Clock in a batch of
+// [DB.NewBatch]; [ExpireAt]. It fails with ErrKeyTooLarge, ErrValueTooLarge, ErrBatchTooLarge or ErrInvalidOption and then adds
+// nothing.
 func (b *Batch) Put(k, value []byte, opts ...WriteOption) error {
-	return b.add(key.KindSet, 0, k, value, opts)
+	return b.put(nil, k, value, opts)
 }
 
 // Delete removes a key. No WriteOption applies to an operation of a batch.
@@ -86,7 +91,7 @@ func (b *Batch) add(kind key.Kind, space key.Space, k, value []byte, opts []Writ
 // check returns why an operation cannot be added, or nil.
 func (b *Batch) check(k, value []byte, opts []WriteOption) error {
 	if len(opts) > 0 {
-		return fmt.Errorf("%w: an operation of a batch takes none; give it to Apply", ErrInvalidOption)
+		return errBatchOption
 	}
 	if err := checkSizes(k, value); err != nil {
 		return err
@@ -120,6 +125,8 @@ func (b *Batch) counted(kind key.Kind) {
 		b.ranges++
 	case key.KindMerge:
 		b.merges++
+	case key.KindSetExpiring:
+		b.expiring++
 	}
 }
 
@@ -150,7 +157,7 @@ func (b *Batch) Size() int { return max(len(b.repr), batchrepr.HeaderLen) + b.na
 
 // Reset empties the batch and keeps its memory for new operations.
 func (b *Batch) Reset() {
-	b.repr, b.count, b.ranges, b.merges = b.repr[:0], 0, 0, 0
+	b.repr, b.count, b.ranges, b.merges, b.expiring = b.repr[:0], 0, 0, 0, 0
 	b.reset()
 }
 
@@ -164,6 +171,8 @@ type Op struct {
 	Bucket     string // name of the bucket; empty outside of buckets
 	Key, Value []byte
 	Upper      []byte // nil: every key from Key on
+
+	ExpiresAt time.Time // of the value that is set; the zero Time when it stays
 }
 
 // Ops yields the operations in the order in which they were added.
@@ -181,6 +190,10 @@ func (b *Batch) Ops() iter.Seq[Op] {
 			case key.KindMerge:
 				o.Merge = true
 				_, o.Value, _ = key.SplitOperand(op.Value)
+			case key.KindSetExpiring:
+				var expiry int64
+				expiry, o.Value, _ = key.SplitExpiring(op.Value)
+				o.ExpiresAt = time.Unix(0, expiry)
 			}
 			if !yield(o) {
 				return
@@ -226,7 +239,7 @@ func (b *Batch) Append(other *Batch) error {
 		return fmt.Errorf("%w: it would exceed %d bytes", ErrBatchTooLarge, int64(maxBatchLen))
 	}
 	b.begin()
-	count, ranges, merges := other.count, other.ranges, other.merges // which may be those of b
+	count, ranges, merges, expiring := other.count, other.ranges, other.merges, other.expiring // which may be those of b
 	if b.sameNames(other) {
 		b.repr = append(b.repr, ops...)
 	} else {
@@ -235,6 +248,7 @@ func (b *Batch) Append(other *Batch) error {
 	b.count += count
 	b.ranges += ranges
 	b.merges += merges
+	b.expiring += expiring
 	return nil
 }
 

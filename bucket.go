@@ -180,6 +180,9 @@ func (b *Bucket) Delete(k []byte, opts ...WriteOption) error {
 
 func (b *Bucket) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
 	if b.batch != nil {
+		if kind == key.KindSet {
+			return b.batch.put(b, k, value, opts)
+		}
 		return b.batch.addTo(b, kind, k, value, opts)
 	}
 	if err := b.ofStore(); err != nil {

@@ -125,7 +125,7 @@ func (b *Batch) bindTo(s *manifest.Spaces) *Batch {
 		to.ids = append(to.ids, id)
 	}
 	to.repr = batchrepr.AppendHeader(slices.Grow(to.repr[:0], len(b.repr)), 0, 0)
-	to.count, to.ranges, to.merges = b.count, b.ranges, b.merges
+	to.count, to.ranges, to.merges, to.expiring = b.count, b.ranges, b.merges, b.expiring
 	b.appendTo(to, to.ids)
 	return to
 }
@@ -241,7 +241,7 @@ func (b *Batch) unmarshalNamed(data []byte) error {
 
 // take replaces the batch by checked operations; names are those of the keyspaces from 1 on, all of which occur.
 func (b *Batch) take(repr []byte, count uint32, names []string) error {
-	ranges, merges := uint32(0), uint32(0)
+	ranges, merges, expiring := uint32(0), uint32(0), uint32(0)
 	used := make([]bool, len(names)+1)
 	r := batchrepr.ReadOps(repr, count)
 	for {
@@ -262,6 +262,10 @@ func (b *Batch) take(repr []byte, count uint32, names []string) error {
 			merges++
 			_, value, _ = key.SplitOperand(value)
 		}
+		if op.Kind == key.KindSetExpiring {
+			expiring++
+			_, value, _ = key.SplitExpiring(value)
+		}
 		if err := checkSizes(user, value); err != nil {
 			return err
 		}
@@ -278,6 +282,6 @@ func (b *Batch) take(repr []byte, count uint32, names []string) error {
 	for _, name := range names {
 		b.spaceOf(name)
 	}
-	b.repr, b.count, b.ranges, b.merges = append(b.repr[:0], repr...), count, ranges, merges
+	b.repr, b.count, b.ranges, b.merges, b.expiring = append(b.repr[:0], repr...), count, ranges, merges, expiring
 	return nil
 }

@@ -143,7 +143,7 @@ func (db *DB) settleMerges(w *write) (done bool, err error) {
 
 // settledBatch returns a batch that comes to the same and has no merge that follows a value with an expiry.
 func (db *DB) settledBatch(b *Batch) (*Batch, error) {
-	s := settling{db: db, latest: map[string]numberedOp{}, now: db.now()}
+	s := settling{db: db, latest: map[string]numberedOp{}, now: db.reading()}
 	out := &Batch{}
 	for op := range b.ops() {
 		op, err := s.settle(op)
@@ -161,7 +161,7 @@ func (db *DB) settledBatch(b *Batch) (*Batch, error) {
 // settling is what the operations of a batch, so far, have made of its keys.
 type settling struct {
 	db     *DB
-	now    int64
+	now    clockReading
 	seq    key.SeqNum
 	latest map[string]numberedOp // by stored key
 	ranges []rangedel.Span
@@ -193,7 +193,7 @@ func (s *settling) settle(op batchrepr.Op) (batchrepr.Op, error) {
 		return op, err
 	}
 	expiry, older, _ := key.SplitExpiring(v)
-	if s.db.hidden(expiry, found.Seq(), s.now) {
+	if s.now.hides(expiry, found.Seq()) {
 		return batchrepr.Op{Kind: key.KindSet, Stored: op.Stored, Value: operand}, nil
 	}
 	value, err := merge(s.db.opts.MergeOperator, append([]byte(nil), older...), operand)

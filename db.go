@@ -86,7 +86,8 @@ type DB struct {
 	restedAt  atomic.Uint64 // the last sequence number at its last look
 	preparing atomic.Bool   // prepare is running, or about to
 	mayExpire atomic.Bool   // there are values that expire, or about to be
-	mayCover  atomic.Bool   // range tombstones may have come to lie on whole tables, see dropCovered
+	clock     expiryClock
+	mayCover  atomic.Bool // range tombstones may have come to lie on whole tables, see dropCovered
 	nextFile  atomic.Uint64
 	failure   atomic.Pointer[failedError]
 	opened    atomic.Bool // events are told from now on

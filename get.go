@@ -321,11 +321,8 @@ func (r reader) resolve(s *readState, stored []byte, at key.Trailer, v []byte, f
 	case key.KindSet:
 		return v, nil
 	case key.KindSetExpiring:
-		expiry, v, _ := key.SplitExpiring(v)
-		if r.db.hidden(expiry, found.Seq(), r.clock()) {
-			return nil, ErrNotFound
-		}
-		return v, nil
+		now := r.clock()
+		return now.unexpired(v, found.Seq())
 	case key.KindMerge:
 		return r.fold(s, stored, at.Seq())
 	default:

@@ -35,7 +35,7 @@ func (db *DB) install(e *manifest.Edit, change func(sealed []*mem) []*mem) error
 func (db *DB) installEdit(e *manifest.Edit, change func(sealed []*mem) []*mem) (old *readState, err error) {
 	db.manifestMu.Lock()
 	defer db.manifestMu.Unlock()
-	e.NextFile = manifest.FileNum(db.nextFile.Load())
+	e.NextFile, e.Expiry = manifest.FileNum(db.nextFile.Load()), db.expiryState()
 	if err := db.appendEdit(e); err != nil {
 		if db.manifest.Err() != nil {
 			return nil, db.latch(err)
@@ -43,6 +43,7 @@ func (db *DB) installEdit(e *manifest.Edit, change func(sealed []*mem) []*mem) (
 		return nil, err
 	}
 
+	db.expirySaved(e.Expiry)
 	db.stats.flushedSeq.Store(uint64(db.manifest.State().LastSeq))
 
 	db.mu.Lock()

@@ -37,8 +37,8 @@ type Iterator struct {
 	found      key.Trailer
 	expiry     int64 // of an entry that expires, else 0; see internal/key
 
-	now    int64     // the reading of the clock that it hides values by
-	merged *operands // nil before the first key that was merged
+	now    clockReading // that it hides values by
+	merged *operands    // nil before the first key that was merged
 
 	// For Metrics, see holders.go. All but list are guarded by the list.
 	origin       origin

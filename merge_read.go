@@ -23,7 +23,7 @@ func (i *Iterator) resolve(deleted key.SeqNum) (present bool, err error) {
 // unexpired takes apart a value that expires.
 func (i *Iterator) unexpired() bool {
 	i.expiry, i.value, _ = key.SplitExpiring(i.value)
-	return !i.db.hidden(i.expiry, i.found.Seq(), i.now)
+	return !i.now.hides(i.expiry, i.found.Seq())
 }
 
 // fold puts together the operands from where the iterator stands on, going forward, and what they follow. It leaves in
@@ -71,7 +71,7 @@ func (i *Iterator) gather(deleted key.SeqNum) (base []byte, exists bool, err err
 			return kv.Value, true, nil
 		case key.KindSetExpiring: // which nothing is merged with, see commit_merge.go
 			expiry, v, _ := key.SplitExpiring(kv.Value)
-			return v, !i.db.hidden(expiry, kv.Trailer.Seq(), i.now), nil
+			return v, !i.now.hides(expiry, kv.Trailer.Seq()), nil
 		default:
 			return nil, false, nil
 		}

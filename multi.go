@@ -247,12 +247,22 @@ func (l *lookup) settle(v []byte, found key.Trailer) {
 
 // resolve finds out what entries that are not simply values amount to.
 func (m *multi) resolve(r reader, s *readState, at key.Trailer) error {
+	var now clockReading // one for all
 	for i := range m.lookups {
 		l := &m.lookups[i]
 		if l.newest == 0 {
 			continue
 		}
-		v, err := r.resolve(s, l.Stored, at, l.value, l.newest)
+		var v []byte
+		var err error
+		if l.newest.Kind() == key.KindSetExpiring {
+			if now.now == 0 {
+				now = r.clock()
+			}
+			v, err = now.unexpired(l.value, l.newest.Seq())
+		} else {
+			v, err = r.resolve(s, l.Stored, at, l.value, l.newest)
+		}
 		if err != nil && !isNotFound(err) {
 			return err
 		}

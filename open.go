@@ -103,7 +103,7 @@ func takeLock(dir string, o *Options, try lockFunc) (lock closer, err error) {
 }
 
 func newDB(dir string, o *Options) *DB {
-	db := &DB{opts: o, dir: dir, fs: o.FS, tables: map[manifest.FileNum]*table{}}
+	db := &DB{opts: o, clock: expiryClock{source: o.Clock}, dir: dir, fs: o.FS, tables: map[manifest.FileNum]*table{}}
 	db.changed = sync.NewCond(&db.mu)
 	db.closeDone = make(chan struct{})
 	db.background, db.cancel = context.WithCancel(context.Background())
@@ -317,6 +317,7 @@ func (db *DB) seal() error {
 		NextFile: manifest.FileNum(db.nextFile.Load()),
 		LastSeq:  key.SeqNum(db.visible.Load()),
 		Log:      &manifest.LogState{First: db.log.Load().Number() + 1},
+		Expiry:   db.expiryState(),
 	})
 	if err == nil {
 		err = db.manifest.Seal()

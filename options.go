@@ -127,6 +127,10 @@ type Options struct {
 	// is built in. Default: none in a new store, where Merge is an error.
 	MergeOperator MergeOperator
 
+	// Clock is the time by which values expire. It may go back, and jump: see docs/GUARANTEES.md. It is called by
+	// several goroutines, and not at all in a store where nothing expires. Default: time.Now.
+	Clock func() time.Time
+
 	// Logger is told of background failures and recoveries. It may read from the store and ask for
 	// Metrics, but must not write to it or wait for it: writers may be waiting for the logger.
 	// Default: nobody.
@@ -248,6 +252,9 @@ func (o *Options) complete() (*Options, error) {
 	if c.FS == nil {
 		c.FS = vfs.OS()
 	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -313,7 +320,7 @@ func (o *Options) validate() error {
 	return o.checkBudget()
 }
 
-// WriteOption changes how one write is done. The options are [Sync] and [NoSync].
+// WriteOption changes how one write is done. The options are [Sync], [NoSync], [TTL] and [ExpireAt].
 type WriteOption uint64
 
 const (
@@ -325,7 +332,7 @@ const (
 	NoSync WriteOption = 2
 )
 
-// wantsSync tells whether a write with these options waits for stable storage.
+// wantsSync tells whether a write with these options, which writes no value of its own, waits for stable storage.
 func (o *Options) wantsSync(opts []WriteOption) (bool, error) {
 	sync := o.Durability == DurabilitySync
 	for _, opt := range opts {
@@ -335,7 +342,7 @@ func (o *Options) wantsSync(opts []WriteOption) (bool, error) {
 		case NoSync:
 			sync = false
 		default:
-			return false, fmt.Errorf("%w: WriteOption(%d) is not known", ErrInvalidOption, opt)
+			return false, otherOption(opt)
 		}
 	}
 	return sync, nil

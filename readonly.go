@@ -64,6 +64,8 @@ func (db *DB) recoverInMemory() error {
 	if err := db.chooseOperator(&state); err != nil {
 		return err
 	}
+	db.clock.restore(&state.Expiry)
+	db.findExpiring(&state)
 	r := &replayer{db: db, state: &state, keep: true}
 	found, err := db.replay(r, loaded.Sealed, l)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/corrupt"
+	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/memtable"
 	"github.com/tinykv/tinykv/vfs"
@@ -181,10 +182,12 @@ func (db *DB) recover() (err error) {
 	if err := db.chooseOperator(&state); err != nil {
 		return err
 	}
+	db.clock.restore(&state.Expiry)
 	found, err := db.replay(&replayer{db: db, state: &state}, loaded.Sealed, l)
 	if err != nil {
 		return err
 	}
+	db.findExpiring(&state)
 	if err := db.begin(&state, max(state.Log.First, found.Last+1)); err != nil {
 		return err
 	}
@@ -326,6 +329,9 @@ func (r *replayer) record(payload []byte) (uint64, error) {
 	}
 	in := inserter{table: r.mem, op: r.db.opts.MergeOperator, scratch: &r.scratch}
 	for op, ok, _ := ops.Next(); ok; op, ok, _ = ops.Next() {
+		if op.Kind == key.KindSetExpiring {
+			r.db.mayExpire.Store(true)
+		}
 		in.insert(op, seq)
 		seq++
 	}

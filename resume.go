@@ -221,11 +221,13 @@ func (db *DB) clearLogs() error {
 
 // newManifest makes the manifest of the store as readers see it, with what is in memory in tables.
 func (db *DB) newManifest(s *readState, tables []*manifest.Table, first wal.SegmentNum) (*manifest.Manifest, error) {
-	state := manifest.State{Store: db.inForce().State().Store, Version: s.tree.version, Spaces: db.spaces.Load()}
+	before := db.inForce().State()
+	state := manifest.State{Store: before.Store, Version: s.tree.version, Spaces: db.spaces.Load(), MergeOperator: before.MergeOperator}
 	e := &manifest.Edit{
 		NextFile: manifest.FileNum(db.nextFile.Load()),
 		LastSeq:  key.SeqNum(db.visible.Load()),
 		Log:      &manifest.LogState{First: first, Exists: true},
+		Expiry:   db.expiryState(),
 	}
 	for _, t := range tables {
 		e.Added = append(e.Added, manifest.AddedTable{Level: 0, Table: t})

@@ -13,7 +13,7 @@ import (
 type Snapshot struct {
 	db     *DB
 	seq    key.SeqNum
-	now    int64            // the reading of the clock that it hides values by; 0 while there are none to hide
+	now    clockReading     // that it hides values by; zero while there are none to hide
 	spaces *manifest.Spaces // at that moment
 	closed atomic.Bool
 
@@ -25,14 +25,11 @@ type Snapshot struct {
 // NewSnapshot returns a snapshot of this moment: it sees every write acknowledged before the call
 // and none that begins after it. Error: ErrClosed.
 func (db *DB) NewSnapshot() (*Snapshot, error) {
+	s := &Snapshot{db: db}
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if db.closing {
-		return nil, ErrClosed
-	}
-	s := &Snapshot{db: db, seq: key.SeqNum(db.visible.Load()), spaces: db.spaces.Load()}
-	if db.mayExpire.Load() {
-		s.now = db.now()
+	if err := db.fixLocked(s); err != nil {
+		return nil, err
 	}
 	s.origin.at = db.sampler.now()
 	if db.snapshots.opened%db.sampler.originEvery == 0 {
@@ -40,6 +37,26 @@ func (db *DB) NewSnapshot() (*Snapshot, error) {
 	}
 	db.snapshots.push(s)
 	return s, nil
+}
+
+// fixLocked fixes what a new snapshot sees. db.mu is held, and given up while the clock is adjusted.
+func (db *DB) fixLocked(s *Snapshot) error {
+	for {
+		if db.closing {
+			return ErrClosed
+		}
+		s.seq, s.spaces = key.SeqNum(db.visible.Load()), db.spaces.Load()
+		if !db.mayExpire.Load() {
+			return nil
+		}
+		if now, ok := db.clock.advance(); ok {
+			s.now = db.clock.readingAt(now)
+			return nil
+		}
+		db.mu.Unlock()
+		db.adjustClock(true)
+		db.mu.Lock()
+	}
 }
 
 // hasSnapshots tells whether any snapshot is open.

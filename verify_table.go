@@ -77,6 +77,9 @@ func differences(meta *manifest.Table, c *sstable.Contents) (all []string) {
 		{"shadowed entries:", meta.Shadowed, p.Shadowed},
 		{"bytes of keys and values:", meta.DataBytes, p.KeyBytes + p.ValueBytes},
 		{"spans of range deletions:", meta.RangeDeletes, p.RangeDeletes},
+		{"values that expire:", meta.Expiring, p.Expiring},
+		{"least expiry:", uint64(meta.LeastExpiry), uint64(p.LeastExpiry)},
+		{"greatest expiry:", uint64(meta.GreatestExpiry), uint64(p.GreatestExpiry)},
 		{"least sequence number:", uint64(meta.SmallestSeq), uint64(p.SmallestSeq + meta.SeqBase)},
 		{"greatest sequence number:", uint64(meta.LargestSeq), uint64(p.LargestSeq + meta.SeqBase)},
 	} {

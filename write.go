@@ -7,7 +7,7 @@ import (
 	"github.com/tinykv/tinykv/internal/key"
 )
 
-// Put sets the value of a key. Options: [Sync], [NoSync].
+// Put sets the value of a key. Options: [Sync], [NoSync], [TTL], [ExpireAt].
 //
 // Errors: ErrKeyTooLarge, ErrValueTooLarge, ErrInvalidOption, ErrClosed, and ErrReadOnly for a store
 // opened so, mean that nothing was written; after ErrFailed, or any other error, the write may or may not have taken effect.
@@ -69,11 +69,10 @@ func (db *DB) write(to *Bucket, kind key.Kind, k, value []byte, opts []WriteOpti
 	if err := checkSizes(k, value); err != nil {
 		return db.unlessClosed(err)
 	}
-	waitSync, err := db.opts.wantsSync(opts)
-	if err != nil {
+	w := write{bucket: to, kind: kind, user: k, value: value}
+	if err := db.setOptions(&w, opts); err != nil {
 		return db.unlessClosed(err)
 	}
-	w := write{bucket: to, kind: kind, user: k, value: value, waitSync: waitSync}
 	if to != nil {
 		w.bindTo(db.spaces.Load())
 	}
@@ -87,16 +86,25 @@ func (db *DB) write(to *Bucket, kind key.Kind, k, value []byte, opts []WriteOpti
 	return db.commitSampled(&w)
 }
 
+// setOptions brings options into a write of a single operation.
+func (db *DB) setOptions(w *write, opts []WriteOption) (err error) {
+	if w.kind == key.KindSet || w.kind == key.KindSetExpiring {
+		return db.takeOptions(w, opts)
+	}
+	w.waitSync, err = db.opts.wantsSync(opts)
+	return err
+}
+
 // named returns a batch with the single operation of a write, and the name of its bucket.
 func (w *write) named() (*Batch, error) {
 	b := &Batch{}
-	return b, b.addTo(w.bucket, w.kind, w.user, w.value, nil)
+	return b, b.appendWrite(b.spaceFor(w.bucket), w)
 }
 
 // batchOf returns a batch with the single operation of a write, and the id of its bucket.
 func batchOf(w *write) (*Batch, error) {
 	b := &Batch{}
-	return b, b.add(w.kind, w.space, w.user, w.value, nil)
+	return b, b.appendWrite(w.space, w)
 }
 
 // Apply makes all operations of a batch take effect at once: they are read, and after a crash
@@ -125,6 +133,7 @@ func (db *DB) Apply(b *Batch, opts ...WriteOption) error {
 			return db.unlessClosed(err)
 		}
 	}
+	db.noteExpiring(b)
 	if db.isLarge(&w) {
 		return db.commitLarge(b, 0)
 	}
@@ -144,8 +153,8 @@ func (db *DB) PutIfAbsent(k, value []byte, opts ...WriteOption) (bool, error) {
 }
 
 // CompareAndSwap sets the value of a key to value if it is old, and reports whether it was. A key
-// that is absent has no value, not even an empty one. Nothing comes between the look and the write.
-// Options and errors are those of Put.
+// that is absent, or has expired, has no value, not even an empty one. The expiry of the old value is no part of it: without TTL
+// or ExpireAt the new one stays. Nothing comes between the look and the write. Options and errors are those of Put.
 func (db *DB) CompareAndSwap(k, old, value []byte, opts ...WriteOption) (bool, error) {
 	w := write{kind: key.KindSet, user: k, value: value}
 	return db.writeIf(&w, opts, func(v []byte, found bool) bool { return found && bytes.Equal(v, old) })
@@ -163,7 +172,7 @@ func (db *DB) writeIf(w *write, opts []WriteOption, condition func(v []byte, fou
 	if err := checkSizes(w.user, w.value); err != nil {
 		return false, db.unlessClosed(err)
 	}
-	if w.waitSync, err = db.opts.wantsSync(opts); err != nil {
+	if err := db.setOptions(w, opts); err != nil {
 		return false, db.unlessClosed(err)
 	}
 	reads := db.reader()

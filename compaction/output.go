@@ -137,6 +137,7 @@ func (o *Outputs) Cut(before []byte) error {
 	c.table.SmallestSeq, c.table.LargestSeq = props.SmallestSeq, props.LargestSeq
 	c.table.Entries, c.table.Deletes, c.table.Shadowed = props.Entries, props.Deletes, props.Shadowed
 	c.table.DataBytes, c.table.RangeDeletes = props.KeyBytes+props.ValueBytes, props.RangeDeletes
+	c.table.Expiring, c.table.LeastExpiry, c.table.GreatestExpiry = props.Expiring, props.LeastExpiry, props.GreatestExpiry
 	return nil
 }
 

@@ -23,12 +23,15 @@ import (
 //	                           largest sequence | sequence base | entries | deletes | shadowed | data bytes |
 //	                           compression
 //	tag 6  added table         as tag 5, then: spans of range tombstones, at least 1
+//	tag 7  added table         as tag 5, then: spans of range tombstones | values that expire, at least 1 | least
+//	                           expiry | greatest expiry
+//	tag 8  expiry marks        reading of the clock | times (sequence, reading); see ExpiryState
 //	tag 9  merge operator      name, 1 to 255 bytes
 //	tag 10 added keyspace      id (uvarint), above all before | name, 1 to 255 bytes, unlike that of any other
 //	tag 11 dropped keyspace    id (uvarint), of one that is there; or above all before, which says that it was
 //	                           given and dropped already
 //
-// Numbers in tags 4 to 6 are uvarints; smallest and largest are trailer (uvarint), length
+// Numbers in tags 4 to 8 are uvarints; smallest and largest are trailer (uvarint), length
 // (uvarint) and stored key. Where the trailer of largest is 2^64 - 1, a byte string stands for the
 // stored key: a range tombstone ends there, and nothing in the table reaches it. A tag that is not known makes the manifest unreadable: a newer version
 // wrote it.
@@ -42,6 +45,8 @@ type Edit struct {
 	NewSpaces     []NamedSpace // ids ascend
 	DroppedSpaces []key.Space
 	MergeOperator string // empty: as before
+
+	Expiry *ExpiryState // nil: as before
 }
 
 // LogState says where the write-ahead log begins that holds what no table holds.
@@ -70,8 +75,10 @@ const (
 	tagDeletedTable = 4
 	tagAddedTable   = 5
 	tagAddedRanges  = 6
+	tagAddedExpires = 7
+	tagExpiry       = 8
 	tagOperator     = 9
-	tagAddedSpace   = 10 // tags 7 and 8 are spoken for by tables with values that expire, and what expired
+	tagAddedSpace   = 10
 	tagDroppedSpace = 11
 )
 
@@ -103,9 +110,12 @@ func (e *Edit) Encode() []byte {
 		out = appendField(out, tagDeletedTable, binary.AppendUvarint(b, uint64(d.Num)))
 	}
 	for _, a := range e.Added {
-		if n := a.Table.RangeDeletes; n > 0 {
+		switch n := a.Table.RangeDeletes; {
+		case a.Table.Expiring > 0:
+			out = appendField(out, tagAddedExpires, appendExpiring(binary.AppendUvarint(encodeTable(a), n), a.Table))
+		case n > 0:
 			out = appendField(out, tagAddedRanges, binary.AppendUvarint(encodeTable(a), n))
-		} else {
+		default:
 			out = appendField(out, tagAddedTable, encodeTable(a))
 		}
 	}
@@ -115,6 +125,9 @@ func (e *Edit) Encode() []byte {
 	}
 	for _, id := range e.DroppedSpaces {
 		out = appendField(out, tagDroppedSpace, binary.AppendUvarint(nil, uint64(id)))
+	}
+	if e.Expiry != nil {
+		out = appendField(out, tagExpiry, e.Expiry.encode())
 	}
 	return out
 }
@@ -170,6 +183,10 @@ func DecodeEdit(record []byte) (*Edit, error) {
 			e.Added = append(e.Added, field.table())
 		case tagAddedRanges:
 			e.Added = append(e.Added, field.tableWithRanges())
+		case tagAddedExpires:
+			e.Added = append(e.Added, field.tableThatExpires())
+		case tagExpiry:
+			e.Expiry = field.expiryState()
 		case tagAddedSpace:
 			e.NewSpaces = append(e.NewSpaces, field.namedSpace())
 		case tagDroppedSpace:

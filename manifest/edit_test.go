@@ -17,12 +17,14 @@ import (
 
 // full is an edit with every field.
 func full(t *testing.T) *Edit {
-	e := edit(t, "-L0:3 -L1:4 +L1:7[fig#12,SET-kiwi#13,DEL] +L6:8[#1,SET-\xff#9,SET]")
+	e := edit(t, "-L0:3 -L1:4 +L1:7[fig#12,SET-kiwi#13,DEL] +L6:8[#1,SET-\xff#9,SET] +L5:9[#1,SET-\xff#9,SET]")
 	e.NextFile, e.LastSeq, e.Log = 300, 1<<40, &LogState{First: 5, Exists: true}
 	e.Added[0].Table.SeqBase = 1000
 	e.Added[1].Table.Compression = 2
+	e.Added[2].Table.Expiring, e.Added[2].Table.LeastExpiry, e.Added[2].Table.GreatestExpiry = 4, 500, 900
 	e.NewSpaces = []NamedSpace{{ID: 1, Name: "fruit"}, {ID: 300, Name: "\xff"}}
 	e.DroppedSpaces = []key.Space{2}
+	e.Expiry = &ExpiryState{Reading: 1000, Marks: []ExpiryMark{{Until: 3000, Seq: 7}, {Until: 2000, Seq: 300}}}
 	return e
 }
 
@@ -50,6 +52,18 @@ func (Edit) Generate(r *rand.Rand, size int) reflect.Value {
 			SmallestSeq: seq(), LargestSeq: seq(), SeqBase: seq(),
 			Entries: number(), Deletes: number(), Shadowed: number(), DataBytes: number(), Compression: uint8(number()),
 		}})
+	}
+	for _, a := range e.Added {
+		if t := a.Table; r.Intn(2) == 0 {
+			t.RangeDeletes = number()
+			t.Expiring, t.LeastExpiry, t.GreatestExpiry = 1|number(), 1+int64(number()>>3), 1<<62
+		}
+	}
+	if r.Intn(2) == 0 {
+		e.Expiry = &ExpiryState{Reading: 1 + int64(number()>>2)}
+		for i := range r.Intn(4) {
+			e.Expiry.Marks = append(e.Expiry.Marks, ExpiryMark{Until: 1 << (50 - i), Seq: key.SeqNum(i)})
+		}
 	}
 	for range r.Intn(3) {
 		name := make([]byte, 1+r.Intn(MaxSpaceName))
@@ -102,7 +116,7 @@ func TestDecodeEdit_SharesNoMemoryWithTheRecord(t *testing.T) {
 }
 
 func TestDecodeEdit_UnknownTagIsTooNewAndNotCorrupt(t *testing.T) {
-	for _, tag := range []uint64{0, 7, 8, 127, 128, 1<<64 - 1} {
+	for _, tag := range []uint64{0, 12, 127, 128, 1<<64 - 1} {
 		_, err := DecodeEdit(appendField(full(t).Encode(), tag, []byte("something")))
 		if !errors.Is(err, corrupt.ErrTooNew) || errors.Is(err, corrupt.ErrCorrupt) {
 			t.Errorf("tag %d: %v", tag, err)

@@ -41,6 +41,7 @@ type State struct {
 	Spaces   *Spaces
 
 	MergeOperator string // name of what puts merge operands together; empty for none
+	Expiry        ExpiryState
 }
 
 // Apply returns the state that follows from an edit.
@@ -66,6 +67,9 @@ func (s *State) take(e *Edit) (err error) {
 	if e.MergeOperator != "" {
 		s.MergeOperator = e.MergeOperator
 	}
+	if e.Expiry != nil {
+		s.Expiry = *e.Expiry
+	}
 	s.Spaces, err = s.Spaces.apply(e)
 	return err
 }
@@ -79,6 +83,9 @@ func (s State) snapshot() *Edit {
 		}
 	}
 	s.Spaces.snapshot(e)
+	if s.Expiry.Reading > 0 {
+		e.Expiry = &s.Expiry
+	}
 	return e
 }
 

@@ -44,6 +44,11 @@ type Table struct {
 
 	// RangeDeletes is the number of range tombstones, as spans.
 	RangeDeletes uint64
+
+	// Expiring is the number of entries that are values which expire, and the others are their least and greatest expiry, in
+	// Unix nanoseconds; all are 0 when there are none.
+	Expiring                    uint64
+	LeastExpiry, GreatestExpiry int64
 }
 
 // EndsBefore tells whether a stored key lies behind everything in the table.

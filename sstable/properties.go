@@ -25,6 +25,12 @@ type Properties struct {
 	Compressed  uint64       // tag 12; of the data blocks, those that are stored compressed
 
 	RangeDeletes uint64 // tag 13; spans of range tombstones
+
+	// Of the entries, values that expire, and the least and the greatest expiry of those, in Unix nanoseconds. All are 0, and
+	// not stored, when there are none.
+	Expiring       uint64 // tag 14
+	LeastExpiry    int64  // tag 15
+	GreatestExpiry int64  // tag 16
 }
 
 const (
@@ -41,6 +47,9 @@ const (
 	tagShadowed
 	tagCompressed
 	tagRangeDeletes
+	tagExpiring
+	tagLeastExpiry
+	tagGreatestExpiry
 )
 
 func (p *Properties) encode() []byte {
@@ -64,6 +73,11 @@ func (p *Properties) encode() []byte {
 	}
 	if p.RangeDeletes > 0 {
 		number(tagRangeDeletes, p.RangeDeletes)
+	}
+	if p.Expiring > 0 {
+		number(tagExpiring, p.Expiring)
+		number(tagLeastExpiry, uint64(p.LeastExpiry))
+		number(tagGreatestExpiry, uint64(p.GreatestExpiry))
 	}
 	out = appendProperty(out, tagSmallest, encodeInternal(p.Smallest))
 	return appendProperty(out, tagLargest, encodeInternal(p.Largest))
@@ -122,6 +136,12 @@ func (p *Properties) set(tag uint64, contents []byte) bool {
 		p.Compressed = v
 	case tagRangeDeletes:
 		p.RangeDeletes = v
+	case tagExpiring:
+		p.Expiring = v
+	case tagLeastExpiry:
+		p.LeastExpiry = int64(v)
+	case tagGreatestExpiry:
+		p.GreatestExpiry = int64(v)
 	case tagSmallest:
 		p.Smallest = internal.Clone()
 		return n > 0
@@ -132,4 +152,19 @@ func (p *Properties) set(tag uint64, contents []byte) bool {
 		return true
 	}
 	return n == len(contents) && n > 0
+}
+
+// countKind counts an entry by its kind.
+func (p *Properties) countKind(kind key.Kind, value []byte) {
+	switch kind {
+	case key.KindDelete:
+		p.Deletes++
+	case key.KindSetExpiring:
+		expiry, _, _ := key.SplitExpiring(value)
+		if p.Expiring == 0 || expiry < p.LeastExpiry {
+			p.LeastExpiry = expiry
+		}
+		p.GreatestExpiry = max(p.GreatestExpiry, expiry)
+		p.Expiring++
+	}
 }

@@ -104,9 +104,7 @@ func (v *verifier) count(kv *iterator.KV) {
 		p.Shadowed++
 	}
 	p.Entries++
-	if kv.Trailer.Kind() == key.KindDelete {
-		p.Deletes++
-	}
+	p.countKind(kv.Trailer.Kind(), kv.Value)
 	p.KeyBytes += uint64(len(kv.Stored))
 	p.ValueBytes += uint64(len(kv.Value))
 	p.SmallestSeq, p.LargestSeq = min(p.SmallestSeq, seq), max(p.LargestSeq, seq)
@@ -137,6 +135,9 @@ func (v *verifier) compare() {
 	if s := v.stated; s.SmallestSeq != p.SmallestSeq || s.LargestSeq != p.LargestSeq {
 		wrong("state sequence numbers %d to %d, but there are %d to %d", s.SmallestSeq, s.LargestSeq, p.SmallestSeq, p.LargestSeq)
 	}
+	if s := v.stated; s.LeastExpiry != p.LeastExpiry || s.GreatestExpiry != p.GreatestExpiry {
+		wrong("state expiries from %d to %d, but they are from %d to %d", s.LeastExpiry, s.GreatestExpiry, p.LeastExpiry, p.GreatestExpiry)
+	}
 	if s := v.stated; p.Entries > 0 && (key.Compare(s.Smallest, p.Smallest) != 0 || key.Compare(s.Largest, p.Largest) != 0) {
 		wrong("state keys %v to %v, but there are %v to %v", s.Smallest, s.Largest, p.Smallest, p.Largest)
 	}
@@ -162,5 +163,6 @@ func (p *Properties) fields(c *Properties) []statedField {
 		{"data blocks", p.DataBlocks, c.DataBlocks},
 		{"compressed data blocks", p.Compressed, c.Compressed},
 		{"spans of range deletions", p.RangeDeletes, c.RangeDeletes},
+		{"values that expire", p.Expiring, c.Expiring},
 	}
 }

@@ -94,9 +94,7 @@ func (w *Writer) count(k key.Internal, value []byte) {
 		p.Smallest = k.Clone()
 	}
 	p.Entries++
-	if k.Trailer.Kind() == key.KindDelete {
-		p.Deletes++
-	}
+	p.countKind(k.Trailer.Kind(), value)
 	p.KeyBytes += uint64(len(k.Stored))
 	p.ValueBytes += uint64(len(value))
 	p.SmallestSeq = min(p.SmallestSeq, k.Trailer.Seq())

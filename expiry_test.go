@@ -1,0 +1,271 @@
+package tinykv_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// fakeClock is a clock that a test sets.
+type fakeClock struct{ nanos atomic.Int64 }
+
+// noon is where the clocks of tests begin.
+var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func newClock() *fakeClock {
+	c := &fakeClock{}
+	c.nanos.Store(noon.UnixNano())
+	return c
+}
+
+func (c *fakeClock) now() time.Time       { return time.Unix(0, c.nanos.Load()) }
+func (c *fakeClock) step(d time.Duration) { c.nanos.Add(int64(d)) }
+
+const year = 365 * 24 * time.Hour
+
+func withClock(t testing.TB) (*tinykv.DB, *fakeClock) {
+	t.Helper()
+	c := newClock()
+	return mustOpen(t, "/store", &tinykv.Options{FS: vfs.NewMem(), Clock: c.now}), c
+}
+
+// wantKeys compares the keys of a store, by every way of reading one.
+func wantKeys(t *testing.T, db *tinykv.DB, all string, want string) {
+	t.Helper()
+	got := ""
+	for item, err := range db.Scan(tinykv.All()) {
+		must(t, err)
+		got += string(item.Key)
+	}
+	if got != want {
+		t.Errorf("scan: %q, want %q", got, want)
+	}
+	backward := ""
+	for item, err := range db.Scan(tinykv.All(), tinykv.Reverse) {
+		must(t, err)
+		backward = string(item.Key) + backward
+	}
+	if backward != want {
+		t.Errorf("scan in reverse: %q, want %q", backward, want)
+	}
+	n, err := db.Count(context.Background(), tinykv.All())
+	must(t, err)
+	if n != uint64(len(want)) {
+		t.Errorf("count: %d, want %d", n, len(want))
+	}
+	var keys [][]byte
+	for i := range all {
+		keys = append(keys, []byte(all[i:i+1]))
+	}
+	values, err := db.GetMulti(keys...)
+	must(t, err)
+	byGet, byMulti, byHas, byPeek, byExplain := "", "", "", "", ""
+	for i, k := range keys {
+		if _, err := db.Get(k); err == nil {
+			byGet += string(k)
+		} else if !errors.Is(err, tinykv.ErrNotFound) {
+			t.Fatal(err)
+		}
+		if values[i] != nil {
+			byMulti += string(k)
+		}
+		has, err := db.Has(k)
+		must(t, err)
+		if has {
+			byHas += string(k)
+		}
+		if err := db.Peek(k, func([]byte) error { return nil }); err == nil {
+			byPeek += string(k)
+		}
+		e, err := db.Explain(k)
+		must(t, err)
+		if e.Found {
+			byExplain += string(k)
+		}
+	}
+	for how, got := range map[string]string{"get": byGet, "multi": byMulti, "has": byHas, "peek": byPeek, "explain": byExplain} {
+		if got != want {
+			t.Errorf("%s: %q, want %q", how, got, want)
+		}
+	}
+}
+
+func TestTTL_ValueIsThereUntilItExpiresAndThenAbsent(t *testing.T) {
+	db, clock := withClock(t)
+	must(t, db.Put([]byte("a"), []byte("1"), tinykv.TTL(time.Minute)))
+	must(t, db.Put([]byte("b"), []byte("2"), tinykv.ExpireAt(noon.Add(2*time.Minute))))
+	must(t, db.Put([]byte("c"), []byte("3")))
+	b := db.NewBatch()
+	must(t, b.Put([]byte("d"), []byte("4"), tinykv.TTL(3*time.Minute)))
+	must(t, b.Put([]byte("e"), []byte("5")))
+	must(t, db.Apply(b))
+	look := func() {
+		t.Helper()
+		clock.nanos.Store(noon.UnixNano())
+		for _, s := range []struct {
+			after time.Duration
+			want  string
+		}{{0, "abcde"}, {time.Minute - 1, "abcde"}, {time.Minute, "bcde"}, {2*time.Minute - 1, "bcde"}, {2 * time.Minute, "cde"}, {3 * time.Minute, "ce"}, {200 * year, "ce"}} {
+			clock.nanos.Store(noon.Add(s.after).UnixNano())
+			wantKeys(t, db, "abcde", s.want)
+		}
+	}
+	for item, err := range db.Scan(tinykv.All()) {
+		must(t, err)
+		want := map[string]time.Time{"a": noon.Add(time.Minute), "b": noon.Add(2 * time.Minute), "d": noon.Add(3 * time.Minute)}[string(item.Key)]
+		if !item.ExpiresAt.Equal(want) {
+			t.Errorf("%s expires at %v, want %v", item.Key, item.ExpiresAt, want)
+		}
+	}
+	look()
+}
+
+func TestTTL_EveryReadPathAgreesInTablesToo(t *testing.T) {
+	for _, flush := range []string{"memtable", "level 0", "compacted"} {
+		db, clock := withClock(t)
+		must(t, db.Put([]byte("a"), []byte("old")))
+		must(t, db.Put([]byte("c"), []byte("stays")))
+		must(t, db.Put([]byte("d"), []byte("later"), tinykv.TTL(time.Hour)))
+		if flush != "memtable" {
+			must(t, db.Flush(context.Background()))
+		}
+		must(t, db.Put([]byte("a"), []byte("new"), tinykv.TTL(time.Minute)))
+		must(t, db.Put([]byte("b"), []byte("only"), tinykv.TTL(time.Minute)))
+		switch flush {
+		case "level 0":
+			must(t, db.Flush(context.Background()))
+		case "compacted":
+			must(t, db.Compact(context.Background(), tinykv.All()))
+		}
+		wantKeys(t, db, "abcd", "abcd")
+		clock.step(time.Minute)
+		wantKeys(t, db, "abcd", "cd")
+		must(t, db.Compact(context.Background(), tinykv.All()))
+		wantKeys(t, db, "abcd", "cd")
+		clock.step(time.Hour)
+		wantKeys(t, db, "abcd", "c")
+	}
+}
+
+func TestTTL_OptionsThatAreWrongOrDoNotApplyChangeNothing(t *testing.T) {
+	db, _ := withClock(t)
+	k, v, ctx := []byte("k"), []byte("v"), context.Background()
+	_ = ctx
+	ttl := tinykv.TTL(time.Minute)
+	b := db.NewBatch()
+	for what, err := range map[string]error{
+		"TTL 0":                   db.Put(k, v, tinykv.TTL(0)),
+		"TTL below 0":             db.Put(k, v, tinykv.TTL(-time.Second)),
+		"no time":                 db.Put(k, v, tinykv.ExpireAt(time.Time{})),
+		"Delete":                  db.Delete(k, ttl),
+		"DeleteRange":             db.DeleteRange(k, nil, ttl),
+		"Apply":                   db.Apply(b, ttl),
+		"Batch.Put, TTL 0":        b.Put(k, v, tinykv.TTL(0)),
+		"Batch.Put, Sync":         b.Put(k, v, tinykv.Sync),
+		"Batch.Delete":            b.Delete(k, ttl),
+		"Batch.DeleteRange":       b.DeleteRange(k, nil, ttl),
+		"Batch.Merge":             b.Merge(k, v, ttl),
+		"an option of no meaning": db.Put(k, v, tinykv.WriteOption(7)),
+	} {
+		if !errors.Is(err, tinykv.ErrInvalidOption) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if b.Len() != 0 {
+		t.Errorf("batch of %d", b.Len())
+	}
+	wantKeys(t, db, "k", "")
+}
+
+func TestTTL_LongestLifetimeIsForEverAndPastTimeIsNow(t *testing.T) {
+	db, clock := withClock(t)
+	must(t, db.Put([]byte("a"), nil, tinykv.TTL(1<<63-1)))
+	must(t, db.Put([]byte("b"), nil, tinykv.ExpireAt(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC))))
+	must(t, db.Put([]byte("c"), nil, tinykv.ExpireAt(time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC))))
+	must(t, db.Put([]byte("d"), nil, tinykv.ExpireAt(noon)))
+	clock.step(200 * year)
+	wantKeys(t, db, "abcd", "ab")
+}
+
+func TestTTL_ConditionsTakeWhatHasExpiredForAbsent(t *testing.T) {
+	db, clock := withClock(t)
+	k := []byte("k")
+	done := func(want bool) func(bool, error) {
+		return func(got bool, err error) {
+			t.Helper()
+			must(t, err)
+			if got != want {
+				t.Errorf("%v, want %v", got, want)
+			}
+		}
+	}
+	must(t, db.Put(k, []byte("1"), tinykv.TTL(time.Minute)))
+	done(false)(db.PutIfAbsent(k, []byte("2")))
+	done(true)(db.CompareAndSwap(k, []byte("1"), []byte("2"), tinykv.TTL(2*time.Minute)))
+	clock.step(time.Minute)
+	wantKeys(t, db, "k", "k")
+	clock.step(time.Minute)
+	done(false)(db.CompareAndSwap(k, []byte("2"), []byte("3")))
+	done(false)(db.CompareAndDelete(k, []byte("2")))
+	done(true)(db.PutIfAbsent(k, []byte("4"), tinykv.TTL(time.Minute)))
+	done(true)(db.CompareAndSwap(k, []byte("4"), []byte("5")))
+	clock.step(year)
+	wantKeys(t, db, "k", "k") // swapped without a lifetime
+	must(t, db.Put(k, []byte("6"), tinykv.TTL(time.Minute)))
+	must(t, db.Put(k, []byte("7")))
+	clock.step(year)
+	wantKeys(t, db, "k", "k") // a later write without one makes it stay
+}
+
+func TestTTL_LargeWritesExpireToo(t *testing.T) {
+	clock := newClock()
+	db := mustOpen(t, "/store", &tinykv.Options{FS: vfs.NewMem(), Clock: clock.now, MemTableSize: 64 << 10})
+	large := make([]byte, 100<<10)
+	must(t, db.Put([]byte("a"), large, tinykv.TTL(time.Minute)))
+	_, err := db.PutIfAbsent([]byte("b"), large, tinykv.TTL(time.Minute))
+	must(t, err)
+	must(t, db.Put([]byte("c"), large))
+	wantKeys(t, db, "abc", "abc")
+	clock.step(time.Minute)
+	wantKeys(t, db, "abc", "c")
+}
+
+func TestTTL_SnapshotsAndIteratorsSeeOneInstant(t *testing.T) {
+	db, clock := withClock(t)
+	for i := range 10 {
+		must(t, db.Put(fmt.Appendf(nil, "%d", i), []byte("v"), tinykv.TTL(time.Minute)))
+	}
+	s, err := db.NewSnapshot()
+	must(t, err)
+	defer s.Close()
+	it, err := db.NewIter(tinykv.All())
+	must(t, err)
+	defer it.Close()
+	clock.step(time.Hour)
+	must(t, db.Compact(context.Background(), tinykv.All()))
+	wantKeys(t, db, "0123456789", "")
+	n := 0
+	for it.Next() {
+		n++
+	}
+	for item, err := range s.Scan(tinykv.All()) {
+		must(t, err)
+		n++
+		_, err := s.Get(item.Key)
+		must(t, err)
+	}
+	if n != 20 {
+		t.Errorf("%d, want 10 each", n)
+	}
+	clock.step(-50 * time.Minute) // a mark hides all from others
+	wantKeys(t, db, "0123456789", "")
+	if _, err := s.Get([]byte("5")); err != nil {
+		t.Error("mark hides from a snapshot what it saw:", err)
+	}
+}
