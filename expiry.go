@@ -296,7 +296,8 @@ func (db *DB) expired() func(expiry int64, seq key.SeqNum) bool {
 	if !db.mayExpire.Load() {
 		return nil
 	}
-	readings := append(db.snapshotReadings(), db.reading())
+	now := db.reading() // first: a snapshot that is made meanwhile is among those below, or has a later reading
+	readings := append(db.snapshotReadings(), now)
 	// Readings with the same marks differ in their times alone, the least of which decides.
 	slices.SortFunc(readings, func(a, b clockReading) int { return len(a.marks) - len(b.marks) })
 	var deciding []clockReading

@@ -239,7 +239,7 @@ func (db *DB) forget(tables []*manifest.Table) {
 // rules say what readers can tell apart.
 func (db *DB) rules() compaction.Rules {
 	rules := db.rulesWithout()
-	rules.Snapshots = db.snapshotSeqs()
+	rules.Snapshots, rules.Expired = db.snapshotSeqs(), db.expired()
 	return rules
 }
 

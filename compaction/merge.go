@@ -41,6 +41,13 @@ func (s *survival) walk(in Entries, taken, output func(*iterator.KV) error) erro
 			kv = next
 			continue
 		}
+		if s.expired(kv) {
+			if !s.keepTombstone(kv.Stored) {
+				kv = in.Next()
+				continue
+			}
+			kv = &iterator.KV{Stored: kv.Stored, Trailer: key.MakeTrailer(kv.Trailer.Seq(), key.KindDelete)}
+		}
 		if err := output(kv); err != nil {
 			return err
 		}

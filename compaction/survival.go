@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sort"
 
+	"github.com/tinykv/tinykv/internal/iterator"
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/manifest"
@@ -26,6 +27,8 @@ import (
 //     none where no deeper level can hold a key of the stretch.
 //
 //  5. Merge operands of a stripe become one, see merge.go.
+//
+//  6. A value that has expired for every reader is a tombstone, to rule 2 too.
 //
 // Everything else is kept.
 type survival struct {
@@ -54,6 +57,10 @@ type Rules struct {
 	// Merge returns what a value, or an operand, followed by an operand amounts to. The memory of older is its to change.
 	// With an error, or where Merge is nil, operands stay apart.
 	Merge func(older, newer []byte) ([]byte, error)
+
+	// Expired tells whether a value that expires is hidden from every reader that there is and that comes, given its
+	// expiry and its sequence number. Nil: none is.
+	Expired func(expiry int64, seq key.SeqNum) bool
 }
 
 // newSurvival returns the rule for a compaction whose outputs go above the tables of deeper levels.
@@ -81,7 +88,21 @@ func (s *survival) keep(stored []byte, trailer key.Trailer) bool {
 	if len(s.ranges) > 0 && s.rangeDeleted(stored, trailer.Seq(), stripe) {
 		return false
 	}
-	return trailer.Kind() != key.KindDelete || s.keepTombstones || stripe != 0 || s.deeperMayHold(stored)
+	return trailer.Kind() != key.KindDelete || s.keepTombstone(stored)
+}
+
+// keepTombstone tells whether a tombstone on the key of the last entry, in its stripe, hides something.
+func (s *survival) keepTombstone(stored []byte) bool {
+	return s.keepTombstones || s.lastStripe != 0 || s.deeperMayHold(stored)
+}
+
+// expired tells whether an entry is a value that has expired.
+func (s *survival) expired(kv *iterator.KV) bool {
+	if kv.Trailer.Kind() != key.KindSetExpiring || s.Expired == nil {
+		return false
+	}
+	expiry, _, _ := key.SplitExpiring(kv.Value)
+	return s.Expired(expiry, kv.Trailer.Seq())
 }
 
 // rangeDeleted tells whether a newer range tombstone of its stripe lies on an entry.
