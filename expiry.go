@@ -83,14 +83,6 @@ func unixNanos(t time.Time) int64 {
 	}
 }
 
-// expiresAt returns an expiry as a time.
-func expiresAt(expiry int64) time.Time {
-	if expiry == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, expiry)
-}
-
 func (c *expiryClock) sample() int64 { return unixNanos(c.source()) }
 
 // restore begins with what a manifest has.
@@ -112,15 +104,6 @@ func limitAfter(saved int64) int64 {
 		return math.MaxInt64
 	}
 	return saved + maxUnsaved
-}
-
-// glance returns about the present reading, for deciding what to do; nothing is hidden by it.
-func (c *expiryClock) glance() int64 {
-	last, t := c.last.Load(), c.sample()
-	if last-t >= maxSmoothed {
-		return t
-	}
-	return max(last, t)
 }
 
 // advance returns a reading to hide values by, or false when the clock has to be adjusted before.
