@@ -83,14 +83,17 @@ func (w *write) hasRanges() bool {
 // payloadLen returns an upper bound of the bytes of the log record.
 func (w *write) payloadLen() int {
 	if w.batch != nil {
-		return w.batch.Size()
+		return batchrepr.HeaderLen + len(w.batch.repr)
 	}
 	return batchrepr.HeaderLen + batchrepr.OpLen(w.user, w.value)
 }
 
 // need returns the room in a memtable that is certain to suffice.
 func (w *write) need() int64 {
-	return memtable.Need(w.ops(), int64(w.payloadLen())) + int64(w.merges())*mergeSlack
+	if w.batch != nil {
+		return memtable.Need(int(w.batch.count), int64(len(w.batch.repr))+int64(w.batch.merges)*mergeSlack)
+	}
+	return memtable.Need(1, int64(batchrepr.OpLen(w.user, w.value))+mergeSlack) // whatever it does: that matters little
 }
 
 // merges returns how many operations are merge operands.
@@ -186,17 +189,13 @@ func (db *DB) lead(own *write) error {
 		db.settle()
 		return err
 	}
-	if own.spaces != nil {
-		err = db.bind(own)
-	}
-	done := false
-	if err == nil {
-		done, err = db.settleMerges(own)
-	}
-	if done || err != nil {
-		db.queue.leave()
-		db.settle()
-		return err
+	if own.spaces != nil || db.mustSettle(own) {
+		done, err := db.settleOwn(own)
+		if done || err != nil {
+			db.queue.leave()
+			db.settle()
+			return err
+		}
 	}
 	group := db.queue.takeWhile(db.shares, min(maxGroupNeed, db.largeNeed)-own.need())
 	err = db.commitGroup(own, group)
@@ -218,6 +217,19 @@ func (db *DB) shares(w *write) bool {
 
 // quick tells whether a write shares a group and waits for no disk.
 func (db *DB) quick(w *write) bool { return db.shares(w) && !w.waitSync }
+
+// settleOwn settles what only the leader can know of its own write. It reports whether the write is done.
+func (db *DB) settleOwn(own *write) (done bool, err error) {
+	if own.spaces != nil {
+		if err := db.bind(own); err != nil {
+			return false, err
+		}
+	}
+	if db.mustSettle(own) {
+		return db.settleMerges(own)
+	}
+	return false, nil
+}
 
 // commitLate commits those that came while the leader was committing, and reports whether there were any.
 // It leaves to a leader of their own what could keep this one: a sync, a sealed memtable, a throttle.
@@ -312,7 +324,7 @@ func (db *DB) appendRecord(log *wal.Log, w *write, seq key.SeqNum) key.SeqNum {
 
 // apply inserts a write into the memtable and returns the sequence number after its own.
 func (db *DB) apply(w *write, seq key.SeqNum) key.SeqNum {
-	in := inserter{table: db.active.table, op: db.opts.MergeOperator, scratch: &db.merging}
+	in := inserter{db: db, table: db.active.table}
 	if w.batch != nil {
 		for op := range w.batch.ops() {
 			in.insert(op, seq)
@@ -335,11 +347,9 @@ func (db *DB) apply(w *write, seq key.SeqNum) key.SeqNum {
 // inserter brings the operations of one write into a memtable. Its range deletions go there together at
 // the end, as many cost less that way and readers see all of a write or none.
 type inserter struct {
+	db     *DB
 	table  *memtable.Table
-	op     MergeOperator
 	ranges []rangedel.Span
-
-	scratch *mergeScratch
 }
 
 func (in *inserter) insert(op batchrepr.Op, seq key.SeqNum) {

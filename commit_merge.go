@@ -50,17 +50,18 @@ type mergeScratch struct{ merged, headed []byte }
 // merge inserts a merge operand, put together with what the memtable has of the key.
 func (in *inserter) merge(op batchrepr.Op, seq key.SeqNum) {
 	hash := sstable.Hash(op.Stored)
-	kind, value := in.merged(op, hash, seq)
+	kind, value := in.merged(op.Stored, op.Value, hash, seq)
 	in.table.Insert(op.Stored, hash, key.MakeTrailer(seq, kind), value)
 }
 
 // merged returns the entry for a merge operand. Where it is better, or the operator fails, the operand stays by itself.
-func (in *inserter) merged(op batchrepr.Op, hash uint64, seq key.SeqNum) (key.Kind, []byte) {
-	_, operand, _ := key.SplitOperand(op.Value)
-	v, found, ok := in.table.Get(op.Stored, hash, key.MaxTrailer)
-	deleted := in.deleted(op.Stored)
-	if !ok && deleted == 0 || in.op == nil {
-		return key.KindMerge, op.Value
+func (in *inserter) merged(stored, alone []byte, hash uint64, seq key.SeqNum) (key.Kind, []byte) {
+	_, operand, _ := key.SplitOperand(alone)
+	v, found, ok := in.table.Get(stored, hash, key.MaxTrailer)
+	deleted := in.deleted(stored)
+	op, scratch := in.db.opts.MergeOperator, &in.db.merging
+	if !ok && deleted == 0 || op == nil {
+		return key.KindMerge, alone
 	}
 	if deleted > found.Seq() || found.Kind() == key.KindDelete {
 		return key.KindSet, operand
@@ -73,23 +74,23 @@ func (in *inserter) merged(op batchrepr.Op, hash uint64, seq key.SeqNum) (key.Ki
 		low -= reach
 	case key.KindSet:
 	default: // a value that expires is not merged here
-		return key.KindMerge, op.Value
+		return key.KindMerge, alone
 	}
 	if len(older) > len(operand)+mergeSlack {
-		return key.KindMerge, op.Value // to copy it each time would cost more than to put it together once
+		return key.KindMerge, alone // to copy it each time would cost more than to put it together once
 	}
-	value, err := merge(in.op, append(in.scratch.merged[:0], older...), operand)
+	value, err := merge(op, append(scratch.merged[:0], older...), operand)
 	if err != nil {
-		return key.KindMerge, op.Value
+		return key.KindMerge, alone
 	}
-	in.scratch.merged = value
+	scratch.merged = value
 	kind := key.KindSet
 	if found.Kind() == key.KindMerge {
-		kind, value = key.KindMerge, key.AppendOperand(in.scratch.headed[:0], seq-low, value)
-		in.scratch.headed = value
+		kind, value = key.KindMerge, key.AppendOperand(scratch.headed[:0], seq-low, value)
+		scratch.headed = value
 	}
 	if len(value) > len(operand)+mergeSlack {
-		return key.KindMerge, op.Value
+		return key.KindMerge, alone
 	}
 	return kind, value
 }
@@ -109,14 +110,11 @@ func (in *inserter) deleted(stored []byte) key.SeqNum {
 }
 
 // mustSettle tells whether what a write's merges follow may expire.
-func (db *DB) mustSettle(w *write) bool { return w.merges() > 0 && db.mayExpire.Load() }
+func (db *DB) mustSettle(w *write) bool { return db.mayExpire.Load() && w.merges() > 0 }
 
 // settleMerges changes a write so that no merge of it follows a value with an expiry. Only the leader calls it. When the
 // write has become too large for a memtable, it is done at once.
 func (db *DB) settleMerges(w *write) (done bool, err error) {
-	if !db.mustSettle(w) {
-		return false, nil
-	}
 	if err := db.writable(); err != nil {
 		return false, err
 	}

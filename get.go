@@ -286,6 +286,9 @@ func (r reader) getFromTables(s *readState, stored []byte, hash uint64, at key.T
 			continue
 		}
 		if v, found, ok, err := t.get(stored, hash, at); ok || err != nil {
+			if err == nil && found.Kind() == key.KindSet {
+				return v, nil
+			}
 			return r.resolveOr(s, stored, at, v, found, err)
 		}
 	}
@@ -298,6 +301,9 @@ func (r reader) getFromTables(s *readState, stored []byte, hash uint64, at key.T
 			continue
 		}
 		if v, found, ok, err := t.get(stored, hash, at); ok || err != nil {
+			if err == nil && found.Kind() == key.KindSet {
+				return v, nil
+			}
 			return r.resolveOr(s, stored, at, v, found, err)
 		}
 	}

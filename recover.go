@@ -305,8 +305,6 @@ type replayer struct {
 	state *manifest.State
 	mem   *memtable.Table // nil before the first record
 
-	scratch mergeScratch
-
 	keep bool // memtables are kept instead of flushed
 	kept []*memtable.Table
 }
@@ -327,7 +325,7 @@ func (r *replayer) record(payload []byte) (uint64, error) {
 	if err := r.makeRoom(memtable.Need(int(count), int64(len(payload))) + int64(count)*mergeSlack); err != nil {
 		return 0, err
 	}
-	in := inserter{table: r.mem, op: r.db.opts.MergeOperator, scratch: &r.scratch}
+	in := inserter{db: r.db, table: r.mem}
 	for op, ok, _ := ops.Next(); ok; op, ok, _ = ops.Next() {
 		if op.Kind == key.KindSetExpiring {
 			r.db.mayExpire.Store(true)
