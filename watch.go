@@ -81,7 +81,7 @@ func (db *DB) Watch(ctx context.Context, r Range, since uint64) iter.Seq2[Event,
 	}
 	r = Range{Lower: bytes.Clone(r.Lower), Upper: bytes.Clone(r.Upper)}
 	return func(yield func(Event, error) bool) {
-		w := &watcher{db: db, ctx: ctx, reading: reading{seq: key.SeqNum(since)}, yield: yield}
+		w := &watcher{db: db, ctx: ctx, seq: key.SeqNum(since), yield: yield}
 		if err := w.watch(r); err != nil {
 			yield(Event{}, err)
 		}
@@ -90,17 +90,27 @@ func (db *DB) Watch(ctx context.Context, r Range, since uint64) iter.Seq2[Event,
 
 // watcher is a loop over Watch.
 type watcher struct {
-	reading
 	db    *DB
 	ctx   context.Context
+	done  <-chan struct{} // of ctx
 	yield func(Event, error) bool
 
 	space        key.Space
-	lower, upper []byte // stored keys of the space; what is watched
+	lower, upper []byte        // stored keys of the space; what is watched
+	whole        bool          // which is all of it
+	wake         chan struct{} // rung by the sorter
 
-	event   Event // found, and not told before it is known whether it is the last of its batch
+	seq     key.SeqNum // everything up to here was told
+	event   Event      // found, and not told before it is known whether it is the last of its batch
 	found   bool
-	untired int // records until others get a turn
+	views   []view // taken from the feed
+	untired int    // records until others get a turn
+
+	// Guarded by feed.mu. While attached, all records from an ordinal on that concern the watcher come to due, ascending.
+	attached bool
+	from     uint64
+	due      []run
+	waiting  bool // to be woken when there is something in due
 }
 
 // patienceOfOthers is after how many events, or records looked at, a watcher lets others run: those who have
@@ -119,6 +129,8 @@ func (w *watcher) watch(r Range) error {
 		return w.db.unlessClosed(errOpenReadOnly)
 	}
 	w.lower, w.upper = r.stored(w.space)
+	w.whole = len(r.Lower) == 0 && r.Upper == nil
+	w.done, w.wake = w.ctx.Done(), make(chan struct{}, 1)
 	w.db.feed.add(w)
 	defer w.db.feed.remove(w)
 	if visible := w.db.visible.Load(); uint64(w.seq) > visible {
@@ -137,14 +149,95 @@ func (w *watcher) step() (goesOn bool, err error) {
 	if err := w.stopped(); err != nil {
 		return false, err
 	}
-	v, at := w.db.feed.after(w.reading)
-	switch {
-	case at == placeInside:
-		return w.tellView(&v)
-	case at == placeBefore, at == placeEmpty && w.db.visible.Load() > uint64(w.seq):
+	switch w.db.feed.take(w) {
+	case placeInside:
+		return w.tellViews()
+	case placeBefore:
 		return w.catchUp()
 	}
-	return true, w.wait()
+	w.wait()
+	return true, nil
+}
+
+// place says what there is for a watcher.
+type place uint8
+
+const (
+	placeInside place = iota // something in the feed
+	placeBefore              // something that is gone from the feed, or was never there
+	placeEnd                 // nothing yet
+)
+
+// maxViews is how much a watcher takes from the feed at once.
+const maxViews = 16
+
+// take gives a watcher what it is to be told next, as views.
+func (f *feed) take(w *watcher) place {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.views = w.views[:0]
+	if !w.attached && !f.attachLocked(w) {
+		return placeBefore
+	}
+	if len(w.due) == 0 {
+		w.waiting = true
+		return placeEnd
+	}
+	taken := 0
+	for ; taken < len(w.due) && len(w.views) < maxViews; taken++ {
+		r := &w.due[taken]
+		if taken > 0 && r.from >= w.views[0].chunkEnd { // who is slow shall not keep more than one from being freed
+			break
+		}
+		v, ok := f.viewLocked(r.from, r.to)
+		if !ok { // with all before it
+			w.seq = max(w.seq, r.after)
+			w.attached, w.due = false, w.due[:0]
+			return placeBefore
+		}
+		w.views = append(w.views, v)
+		r.from += uint64(len(v.records))
+		r.after = v.records[len(v.records)-1].last
+		if r.from < r.to || v.large != nil {
+			break
+		}
+	}
+	if taken < len(w.due) && w.due[taken].from == w.due[taken].to {
+		taken++
+	}
+	w.due = append(w.due[:0], w.due[taken:]...)
+	return placeInside
+}
+
+// attachLocked has the sorter see to a watcher, if what it is to be told next is in the feed.
+func (f *feed) attachLocked(w *watcher) bool {
+	if len(f.chunks) == 0 && key.SeqNum(w.db.visible.Load()) > w.seq {
+		return false
+	}
+	n, ok := f.ordinalLocked(w.seq)
+	if !ok {
+		return false
+	}
+	w.attached, w.from = true, max(n, f.sorted)
+	if n < f.sorted {
+		w.due = append(w.due, run{from: n, to: f.sorted, after: w.seq})
+	}
+	return true
+}
+
+// note takes up records that may concern the watcher, and reports whether it is to be woken.
+func (w *watcher) note(r run) (wake bool) {
+	if !w.attached || r.to <= w.from {
+		return false
+	}
+	r.from = max(r.from, w.from)
+	if n := len(w.due); n > 0 && (w.due[n-1].to >= r.from || n == maxDue) {
+		w.due[n-1].to = max(w.due[n-1].to, r.to)
+	} else {
+		w.due = append(w.due, r)
+	}
+	wake, w.waiting = w.waiting, false
+	return wake
 }
 
 // stopped returns why the watch is over.
@@ -154,66 +247,53 @@ func (w *watcher) stopped() error {
 		return ErrClosed
 	default:
 	}
-	if w.ctx.Err() != nil {
+	select {
+	case <-w.done:
 		return context.Cause(w.ctx)
+	default:
 	}
 	return nil
 }
 
 // wait returns when there may be something new.
-func (w *watcher) wait() error {
-	b, ok := w.db.feed.sleep(w.reading)
-	if !ok {
-		return nil
-	}
-	var over <-chan time.Time
-	if b.window > 0 {
-		timer := time.NewTimer(b.window)
-		defer timer.Stop()
-		over = timer.C
-	}
+func (w *watcher) wait() {
 	select {
-	case <-b.dawn:
-	case <-b.bell:
-		w.db.feed.rouse()
-	case <-over:
-	case <-w.ctx.Done():
+	case <-w.wake:
+	case <-w.done:
 	case <-w.db.feed.closed:
 	}
-	return nil
 }
 
-// tellView tells what is in a part of the feed.
-func (w *watcher) tellView(v *view) (goesOn bool, err error) {
-	w.inFeed, w.next = true, v.next
-	if v.large != nil {
-		defer v.large.unref()
-		return w.tellLarge(v.large)
+// tellViews tells what was taken.
+func (w *watcher) tellViews() (goesOn bool, err error) {
+	last := &w.views[len(w.views)-1] // the only one that may be large
+	if last.large != nil {
+		defer last.large.unref()
 	}
-	low, high := v.headsOf(w.lower, w.upper)
-	for _, r := range v.records {
-		if r.low <= high && low <= r.high {
-			if err := w.stopped(); err != nil {
-				return false, err
-			}
-			if !w.tellBatch(v.buf[r.off:r.end]) {
-				return false, nil
-			}
+	for i := range w.views {
+		if goesOn, err := w.tellView(&w.views[i]); err != nil || !goesOn {
+			return false, err
 		}
-		w.seq = r.last
-		w.next++
-		w.rest(1)
 	}
 	return true, nil
 }
 
-// headsOf returns which heads a range may concern.
-func (v *view) headsOf(lower, upper []byte) (low, high uint64) {
-	n := len(v.prefix)
-	if key.CommonPrefix(lower, v.prefix) < n || key.CommonPrefix(upper, v.prefix) < n {
-		return 0, 1<<64 - 1
+func (w *watcher) tellView(v *view) (goesOn bool, err error) {
+	w.seq = max(w.seq, v.after)
+	if v.large != nil {
+		return w.tellLarge(v.large)
 	}
-	return key.Head(lower, n), key.Head(upper, n)
+	for _, r := range v.records {
+		if err := w.stopped(); err != nil {
+			return false, err
+		}
+		if !w.tellBatch(v.buf[r.off:r.end]) {
+			return false, nil
+		}
+		w.seq = r.last
+		w.rest(1)
+	}
+	return true, nil
 }
 
 // rest lets others run now and then.

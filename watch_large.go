@@ -23,14 +23,14 @@ func (t *feedTable) ref() { t.refs.Add(1) }
 // tellLarge appends a large batch that has become visible. Only the leader calls it.
 func (f *feed) tellLarge(t *feedTable) {
 	f.mu.Lock()
-	if len(f.watchers) == 0 || f.shut {
+	if f.sorter == nil {
 		f.mu.Unlock()
 		return
 	}
 	t.ref()
 	f.begin(&feedChunk{
 		first: f.next, after: t.after, last: t.last, large: t,
-		records: []feedRecord{{last: t.last, high: 1<<64 - 1}},
+		records: []feedRecord{{last: t.last}},
 	})
 	f.next++
 	f.evict()
@@ -51,7 +51,6 @@ func (w *watcher) tellLarge(t *feedTable) (goesOn bool, err error) {
 		return false, err
 	}
 	w.seq = t.last
-	w.next++
 	return true, nil
 }
 

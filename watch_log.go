@@ -14,7 +14,6 @@ import (
 // A write that failed may be in the log too. It has a number above all that were visible as long as the log was in force: only
 // Resume gives it to another write, and begins another log before that.
 func (w *watcher) catchUp() (goesOn bool, err error) {
-	w.inFeed = false
 	log := w.db.log.Load()
 	visible := key.SeqNum(w.db.visible.Load())
 	if w.db.log.Load() != log {
@@ -73,11 +72,4 @@ func (w *watcher) lagged(log *wal.Log, err error) (goesOn bool, _ error) {
 		return true, nil
 	}
 	return false, fmt.Errorf("%w: what follows number %d is in memory no more: %w", ErrLagged, w.seq, err)
-}
-
-// reaches tells whether what follows a number is in the feed.
-func (f *feed) reaches(seq key.SeqNum) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.placeLocked(reading{seq: seq}) == placeInside
 }
