@@ -122,6 +122,7 @@ func (db *DB) appendSpaces(e *manifest.Edit) error {
 	db.mu.Lock() // so that no snapshot is taken between two looks
 	db.spaces.Store(db.manifest.State().Spaces)
 	db.mu.Unlock()
+	db.feed.learnSpaces(e, key.SeqNum(db.visible.Load()))
 	db.scheduleRenewal()
 	return nil
 }

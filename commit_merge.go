@@ -23,6 +23,14 @@ const mergeSlack = 96
 // noReach is what an operand that is written begins with.
 var noReach [1]byte
 
+// appendOp appends the operation of a write without a batch.
+func (w *write) appendOp(dst []byte) []byte {
+	if w.kind < key.KindMerge || w.kind == key.KindRangeDelete {
+		return batchrepr.AppendOp(dst, w.kind, w.space, w.user, w.value)
+	}
+	return w.appendHeaded(dst)
+}
+
 // appendHeaded appends the operation of a write whose value begins with a head.
 func (w *write) appendHeaded(dst []byte) []byte {
 	var head [key.MaxHeadLen]byte

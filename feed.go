@@ -49,6 +49,9 @@ type feed struct {
 	shut     bool         // closed is closed
 	sorter   *sorter      // nil without watchers
 	asleep   bool         // the sorter waits for the bell
+
+	made    map[key.Space]key.SeqNum // of the buckets that were made since the opening: behind which number
+	dropped key.SeqNum               // the number that dropped a bucket last
 }
 
 // feedChunk is a run of records. All but buf, records and last are fixed.
@@ -87,13 +90,14 @@ func (c *feedChunk) afterRecord(n uint64) key.SeqNum {
 func (f *feed) init(limit int64) {
 	f.limit = limit
 	f.closed, f.bell = make(chan struct{}), make(chan struct{}, 1)
-	f.watchers = map[*watcher]struct{}{}
+	f.watchers, f.made = map[*watcher]struct{}{}, map[key.Space]key.SeqNum{}
 }
 
 // add makes the leader tell of what it commits from now on.
 func (f *feed) add(w *watcher) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	w.find()
 	f.watchers[w] = struct{}{}
 	if f.sorter == nil && !f.shut {
 		f.sorter = f.newSorter()
@@ -210,7 +214,7 @@ func (f *feed) append(w *write, seq key.SeqNum) key.SeqNum {
 		batchrepr.SetHeader(c.buf[r.off:], seq, w.batch.count)
 	} else {
 		c.buf = batchrepr.AppendHeader(c.buf, seq, 1)
-		c.buf = batchrepr.AppendOp(c.buf, w.kind, w.space, w.user, w.value)
+		c.buf = w.appendOp(c.buf)
 	}
 	r.end = len(c.buf)
 	had := c.size()

@@ -140,21 +140,31 @@ func (s *sorter) sortSome() bool {
 func (s *sorter) learn() {
 	s.bounds, s.wide = s.bounds[:0], s.wide[:0]
 	for w := range s.feed.watchers {
-		s.bounds = append(s.bounds, w.lower, w.upper)
+		for _, b := range w.bounds {
+			s.bounds = append(s.bounds, b.lower, b.upper)
+		}
 	}
 	slices.SortFunc(s.bounds, bytes.Compare)
 	s.bounds = slices.CompactFunc(s.bounds, bytes.Equal)
 	s.watching = make([][]*watcher, len(s.bounds)+1)
 	for w := range s.feed.watchers {
-		first, end := s.stretch(w.lower), s.stretchBelow(w.upper)+1
-		if w.whole || end-first > wideStretches {
+		if w.whole || s.stretchesOf(w) > wideStretches {
 			s.wide = append(s.wide, w)
 			continue
 		}
-		for i := first; i < end; i++ {
-			s.watching[i] = append(s.watching[i], w)
+		for _, b := range w.bounds {
+			for i := s.stretch(b.lower); i <= s.stretchBelow(b.upper); i++ {
+				s.watching[i] = append(s.watching[i], w)
+			}
 		}
 	}
+}
+
+func (s *sorter) stretchesOf(w *watcher) (n int) {
+	for _, b := range w.bounds {
+		n += s.stretchBelow(b.upper) + 1 - s.stretch(b.lower)
+	}
+	return n
 }
 
 // stretch returns the stretch that a key is in.

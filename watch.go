@@ -20,6 +20,7 @@ const (
 	EventPut         EventKind = 1 // Key was set to Value
 	EventDelete      EventKind = 2 // Key was deleted, whether it was there or not
 	EventDeleteRange EventKind = 3 // every key from Key up to, but without, Upper was deleted
+	EventMerge       EventKind = 4 // Value is an operand of the store's merge operator for Key
 )
 
 // String returns the kind in words, as "put".
@@ -31,6 +32,8 @@ func (k EventKind) String() string {
 		return "delete"
 	case EventDeleteRange:
 		return "delete range"
+	case EventMerge:
+		return "merge"
 	default:
 		return fmt.Sprintf("EventKind(%d)", uint8(k))
 	}
@@ -39,10 +42,10 @@ func (k EventKind) String() string {
 // Event is one change of a store, as [DB.Watch] yields it. Its slices belong to the receiver.
 type Event struct {
 	Kind   EventKind
-	Bucket string // empty for the keys of the DB itself
+	Bucket string // empty for keys outside of buckets
 
 	Key   []byte
-	Value []byte // not nil for a put
+	Value []byte // not nil for a put and a merge
 	Upper []byte // of a range deletion: where it ends; nil: nowhere
 
 	ExpiresAt time.Time // of a put: when the value is gone; zero: never
@@ -76,12 +79,17 @@ type Event struct {
 // Errors: the cause of ctx when it ends; ErrClosed when the store closes, at once; ErrLagged; ErrInvalidRange; ErrInvalidOption for a nil ctx;
 // ErrReadOnly for a store that was opened so, where nothing changes; for damaged files one that matches ErrCorrupt.
 func (db *DB) Watch(ctx context.Context, r Range, since uint64) iter.Seq2[Event, error] {
+	return db.watch(ctx, "", r, since)
+}
+
+// watch is Watch for the bucket of a name.
+func (db *DB) watch(ctx context.Context, bucket string, r Range, since uint64) iter.Seq2[Event, error] {
 	if since == 0 {
 		since = db.visible.Load()
 	}
 	r = Range{Lower: bytes.Clone(r.Lower), Upper: bytes.Clone(r.Upper)}
 	return func(yield func(Event, error) bool) {
-		w := &watcher{db: db, ctx: ctx, seq: key.SeqNum(since), yield: yield}
+		w := &watcher{db: db, bucket: bucket, ctx: ctx, seq: key.SeqNum(since), yield: yield}
 		if err := w.watch(r); err != nil {
 			yield(Event{}, err)
 		}
@@ -95,16 +103,20 @@ type watcher struct {
 	done  <-chan struct{} // of ctx
 	yield func(Event, error) bool
 
-	space        key.Space
-	lower, upper []byte        // stored keys of the space; what is watched
-	whole        bool          // which is all of it
-	wake         chan struct{} // rung by the sorter
+	bucket string        // empty: what is in none
+	r      Range         // what is watched
+	whole  bool          // which is all of it
+	wake   chan struct{} // rung by the sorter
+	known  []bounds      // of what was taken
 
 	seq     key.SeqNum // everything up to here was told
 	event   Event      // found, and not told before it is known whether it is the last of its batch
 	found   bool
 	views   []view // taken from the feed
 	untired int    // records until others get a turn
+
+	// Guarded by feed.mu; what bounds has does not change. A bucket has new ones when it is made anew.
+	bounds []bounds
 
 	// Guarded by feed.mu. While attached, all records from an ordinal on that concern the watcher come to due, ascending.
 	attached bool
@@ -128,13 +140,15 @@ func (w *watcher) watch(r Range) error {
 	if w.db.opts.ReadOnly {
 		return w.db.unlessClosed(errOpenReadOnly)
 	}
-	w.lower, w.upper = r.stored(w.space)
-	w.whole = len(r.Lower) == 0 && r.Upper == nil
+	w.r, w.whole = r, len(r.Lower) == 0 && r.Upper == nil
 	w.done, w.wake = w.ctx.Done(), make(chan struct{}, 1)
 	w.db.feed.add(w)
 	defer w.db.feed.remove(w)
 	if visible := w.db.visible.Load(); uint64(w.seq) > visible {
 		return w.db.unlessClosed(fmt.Errorf("%w: it is to go on behind number %d, but the last write has %d", ErrLagged, w.seq, visible))
+	}
+	if !w.db.feed.knows(w) {
+		return fmt.Errorf("%w: buckets were dropped behind number %d, this one maybe too", ErrLagged, w.seq)
 	}
 	for {
 		goesOn, err := w.step()
@@ -175,7 +189,7 @@ const maxViews = 16
 func (f *feed) take(w *watcher) place {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w.views = w.views[:0]
+	w.views, w.known = w.views[:0], w.bounds
 	if !w.attached && !f.attachLocked(w) {
 		return placeBefore
 	}
@@ -319,45 +333,78 @@ func (w *watcher) tellBatch(payload []byte) bool {
 
 // tell takes up an operation, if it falls into the range.
 func (w *watcher) tell(op batchrepr.Op, seq key.SeqNum) bool {
-	if op.Kind == key.KindRangeDelete {
-		return w.tellRange(op.Stored, op.Value, seq)
+	for i := range w.known {
+		switch b := &w.known[i]; {
+		case op.Kind == key.KindRangeDelete:
+			if e, ok := b.rangeEvent(op.Stored, op.Value); ok {
+				return w.put(e, seq)
+			}
+		case b.contain(op.Stored):
+			return w.put(eventOf(op), seq)
+		}
 	}
-	if bytes.Compare(op.Stored, w.lower) < 0 || bytes.Compare(op.Stored, w.upper) >= 0 {
-		return true
-	}
-	_, user, _ := key.SplitStored(op.Stored)
-	e := Event{Kind: EventDelete, Seq: uint64(seq)}
-	buf := make([]byte, len(user)+len(op.Value))
-	e.Key = buf[:copy(buf, user):len(user)]
-	if op.Kind == key.KindSet {
-		e.Kind = EventPut
-		e.Value = buf[len(user):]
-		copy(e.Value, op.Value)
-	}
-	return w.put(e)
+	return true
 }
 
-// tellRange takes up a range deletion, cut to the range.
-func (w *watcher) tellRange(lower, upper []byte, seq key.SeqNum) bool {
-	if bytes.Compare(lower, w.lower) < 0 {
-		lower = w.lower
+// eventOf returns the event that tells of an operation on a key.
+func eventOf(op batchrepr.Op) (e Event) {
+	value := op.Value
+	switch op.Kind {
+	case key.KindSet:
+		e.Kind = EventPut
+	case key.KindSetExpiring:
+		e.Kind = EventPut
+		var expiry int64
+		expiry, value, _ = key.SplitExpiring(op.Value)
+		e.ExpiresAt = time.Unix(0, expiry)
+	case key.KindMerge:
+		e.Kind = EventMerge
+		_, value, _ = key.SplitOperand(op.Value)
+	default:
+		e.Kind = EventDelete
 	}
-	if bytes.Compare(upper, w.upper) > 0 {
-		upper = w.upper
+	_, user, _ := key.SplitStored(op.Stored)
+	buf := make([]byte, len(user)+len(value))
+	e.Key = buf[:copy(buf, user):len(user)]
+	if e.Kind != EventDelete {
+		e.Value = buf[len(user):]
+		copy(e.Value, value)
+	}
+	return e
+}
+
+// bounds are what is watched, as stored keys of a keyspace.
+type bounds struct {
+	space        key.Space
+	lower, upper []byte
+}
+
+func (b *bounds) contain(stored []byte) bool {
+	return bytes.Compare(stored, b.lower) >= 0 && bytes.Compare(stored, b.upper) < 0
+}
+
+// rangeEvent returns the event that tells of a range deletion, as far as it falls within the bounds.
+func (b *bounds) rangeEvent(lower, upper []byte) (e Event, ok bool) {
+	if bytes.Compare(lower, b.lower) < 0 {
+		lower = b.lower
+	}
+	if bytes.Compare(upper, b.upper) > 0 {
+		upper = b.upper
 	}
 	if bytes.Compare(lower, upper) >= 0 {
-		return true
+		return Event{}, false
 	}
 	_, first, _ := key.SplitStored(lower)
-	e := Event{Kind: EventDeleteRange, Key: append([]byte{}, first...), Seq: uint64(seq)}
-	if space, end, ok := key.SplitStored(upper); ok && space == w.space {
+	e = Event{Kind: EventDeleteRange, Key: append([]byte{}, first...)}
+	if space, end, ok := key.SplitStored(upper); ok && space == b.space {
 		e.Upper = append([]byte{}, end...)
 	}
-	return w.put(e)
+	return e, true
 }
 
 // put tells the event found before, if any, and keeps this one.
-func (w *watcher) put(e Event) bool {
+func (w *watcher) put(e Event, seq key.SeqNum) bool {
+	e.Seq, e.Bucket = uint64(seq), w.bucket
 	if w.found && !w.yield(w.event, nil) {
 		return false
 	}

@@ -55,7 +55,11 @@ func (w *watcher) tellLarge(t *feedTable) (goesOn bool, err error) {
 }
 
 func (w *watcher) tellTable(t *feedTable) (goesOn bool, err error) {
-	if t.meta.EndsBefore(w.lower) || bytes.Compare(t.meta.Smallest.Stored, w.upper) >= 0 {
+	met := false
+	for _, b := range w.known {
+		met = met || !t.meta.EndsBefore(b.lower) && bytes.Compare(t.meta.Smallest.Stored, b.upper) < 0
+	}
+	if !met {
 		return true, nil
 	}
 	ranges, err := t.rangeDeletes()
@@ -63,7 +67,8 @@ func (w *watcher) tellTable(t *feedTable) (goesOn bool, err error) {
 		return false, err
 	}
 	for _, span := range ranges {
-		if !w.tellRange(span.Lower, span.Upper, span.Newest(key.MaxSeqNum)) {
+		op := batchrepr.Op{Kind: key.KindRangeDelete, Stored: span.Lower, Value: span.Upper}
+		if !w.tell(op, span.Newest(key.MaxSeqNum)) {
 			return false, nil
 		}
 	}
@@ -72,13 +77,18 @@ func (w *watcher) tellTable(t *feedTable) (goesOn bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
-	return w.tellEntries(it, ranges)
+	for i := range w.known {
+		if goesOn, err = w.tellEntries(it, ranges, &w.known[i]); err != nil || !goesOn {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
-// tellEntries tells the entries that no range deletion of the same batch hides.
-func (w *watcher) tellEntries(it iterator.Iterator, ranges rangedel.List) (goesOn bool, err error) {
-	for kv := it.SeekGE(w.lower, key.MaxTrailer); kv != nil; kv = it.Next() {
-		if bytes.Compare(kv.Stored, w.upper) >= 0 {
+// tellEntries tells the entries within some bounds that no range deletion of the same batch hides.
+func (w *watcher) tellEntries(it iterator.Iterator, ranges rangedel.List, b *bounds) (goesOn bool, err error) {
+	for kv := it.SeekGE(b.lower, key.MaxTrailer); kv != nil; kv = it.Next() {
+		if !b.contain(kv.Stored) {
 			return true, nil
 		}
 		if ranges.Newest(kv.Stored, key.MaxSeqNum) > kv.Trailer.Seq() {

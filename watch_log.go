@@ -19,6 +19,7 @@ func (w *watcher) catchUp() (goesOn bool, err error) {
 	if w.db.log.Load() != log {
 		return true, nil // a Resume came in between
 	}
+	w.known = w.db.feed.boundsOf(w) // as they were at visible, or later
 	follower, ok := log.Follow(uint64(w.seq))
 	if !ok {
 		return w.lagged(log, wal.ErrGone)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/vfs"
@@ -30,8 +31,16 @@ func inLetters(e tinykv.Event) string {
 			upper = string(e.Upper)
 		}
 		s = fmt.Sprintf("[%s,%s)", e.Key, upper)
+	case tinykv.EventMerge:
+		s = fmt.Sprintf("*%s*%s", e.Key, e.Value)
 	default:
 		s = e.Kind.String()
+	}
+	if e.Bucket != "" {
+		s = e.Bucket + "/" + s
+	}
+	if !e.ExpiresAt.IsZero() {
+		s += "@" + e.ExpiresAt.UTC().Format(time.DateOnly)
 	}
 	if e.Last {
 		s += "."
@@ -359,5 +368,75 @@ func follow(t *testing.T, db *tinykv.DB, r tinykv.Range, seed int) {
 	}
 	if !maps.Equal(held, believed) {
 		t.Errorf("watcher %d believes that there is\n%q, but there is\n%q", seed, believed, held)
+	}
+}
+
+func TestWatch_TellsOfMerges(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &tinykv.Options{MergeOperator: tinykv.MergeAppend})
+	defer db.Close()
+	watch := db.Watch(t.Context(), tinykv.All(), 0)
+	must(t, db.Merge([]byte("list"), []byte("a")))
+	must(t, db.Merge([]byte("list"), []byte("b")))
+	b := db.NewBatch()
+	must(t, b.Merge([]byte("list"), []byte("c")))
+	must(t, b.Merge([]byte("list"), nil))
+	must(t, db.Apply(b))
+	want := "*list*a. *list*b. *list*c *list*."
+	if got := take(t, 4, watch); got != want {
+		t.Errorf("from the log: told %s, want %s", got, want)
+	}
+	defer lasting(t, db)()
+	watch = db.Watch(t.Context(), tinykv.All(), 0)
+	must(t, db.Merge([]byte("list"), []byte("a")))
+	must(t, db.Merge([]byte("list"), []byte("b")))
+	must(t, db.Apply(b))
+	if got := take(t, 4, watch); got != want {
+		t.Errorf("from memory: told %s, want %s", got, want)
+	}
+}
+
+func TestWatch_OfABucketTellsWhatHappensInBucketsOfThatName(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	defer db.Close()
+	must(t, db.Put([]byte("first"), nil))
+	do := func() {
+		b := db.NewBatch()
+		must(t, b.Put([]byte("outside"), nil))
+		must(t, b.Bucket("fruit").Put([]byte("fig"), []byte("ripe")))
+		must(t, b.Bucket("other").Put([]byte("fig"), []byte("of wood")))
+		must(t, db.Apply(b))
+		must(t, db.Bucket("fruit").DeleteRange([]byte("a"), []byte("f")))
+		must(t, db.Bucket("fruit").DeleteRange([]byte("f"), nil))
+		must(t, db.DropBucket(t.Context(), "fruit"))
+		must(t, db.DropBucket(t.Context(), "other"))
+		must(t, db.Bucket("fruit").Put([]byte("fig"), []byte("new")))
+	}
+	want := "fruit/+fig=ripe. fruit/[a,f). fruit/[f,end). fruit/[,end). fruit/+fig=new."
+	result := make(chan string)
+	go func() { result <- take(t, 5, db.Bucket("fruit").Watch(t.Context(), tinykv.All(), 0)) }()
+	watching(t, db, 1)
+	before := lastSeq(db)
+	do()
+	if got := <-result; got != want {
+		t.Errorf("told %s, want %s", got, want)
+	}
+	if err := ends(t, db.Bucket("fruit").Watch(t.Context(), tinykv.All(), before)); !errors.Is(err, tinykv.ErrLagged) {
+		t.Errorf("from before the bucket was dropped: %v", err)
+	}
+	if got := take(t, 1, db.Bucket("fruit").Watch(t.Context(), tinykv.All(), lastSeq(db)-1)); got != "fruit/+fig=new." {
+		t.Errorf("from behind the drop: told %s", got)
+	}
+	if got := take(t, 1, db.Watch(t.Context(), tinykv.All(), before)); got != "+outside=." {
+		t.Errorf("outside of buckets: told %s", got)
+	}
+}
+
+func TestWatch_OfABucketIsOfTheStoreAlone(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	defer db.Close()
+	for _, b := range []*tinykv.Bucket{db.NewBatch().Bucket("a"), db.Bucket("")} {
+		if err := ends(t, b.Watch(t.Context(), tinykv.All(), 0)); !errors.Is(err, tinykv.ErrInvalidOption) {
+			t.Errorf("%v", err)
+		}
 	}
 }
