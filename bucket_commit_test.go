@@ -2,7 +2,11 @@ package tinykv
 
 import (
 	"context"
+	"errors"
 	"testing"
+
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/vfs/simfs"
 )
 
 // A write that waits for the leader was bound to a keyspace before it came to wait. What the leader does meanwhile must not send it
@@ -132,5 +136,38 @@ func TestCommit_ABucketThatCannotBeMadeFailsItsOwnWriteAlone(t *testing.T) {
 	s.leave()
 	if has, err := s.Bucket("new").Has([]byte("k")); !has || err != nil || !s.has("behind") {
 		t.Errorf("%v, %v", has, err)
+	}
+}
+
+// The manifest has the id before the log does, so a log with another was not written so.
+func TestOpen_LogOfAKeyspaceThatTheManifestDoesNotKnowIsCorruption(t *testing.T) {
+	for space, want := range map[key.Space]error{1: nil, 2: nil, 3: ErrCorrupt, 300: ErrCorrupt} {
+		fsys := simfs.New()
+		db, err := Open("/store", &Options{FS: fsys})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		err = db.exclusively(func() error {
+			w := write{kind: key.KindSet, space: space, user: []byte("k")}
+			return errors.Join(db.makeBuckets("a", "b"), db.dropBucket(t.Context(), "a"), db.commitGroup(&w, nil))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, readOnly := range []bool{true, false} {
+			image := fsys.Image(simfs.KillProcess, 1)
+			report, err := Verify(t.Context(), "/store", &VerifyOptions{FS: image})
+			if err != nil || !errors.Is(report.Err(), want) {
+				t.Errorf("keyspace %d: verify: %v, %v", space, report.Err(), err)
+			}
+			again, err := Open("/store", &Options{FS: image, ReadOnly: readOnly})
+			if !errors.Is(err, want) {
+				t.Errorf("keyspace %d: %v", space, err)
+			}
+			if err == nil {
+				err = again.Close()
+			}
+		}
 	}
 }

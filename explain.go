@@ -196,6 +196,9 @@ func (e *explainer) settle(r reader, s *readState) error {
 func (e *Explanation) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "key %s, as of #%d\n", keyText(e.Key), e.Seq)
+	if e.Bucket != "" {
+		fmt.Fprintf(&b, "  in bucket %s\n", keyText([]byte(e.Bucket)))
+	}
 	for i := range e.Places {
 		fmt.Fprintf(&b, "  %-22s %s\n", e.Places[i].name(), e.Places[i].verdict())
 	}

@@ -327,6 +327,9 @@ func (r *replayer) record(payload []byte) (uint64, error) {
 	}
 	in := inserter{db: r.db, table: r.mem}
 	for op, ok, _ := ops.Next(); ok; op, ok, _ = ops.Next() {
+		if !r.state.Spaces.Given(op.Stored) {
+			return 0, unknownSpace(op)
+		}
 		if op.Kind == key.KindSetExpiring {
 			r.db.mayExpire.Store(true)
 		}
@@ -336,6 +339,10 @@ func (r *replayer) record(payload []byte) (uint64, error) {
 	in.finish()
 	r.state.LastSeq = seq - 1
 	return uint64(seq - 1), nil
+}
+
+func unknownSpace(op batchrepr.Op) error {
+	return corrupt.Errorf("batch", "key %s is of a keyspace that the manifest does not know", key.FormatStored(op.Stored)).At(0)
 }
 
 // makeRoom flushes the memtable when it is too full, or gets the first one. The batch may be larger

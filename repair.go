@@ -144,7 +144,7 @@ func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *Repai
 	if err := r.readBooks(); err != nil {
 		return nil, err
 	}
-	copied, err := newRepairCopy(fsys, dst, r.operator())
+	copied, err := newRepairCopy(fsys, dst, r.operator(), r.spaces())
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +271,7 @@ func (r *repair) mended(err error) {
 func (r *repair) finish() {
 	rep := r.report
 	rep.StateUnknown = r.books.Known == nil
-	rep.Complete = !rep.StateUnknown && r.gaps == 0 && !r.log.damaged && rep.Lost == 0 && rep.Doubtful == 0
+	rep.Complete = !rep.StateUnknown && r.gaps == 0 && !r.log.damaged && rep.Lost == 0 && rep.Doubtful == 0 && len(rep.Unnamed) == 0
 	rep.Bytes = r.at.Done
 	rep.Duration = time.Since(r.begun)
 	rep.Unused = append(rep.Unused, r.list.unknown...)

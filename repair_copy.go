@@ -28,14 +28,15 @@ const (
 // repairCopy is the new store in the making: one like any other, but that CURRENT goes by another name
 // until the end. So Open refuses what an interrupted repair leaves.
 type repairCopy struct {
-	fs    *markedFS
-	dir   string
-	db    *DB
-	batch Batch
+	fs     *markedFS
+	dir    string
+	db     *DB
+	batch  Batch
+	spaces repairSpaces
 }
 
 // newRepairCopy makes an empty store in a directory that is empty or does not exist.
-func newRepairCopy(fsys vfs.FS, dir string, op MergeOperator) (*repairCopy, error) {
+func newRepairCopy(fsys vfs.FS, dir string, op MergeOperator, spaces repairSpaces) (*repairCopy, error) {
 	info, err := fsys.Stat(dir)
 	switch {
 	case errors.Is(err, errNotExist):
@@ -58,13 +59,16 @@ func newRepairCopy(fsys vfs.FS, dir string, op MergeOperator) (*repairCopy, erro
 	if err := fsys.MkdirAll(dir); err != nil {
 		return nil, err
 	}
-	c := &repairCopy{fs: &markedFS{FS: fsys, dir: dir}, dir: dir}
+	c := &repairCopy{fs: &markedFS{FS: fsys, dir: dir}, dir: dir, spaces: spaces}
 	marker, err := fsys.Create(c.fs.marker()) // from here on the directory is ours
 	if err != nil {
 		return nil, err
 	}
 	if err = errors.Join(marker.Close(), fsys.SyncDir(dir)); err == nil {
 		c.db, err = Open(dir, &Options{FS: c.fs, MemTableSize: repairBatchBytes, CacheSize: -1, MergeOperator: op})
+	}
+	if err == nil {
+		err = c.makeSpaces()
 	}
 	if err != nil {
 		return nil, errors.Join(err, c.abandon())
@@ -74,11 +78,10 @@ func newRepairCopy(fsys vfs.FS, dir string, op MergeOperator) (*repairCopy, erro
 
 // put adds an entry.
 func (c *repairCopy) put(kind key.Kind, stored, value []byte) error {
-	space, user, _ := key.SplitStored(stored)
-	if space != 0 {
-		return fmt.Errorf("keyspace %d: %w", space, ErrFormatTooNew)
+	if c.spaces.isStray(stored) {
+		return c.putStray(batchrepr.Op{Kind: kind, Stored: stored, Value: value})
 	}
-	if c.batch.Len() > 0 && c.batch.Size()+len(user)+len(value) > repairBatchBytes {
+	if c.batch.Len() > 0 && c.batch.Size()+len(stored)+len(value) > repairBatchBytes {
 		if err := c.flush(); err != nil {
 			return err
 		}

@@ -45,7 +45,7 @@ func (r *repair) scanLog(cacheID string) error {
 			if r.ctx.Err() != nil {
 				return 0, context.Cause(r.ctx)
 			}
-			last, err = nextBatch(last, payload)
+			last, err = nextBatch(last, payload, known.Spaces)
 			return uint64(last), err
 		})
 		switch {
@@ -186,7 +186,7 @@ func (r *repair) copyLog(to *repairCopy) error {
 
 // replay applies a batch of the log.
 func (c *repairCopy) replay(payload []byte, bases *repairBases) error {
-	err := c.batch.UnmarshalBinary(payload)
+	err := c.load(payload)
 	if err == nil {
 		err = bases.settle(&c.batch)
 	}

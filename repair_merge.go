@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"container/heap"
 	"context"
+	"errors"
 
 	"github.com/tinykv/tinykv/internal/key"
 )
@@ -38,6 +39,7 @@ func (r *repair) copyTables(runs []*repairRun, to *repairCopy) (err error) {
 		m.spans.advance(stored)
 		m.gaps.advance(stored)
 		switch {
+		case to.spaces.dropped(stored):
 		case from.kv.Trailer.Kind() == key.KindMerge:
 			if err := r.copyOperands(m, stored, to); err != nil {
 				return err
@@ -52,7 +54,7 @@ func (r *repair) copyTables(runs []*repairRun, to *repairCopy) (err error) {
 			return err
 		}
 	}
-	return to.flush()
+	return errors.Join(to.flush(), to.flushStrays())
 }
 
 func newRepairMerge(runs []*repairRun) (*repairMerge, error) {

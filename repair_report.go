@@ -34,6 +34,9 @@ type RepairReport struct {
 	// included.
 	Lost uint64 `json:"lost"`
 
+	// Unnamed are the buckets of the copy that stand for keyspaces of which no manifest that can be read tells the name.
+	Unnamed []string `json:"unnamed,omitempty"`
+
 	// Mended is the number of places of which one bit was flipped, and which the copy has right.
 	Mended int `json:"mended"`
 
@@ -132,6 +135,9 @@ func (r *RepairReport) writeMissing(line func(string, ...any)) {
 	}
 	if r.Doubtful > 0 {
 		line("in doubt: %d keys that may be out of date: %s", r.Doubtful, left)
+	}
+	for _, name := range r.Unnamed {
+		line("the name of a bucket is lost: its keys are in %q", name)
 	}
 	switch {
 	case r.LogDamaged:

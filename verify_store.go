@@ -152,7 +152,7 @@ func (v *verification) log(loaded *manifest.Loaded, l *listing) (needed []string
 			return 0, context.Cause(v.ctx)
 		}
 		var err error
-		last, err = nextBatch(last, payload)
+		last, err = nextBatch(last, payload, loaded.Spaces)
 		return uint64(last), err
 	})
 	v.report.LogSegments, v.report.LogRecords = len(found.Needed), found.Records
@@ -172,8 +172,8 @@ func (v *verification) log(loaded *manifest.Loaded, l *listing) (needed []string
 }
 
 // nextBatch checks a batch that follows on a sequence number, and returns its own last one.
-func nextBatch(last key.SeqNum, payload []byte) (key.SeqNum, error) {
-	seq, _, err := batchrepr.Read(payload)
+func nextBatch(last key.SeqNum, payload []byte, spaces *manifest.Spaces) (key.SeqNum, error) {
+	seq, ops, err := batchrepr.Read(payload)
 	if err != nil {
 		return 0, err
 	}
@@ -181,7 +181,15 @@ func nextBatch(last key.SeqNum, payload []byte) (key.SeqNum, error) {
 		return 0, corrupt.Errorf("batch", "sequence number is %d, want %d", seq, want).At(0)
 	}
 	_, count := batchrepr.Header(payload)
-	return last + key.SeqNum(count), batchrepr.Validate(payload)
+	for {
+		op, ok, err := ops.Next()
+		if err != nil || !ok {
+			return last + key.SeqNum(count), err
+		}
+		if !spaces.Given(op.Stored) {
+			return 0, unknownSpace(op)
+		}
+	}
 }
 
 // unreferenced returns the names of files that a store does not need.

@@ -42,7 +42,7 @@ func (b *builder) version() (*Version, error) {
 	for level, tables := range v.Levels {
 		v.Levels[level] = sortLevel(Level(level), tables, nil)
 	}
-	if err := v.Check(); err != nil {
+	if err := cmp.Or(v.Check(), b.state.Spaces.check(v)); err != nil {
 		return nil, err
 	}
 	return v, nil

@@ -82,7 +82,7 @@ func (s State) snapshot() *Edit {
 			e.Added = append(e.Added, AddedTable{Level: Level(level), Table: t})
 		}
 	}
-	s.Spaces.snapshot(e)
+	s.Spaces.AddTo(e)
 	if s.Expiry.Reading > 0 {
 		e.Expiry = &s.Expiry
 	}

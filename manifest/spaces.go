@@ -127,13 +127,34 @@ func (s *Spaces) drop(id key.Space) error {
 	return nil
 }
 
-// snapshot adds to an edit what makes the keyspaces from none.
-func (s *Spaces) snapshot(e *Edit) {
+// AddTo adds to an edit what makes the keyspaces from none.
+func (s *Spaces) AddTo(e *Edit) {
 	e.NewSpaces = s.All()
 	slices.SortFunc(e.NewSpaces, func(a, b NamedSpace) int { return cmp.Compare(a.ID, b.ID) })
 	if n := len(e.NewSpaces); s.Last() > 0 && (n == 0 || e.NewSpaces[n-1].ID != s.last) {
 		e.DroppedSpaces = []key.Space{s.last}
 	}
+}
+
+// Given tells whether a stored key belongs to a keyspace that there is, or was.
+func (s *Spaces) Given(stored []byte) bool {
+	if len(stored) > 0 && stored[0] == 0 {
+		return true
+	}
+	space, _, ok := key.SplitStored(stored)
+	return ok && space <= s.Last()
+}
+
+// check sees that no table holds keys of a keyspace that was never given.
+func (s *Spaces) check(v *Version) error {
+	for _, tables := range v.Levels {
+		for _, t := range tables {
+			if !s.Given(t.Smallest.Stored) || t.Largest.Trailer != key.MaxTrailer && !s.Given(t.Largest.Stored) {
+				return corrupt.Errorf("version", "table %d reaches from %v to %v, but %d keyspaces were ever made", t.Num, t.Smallest, t.Largest, s.Last())
+			}
+		}
+	}
+	return nil
 }
 
 // layered is a map of which changed copies are cheap: they share all but the latest changes.

@@ -139,6 +139,42 @@ func TestLoad_KeyspacesSurviveReopeningAndRenewal(t *testing.T) {
 	}
 }
 
+func TestLoad_TableOfAKeyspaceThatWasNeverMadeIsCorruption(t *testing.T) {
+	for name, c := range map[string]struct {
+		smallest, largest key.Space
+		largestTrailer    key.Trailer
+		want              string
+	}{
+		"the last one":               {2, 2, key.MakeTrailer(1, key.KindSet), ""},
+		"up to the end of the last":  {2, 3, key.MaxTrailer, ""},
+		"from one that never was":    {3, 4, key.MaxTrailer, "corrupt: "},
+		"up to one that never was":   {0, 3, key.MakeTrailer(1, key.KindSet), "corrupt: "},
+		"one of two bytes":           {0, 300, key.MakeTrailer(1, key.KindSet), "corrupt: "},
+		"one that was dropped since": {1, 1, key.MakeTrailer(1, key.KindSet), ""},
+	} {
+		s := lived(t)
+		must(t, s.append(adds(1, "a")))
+		must(t, s.append(adds(2, "b")))
+		must(t, s.append(drops(1)))
+		table := table(t, "99[fig#1,SET-kiwi#1,DEL]")
+		table.Smallest.Stored = key.AppendStored(nil, c.smallest, nil)
+		table.Largest = key.Internal{Stored: key.AppendStored(nil, c.largest, nil), Trailer: c.largestTrailer}
+		must(t, s.m.Append(&Edit{Added: []AddedTable{{6, table}}, Deleted: everything(s.m.State().Version)}))
+		if got := load(s.sim); !strings.HasPrefix(got, c.want) || c.want == "" && strings.HasPrefix(got, "corrupt") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+func everything(v *Version) (all []DeletedTable) {
+	for level, tables := range v.Levels {
+		for _, t := range tables {
+			all = append(all, DeletedTable{Level(level), t.Num})
+		}
+	}
+	return all
+}
+
 func TestSalvage_NamesOfKeyspacesThatCanBeReadAreKept(t *testing.T) {
 	s := lived(t)
 	must(t, s.append(adds(1, "one")))

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"cmp"
 
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/wal"
@@ -10,7 +11,7 @@ import (
 // Check verifies what a version does not know of itself: no table has a file number that is still to
 // be given out, or a sequence number behind the last one.
 func (s *State) Check() error {
-	if err := s.Version.Check(); err != nil {
+	if err := cmp.Or(s.Version.Check(), s.Spaces.check(s.Version)); err != nil {
 		return err
 	}
 	for level, tables := range s.Version.Levels {

@@ -151,11 +151,19 @@ func (c *dumpTable) block(e *environment, b *sstable.BlockInfo) {
 
 // stored writes a stored key, or a bound between stored keys, as its user key.
 func (f hexFlag) stored(b []byte) string {
-	switch space, user, ok := key.SplitStored(b); {
-	case string(b) == string(key.SpaceEnd(0)):
+	if string(b) == string(key.SpaceEnd(0)) {
 		return "(end)"
+	}
+	return f.key(b)
+}
+
+// key writes a stored key as its user key, behind its keyspace unless that is 0.
+func (f hexFlag) key(b []byte) string {
+	switch space, user, ok := key.SplitStored(b); {
 	case ok && space == 0:
 		return f.text(user)
+	case ok:
+		return fmt.Sprintf("%d/%s", space, f.text(user))
 	default:
 		return "(stored key) " + hex.EncodeToString(b)
 	}
@@ -163,7 +171,7 @@ func (f hexFlag) stored(b []byte) string {
 
 // internal writes an internal key in the notation of package key.
 func (f hexFlag) internal(k key.Internal) string {
-	return fmt.Sprintf("%s#%d,%v", f.stored(k.Stored), k.Trailer.Seq(), k.Trailer.Kind())
+	return fmt.Sprintf("%s#%d,%v", f.key(k.Stored), k.Trailer.Seq(), k.Trailer.Kind())
 }
 
 // operation writes what an entry or an operation of a batch does.

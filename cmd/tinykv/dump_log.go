@@ -119,6 +119,12 @@ func (c *dumpManifest) edit(e *environment, payload []byte) error {
 		e.printf(", log from segment %d", l.First)
 	}
 	e.printf("\n")
+	for _, n := range edit.NewSpaces {
+		e.printf("  + keyspace %d: bucket %s\n", n.ID, c.text([]byte(n.Name)))
+	}
+	for _, id := range edit.DroppedSpaces {
+		e.printf("  - keyspace %d\n", id)
+	}
 	for _, d := range edit.Deleted {
 		e.printf("  - L%d %s\n", d.Level, manifest.Name(manifest.FileTable, d.Num))
 	}
