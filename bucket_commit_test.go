@@ -166,7 +166,7 @@ func TestOpen_LogOfAKeyspaceThatTheManifestDoesNotKnowIsCorruption(t *testing.T)
 				t.Errorf("keyspace %d: %v", space, err)
 			}
 			if err == nil {
-				err = again.Close()
+				_ = again.Close()
 			}
 		}
 	}
