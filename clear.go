@@ -103,6 +103,9 @@ func (db *DB) dropCovered() error {
 	if err != nil {
 		return err
 	}
+	if db.mayExpire.Load() {
+		found = append(found, compaction.Expired(s.tree.version, db.expiredBy())...)
+	}
 	db.mu.Lock()
 	plans := db.claimDropsLocked(found)
 	db.mu.Unlock()

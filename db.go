@@ -83,6 +83,7 @@ type DB struct {
 	logFiles  backoff       // between attempts to make a log segment
 	syncer    alarm         // for writes that did not wait for a sync
 	rester    alarm         // see rest.go
+	expirer   dueAlarm      // for tables with values that expire
 	restedAt  atomic.Uint64 // the last sequence number at its last look
 	preparing atomic.Bool   // prepare is running, or about to
 	mayExpire atomic.Bool   // there are values that expire, or about to be

@@ -56,5 +56,18 @@ func (db *DB) CompactionFailure() error {
 	return db.jobs.state.err
 }
 
+// LookForExpired does what the alarm of tables with values that expire does.
+func (db *DB) LookForExpired() { db.lookForExpired() }
+
+// SettleDown waits until background work has settled and has the store give back what it keeps ready.
+func (db *DB) SettleDown() {
+	_ = db.waitUntil(context.Background(), func() (bool, error) {
+		return len(db.state.Load().sealed) == 0 && db.jobs.running == 0 && db.pickNextLocked() == nil && len(db.garbage) == 0 && !db.removals.running, nil
+	})
+	for range 2 {
+		db.rest()
+	}
+}
+
 // SetLastSeq makes the store go on behind a sequence number.
 func (db *DB) SetLastSeq(seq uint64) { db.visible.Store(seq) }

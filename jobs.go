@@ -39,6 +39,7 @@ func (db *DB) scheduleCompactionLocked() {
 	if db.opts.ReadOnly || db.resuming {
 		return
 	}
+	defer db.awaitExpiryLocked()
 	for j.running < db.opts.MaxBackground && j.manual == 0 && !j.dropping && j.state.retry == nil && !db.closing {
 		if db.mayCover.Swap(false) { // first, as what is dropped need not be merged
 			j.running++
@@ -199,7 +200,7 @@ func firstCause(errs []error) (first error) {
 // shapeLocked returns the options of the compaction picker.
 func (db *DB) shapeLocked() compaction.Options {
 	o := db.shape()
-	o.Settled = db.settledLocked()
+	o.Settled, o.Now = db.settledLocked(), db.expiredByLocked()
 	return o
 }
 

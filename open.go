@@ -124,7 +124,7 @@ func newDB(dir string, o *Options) *DB {
 	db.throttle.limits = limitsFor(o)
 	db.pace.rate = o.CompactionRate
 	db.throttle.off = o.internal.noDelay
-	db.syncer.ring, db.rester.ring = db.syncPeriodically, db.rest
+	db.syncer.ring, db.rester.ring, db.expirer.ring = db.syncPeriodically, db.rest, db.lookForExpired
 	if o.internal.inline == nil {
 		db.syncer.after, db.rester.after = o.SyncInterval, restAfter
 	}
@@ -221,6 +221,7 @@ func (db *DB) close() error {
 		db.running.Wait()
 		db.syncer.stop()
 		db.rester.stop()
+		db.expirer.stop()
 		err = db.shutDown()
 		return nil
 	})

@@ -84,6 +84,7 @@ func (s *Snapshot) Close() error {
 		s.db.mayCover.Store(true)
 	}
 	if covers || wasOldest && s.db.jobs.heldBack {
+		s.db.noteExpiredLocked()
 		s.db.jobs.heldBack = false
 		s.db.scheduleCompactionLocked()
 	}

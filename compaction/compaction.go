@@ -38,6 +38,9 @@ type Options struct {
 	// Settled is the sequence number up to which all readers see the same: that of the oldest
 	// snapshot, or key.MaxSeqNum when there is none. At 0 nothing is compacted for the sake of space.
 	Settled key.SeqNum
+
+	// Now is a time, in Unix nanoseconds: what expires by then has expired for every reader. At 0 nothing has.
+	Now int64
 }
 
 // misfit tells whether a table was written for another compression than the tables of a level should

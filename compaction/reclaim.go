@@ -7,7 +7,7 @@ import (
 // Space comes back by itself: when no level is too large, the picker looks for what takes space
 // without holding anything that a reader can see.
 //
-//  1. A table many of whose entries are tombstones or stand behind a newer one of their key goes down a level; at
+//  1. A table many of whose entries are tombstones, have expired, or stand behind a newer one of their key goes down a level; at
 //     the end of its way it is written anew.
 //  2. While the levels above the deepest one together hold more than a small part of what that holds,
 //     they are merged down, as most of it may hide something there.
@@ -31,17 +31,21 @@ func reclaim(v *manifest.Version, shape *Shape, opts Options, claims *Claims) *P
 	return pickUpper(v, shape, opts, claims)
 }
 
-// rotten tells whether compacting a table is sure to drop a good part of it.
-func rotten(t *manifest.Table, opts Options) bool {
+// rotten tells whether compacting a table is sure to drop a good part of it, of which values that have expired may be a part.
+func rotten(t *manifest.Table, expires bool, opts Options) bool {
 	dead := t.Deletes + t.Shadowed + t.RangeDeletes
+	if expires {
+		dead += expiredEntries(t, opts.Now)
+	}
 	return dead > 0 && dead*rottenPart >= t.Entries && t.LargestSeq <= opts.Settled
 }
 
 // pickRotten returns a plan for the rotten table that stands highest.
 func pickRotten(v *manifest.Version, shape *Shape, opts Options, claims *Claims) *Plan {
+	expires := opts.Now > 0 && muchExpired(v, opts.Now)
 	for level := manifest.Level(0); level < manifest.NumLevels; level++ {
 		for _, t := range v.Levels[level] {
-			if !rotten(t, opts) {
+			if !rotten(t, expires || gone(t, opts.Now), opts) {
 				continue
 			}
 			if p := sink(v, level, t, shape, opts); p != nil && !claims.Conflict(p) {
