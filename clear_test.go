@@ -508,3 +508,29 @@ func BenchmarkClear(b *testing.B) {
 	})
 	b.Run("scan/cleared", scan)
 }
+
+func TestDropBucket_GivesTheSpaceOfWholeTablesBackAtOnce(t *testing.T) {
+	db, _ := filled(t, 0)
+	value := make([]byte, 1000)
+	for _, name := range []string{"kept", "dropped", "kept too"} {
+		for i := range 3000 {
+			if err := db.Bucket(name).Put(numbered(i), value); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := db.Compact(t.Context(), All()); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.DropBucket(t.Context(), "dropped"); err != nil {
+		t.Fatal(err)
+	}
+	if n := db.dropped(); n > 6500 { // the first and the last table have keys of others too
+		t.Errorf("%d entries are left in tables", n)
+	}
+	for _, name := range []string{"kept", "kept too"} {
+		if n, err := db.Bucket(name).Count(t.Context(), All()); n != 3000 || err != nil {
+			t.Errorf("%s: %d keys, %v", name, n, err)
+		}
+	}
+}

@@ -104,6 +104,9 @@ type Metrics struct {
 	// Memory is how the budget is used.
 	Memory MemoryMetrics `json:"memory"`
 
+	// Buckets is how many there are.
+	Buckets int `json:"buckets"`
+
 	// Snapshots is the number of open snapshots. OldestSnapshot is the one that was opened first,
 	// TracedSnapshot the first one of which it is known where: that is noted for one in 64. They are nil
 	// when there is none.
@@ -285,6 +288,7 @@ func (m *Metrics) fillState(db *DB) {
 	snapshots := db.snapshots.holders()
 	db.mu.Unlock()
 	now := db.sampler.now()
+	m.Buckets = db.spaces.Load().Len()
 	m.Snapshots, m.OldestSnapshot, m.TracedSnapshot = snapshots.told(now)
 	m.Iterators, m.OldestIterator, m.TracedIterator = db.iterators.holders().told(now)
 }

@@ -128,6 +128,7 @@ func (m *Metrics) promWork(p *promWriter) {
 	p.counter("stalls_total", "How often writers had to wait.", float64(m.Stalls))
 	p.counter("stall_seconds_total", "How long writers had to wait.", m.StallTime.Seconds())
 	p.counter("delay_seconds_total", "How long writers were slowed down.", m.DelayTime.Seconds())
+	p.gauge("buckets", "Buckets.", float64(m.Buckets))
 	p.gauge("snapshots", "Open snapshots.", float64(m.Snapshots))
 	p.gauge("iterators", "Open iterators.", float64(m.Iterators))
 	p.gauge("oldest_snapshot_seconds", "Age of the oldest open snapshot; 0 when there is none.", m.OldestSnapshot.seconds())

@@ -2,8 +2,10 @@ package fuzz
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
+	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/key"
 )
@@ -73,4 +75,54 @@ func FuzzBatch(f *testing.F) {
 			return err
 		})
 	})
+}
+
+// FuzzBatchBinary decodes what Batch.MarshalBinary may have encoded, names of buckets included.
+func FuzzBatchBinary(f *testing.F) {
+	var b tinykv.Batch
+	for i, name := range []string{"", "fruit", "\xff", "fruit"} {
+		to := interface {
+			Put(k, v []byte, opts ...tinykv.WriteOption) error
+			DeleteRange(lower, upper []byte, opts ...tinykv.WriteOption) error
+		}(&b)
+		if name != "" {
+			to = b.Bucket(name)
+		}
+		must(to.Put([]byte("fig"), []byte("ripe")))
+		must(to.DeleteRange([]byte("a"), [][]byte{nil, []byte("b")}[i%2]))
+		data, err := b.MarshalBinary()
+		must(err)
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		wellBehaved(t, 4*len(data), func() error {
+			var b tinykv.Batch
+			err := b.UnmarshalBinary(data)
+			if err != nil {
+				if b.Len() != 0 {
+					t.Errorf("%d operations in spite of %v", b.Len(), err)
+				}
+				return err
+			}
+			again, err := b.MarshalBinary()
+			must(err)
+			if len(again) > len(data) || len(again) != b.Size() {
+				t.Errorf("%d bytes became %d, the size is %d", len(data), len(again), b.Size())
+			}
+			var c tinykv.Batch
+			must(c.UnmarshalBinary(again))
+			if got, want := listed(&c), listed(&b); got != want {
+				t.Errorf("%s became %s", want, got)
+			}
+			return nil
+		})
+	})
+}
+
+func listed(b *tinykv.Batch) string {
+	text := ""
+	for op := range b.Ops() {
+		text += fmt.Sprintf("%+v;", op)
+	}
+	return text
 }

@@ -175,6 +175,8 @@ func (h *History) batchBucket() {
 			h.must(to.DeleteRange(r.Lower, r.Upper))
 		case 1, 2:
 			h.must(to.Delete(h.Key()))
+		case 3:
+			h.must(to.Merge(h.Key(), h.operand()))
 		default:
 			h.must(to.Put(h.Key(), h.Value()))
 		}
