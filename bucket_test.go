@@ -3,12 +3,14 @@ package tinykv_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tinykv/tinykv"
@@ -64,15 +66,13 @@ func TestBucket_KeysOfOneAreNotThoseOfAnother(t *testing.T) {
 	equal(t, "name", a.Name(), "a")
 }
 
-// With more than 127 buckets, ids have two bytes, with more than 16,383 three.
+// With more than 127 buckets, ids have two bytes, with more than 16,383 three, and up to 268,435,455 four.
 func TestBucket_ReadsAreThoseOfAStoreWhateverTheLengthOfTheId(t *testing.T) {
 	db := inMemory(t)
-	batch := db.NewBatch()
-	for _, n := range []int{1, 128, 17000} {
-		for i := batch.Len(); i < n-1; i++ {
-			must(t, batch.Bucket(fmt.Sprint("other ", i)).Put(nil, nil))
+	for _, n := range []int{1, 127, 128, 1<<14 - 1, 1 << 14, 1<<21 - 1, 1 << 21, 1<<28 - 1} {
+		if n > 1 {
+			must(t, db.SkipSpaces(uint32(n)-1))
 		}
-		must(t, db.Apply(batch))
 		name := fmt.Sprintf("bucket %d", n)
 		b := db.Bucket(name)
 		for i := range 9 {
@@ -534,18 +534,39 @@ func TestBatch_LargeAcrossBuckets(t *testing.T) {
 	must(t, db.Close())
 }
 
+func TestBucket_OneMoreThanThereAreIdsIsRefusedAndHarmsNothing(t *testing.T) {
+	db := inMemory(t)
+	must(t, db.SkipSpaces(1<<28-2))
+	must(t, db.Bucket("last").Put([]byte("k"), []byte("v")))
+	b := db.NewBatch()
+	must(t, b.Put([]byte("k"), nil))
+	must(t, b.Bucket("one more").Put([]byte("k"), nil))
+	for what, err := range map[string]error{"Put": db.Bucket("one more").Put(nil, nil), "Apply": db.Apply(b)} {
+		if err == nil || errors.Is(err, tinykv.ErrFailed) || !strings.Contains(err.Error(), "268435455 buckets") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	equal(t, "names", bucketNames(t, db), "last")
+	equal(t, "outside", contentsOf(t, db), "")
+	must(t, db.Bucket("last").Put([]byte("l"), []byte("w")))
+	equal(t, "last", contentsOf(t, db.Bucket("last")), "k=v l=w")
+}
+
 // Writers that meet a drop write to the bucket before or after it: what they were told is written is there, or was there
 // when the drop came.
 func TestDropBucket_LosesNoWriteThatCameAfter(t *testing.T) {
 	db := mustOpen(t, t.TempDir(), &tinykv.Options{MemTableSize: 1 << 20})
 	const writers, rounds = 4, 60
-	for round := range rounds {
+	var begun, ended atomic.Int64 // drops
+	for range rounds {
 		var wg sync.WaitGroup
 		for w := range writers {
 			wg.Go(func() {
 				b := db.NewBatch()
 				for i := range 20 {
 					k := fmt.Appendf(nil, "%d %d", w, i)
+					before := ended.Load()
+					quiet := begun.Load() == before
 					switch i % 3 {
 					case 0:
 						must(t, db.Bucket("b").Put(k, nil))
@@ -558,12 +579,17 @@ func TestDropBucket_LosesNoWriteThatCameAfter(t *testing.T) {
 						_, err := db.Bucket("b").PutIfAbsent(k, nil)
 						must(t, err)
 					}
+					has, err := db.Bucket("b").Has(k)
+					must(t, err)
+					if quiet && begun.Load() == before && !has {
+						t.Errorf("%s is not there, although nothing was dropped meanwhile", k)
+					}
 				}
-				last := fmt.Appendf(nil, "%d last of %d", w, round)
-				must(t, db.Put(last, nil))
 			})
 		}
+		begun.Add(1)
 		err := db.DropBucket(t.Context(), "b")
+		ended.Add(1)
 		if err != nil && !errors.Is(err, tinykv.ErrNotFound) {
 			must(t, err)
 		}
@@ -629,4 +655,41 @@ func TestBuckets_TenThousand(t *testing.T) {
 		equal(t, name, string(v), name)
 	}
 	must(t, db.Close())
+}
+
+// BenchmarkBucket shows what a bucket costs beside calls of the DB: its name is looked up, and its id has a byte.
+func BenchmarkBucket(b *testing.B) {
+	db := mustOpen(b, b.TempDir(), nil)
+	defer db.Close()
+	buckets := map[string]interface {
+		Put(k, v []byte, opts ...tinykv.WriteOption) error
+		GetTo(dst, k []byte) ([]byte, error)
+	}{"without": db, "one": db.Bucket("one"), "of 10,000": db.Bucket("name 5000")}
+	batch := db.NewBatch()
+	for i := range 10_000 {
+		must(b, batch.Bucket(fmt.Sprint("name ", i)).Put(nil, nil))
+	}
+	must(b, db.Apply(batch))
+	for name, in := range buckets {
+		k, v, dst := make([]byte, 8), make([]byte, 100), make([]byte, 0, 100)
+		b.Run("put/"+name, func(b *testing.B) {
+			for i := range b.N {
+				binary.BigEndian.PutUint64(k, uint64(i%100_000))
+				must(b, in.Put(k, v))
+			}
+		})
+		b.Run("get/"+name, func(b *testing.B) {
+			binary.BigEndian.PutUint64(k, 5)
+			must(b, in.Put(k, v))
+			for range b.N {
+				_, err := in.GetTo(dst, k)
+				must(b, err)
+			}
+		})
+	}
+	b.Run("make one", func(b *testing.B) {
+		for i := range b.N {
+			must(b, db.Bucket(fmt.Sprint("new ", i)).Put(nil, nil))
+		}
+	})
 }

@@ -1,6 +1,11 @@
 package tinykv
 
-import "context"
+import (
+	"context"
+
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/manifest"
+)
 
 // Internal gives tests outside of this package the seams of internalOptions.
 type Internal struct {
@@ -71,3 +76,10 @@ func (db *DB) SettleDown() {
 
 // SetLastSeq makes the store go on behind a sequence number.
 func (db *DB) SetLastSeq(seq uint64) { db.visible.Store(seq) }
+
+// SkipSpaces has buckets made from now on get ids above one.
+func (db *DB) SkipSpaces(last uint32) error {
+	return db.exclusively(func() error {
+		return db.changeSpaces(&manifest.Edit{DroppedSpaces: []key.Space{key.Space(last)}})
+	})
+}
