@@ -281,6 +281,9 @@ func (db *DB) expired() func(expiry int64, seq key.SeqNum) bool {
 	}
 	now := db.reading() // first: a snapshot that is made meanwhile is among those below, or has a later reading
 	readings := append(db.snapshotReadings(), now)
+	if floor, ok := db.feed.floor(); ok {
+		readings = append(readings, clockReading{now: floor, marks: now.marks})
+	}
 	// Readings with the same marks differ in their times alone, the least of which decides.
 	slices.SortFunc(readings, func(a, b clockReading) int { return len(a.marks) - len(b.marks) })
 	var deciding []clockReading

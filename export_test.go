@@ -74,6 +74,15 @@ func (db *DB) SettleDown() {
 	}
 }
 
+// ClockChanged has those who watch told of what has expired by Options.Clock, which timers know nothing of.
+func (db *DB) ClockChanged() {
+	db.feed.mu.Lock()
+	defer db.feed.mu.Unlock()
+	if x := db.feed.expirer; x != nil {
+		ring(x.bell)
+	}
+}
+
 // SetLastSeq makes the store go on behind a sequence number.
 func (db *DB) SetLastSeq(seq uint64) { db.visible.Store(seq) }
 

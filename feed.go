@@ -23,13 +23,14 @@ const (
 
 	minFeedChunk, maxFeedChunk = 4 << 10, 64 << 10
 	feedChunks                 = 16 // at least, in a full feed
-	feedRecordBytes            = 24 // of a feedRecord
+	feedRecordBytes            = 32 // of a feedRecord
 )
 
 // feed is what was committed last, for those who watch.
 //
 //	chunks[i].last == chunks[i+1].after;  sorted <= next
 type feed struct {
+	db    *DB
 	limit int64 // bytes
 
 	// watched is set while there are watchers. The leader looks at it after it has made a group visible, a watcher makes sure
@@ -48,6 +49,7 @@ type feed struct {
 	gone     []*feedTable // to be given up without the lock
 	shut     bool         // closed is closed
 	sorter   *sorter      // nil without watchers
+	expirer  *expirer     // nil without watchers, or when nothing expires
 	asleep   bool         // the sorter waits for the bell
 
 	made    map[key.Space]key.SeqNum // of the buckets that were made since the opening: behind which number
@@ -69,6 +71,7 @@ type feedChunk struct {
 type feedRecord struct {
 	last     key.SeqNum
 	off, end int
+	expired  bool // not a batch, but that a value has expired, behind last
 }
 
 // size is about the memory of a chunk.
@@ -87,8 +90,8 @@ func (c *feedChunk) afterRecord(n uint64) key.SeqNum {
 	return c.records[n-c.first-1].last
 }
 
-func (f *feed) init(limit int64) {
-	f.limit = limit
+func (f *feed) init(db *DB) {
+	f.db, f.limit = db, db.opts.MemoryBudget/feedPart
 	f.closed, f.bell = make(chan struct{}), make(chan struct{}, 1)
 	f.watchers, f.made = map[*watcher]struct{}{}, map[key.Space]key.SeqNum{}
 }
@@ -104,8 +107,20 @@ func (f *feed) add(w *watcher) {
 	}
 	if f.sorter != nil {
 		f.sorter.stale = true
+		f.expectExpiriesLocked()
 	}
 	f.watched.Store(!f.shut)
+}
+
+// expectExpiriesLocked sees to it that the expiries of what is watched now are told, if there may be any.
+func (f *feed) expectExpiriesLocked() {
+	switch {
+	case !f.db.mayExpire.Load() || f.sorter == nil:
+	case f.expirer == nil:
+		f.expirer = newExpirer(f.db, f.limit/expirerPart)
+	default:
+		f.expirer.rescan()
+	}
 }
 
 // remove ends that; with the last watcher the feed goes.
@@ -142,12 +157,16 @@ func (f *feed) drop() {
 		f.giveUpLocked(c)
 	}
 	f.chunks, f.bytes, f.sorted = nil, 0, f.next
-	s := f.sorter
-	f.sorter, f.asleep = nil, false
+	s, x := f.sorter, f.expirer
+	f.sorter, f.expirer, f.asleep = nil, nil, false
 	f.unlock()
 	if s != nil {
 		close(s.quit)
 		<-s.done
+	}
+	if x != nil {
+		close(x.quit)
+		<-x.done
 	}
 }
 
@@ -217,12 +236,16 @@ func (f *feed) append(w *write, seq key.SeqNum) key.SeqNum {
 		c.buf = w.appendOp(c.buf)
 	}
 	r.end = len(c.buf)
+	f.addRecord(c, r)
+	return last + 1
+}
+
+func (f *feed) addRecord(c *feedChunk, r feedRecord) {
 	had := c.size()
 	c.records = append(c.records, r)
 	f.bytes += c.size() - had
-	c.last = last
+	c.last = r.last
 	f.next++
-	return last + 1
 }
 
 // chunkFor returns a chunk with room for so many bytes behind all that there is.

@@ -47,6 +47,9 @@ type sorter struct {
 	wide     []*watcher
 	last     key.SeqNum // of the records that were sorted
 	hits     []hit      // found and not yet noted
+	expirer  *expirer
+	expiring bool     // a value that expires was seen
+	wideOf   []bounds // of those who are wide
 	woken    []*watcher
 
 	window               time.Duration
@@ -121,6 +124,7 @@ func (s *sorter) sortSome() bool {
 		s.stale = false
 		s.learn()
 	}
+	s.expirer = f.expirer
 	from := f.sorted
 	v, ok := f.viewLocked(from, from+sortedAtOnce)
 	if !ok { // gone before anybody looked at them
@@ -138,7 +142,7 @@ func (s *sorter) sortSome() bool {
 
 // learn finds out who watches what.
 func (s *sorter) learn() {
-	s.bounds, s.wide = s.bounds[:0], s.wide[:0]
+	s.bounds, s.wide, s.wideOf = s.bounds[:0], s.wide[:0], s.wideOf[:0]
 	for w := range s.feed.watchers {
 		for _, b := range w.bounds {
 			s.bounds = append(s.bounds, b.lower, b.upper)
@@ -150,6 +154,7 @@ func (s *sorter) learn() {
 	for w := range s.feed.watchers {
 		if w.whole || s.stretchesOf(w) > wideStretches {
 			s.wide = append(s.wide, w)
+			s.wideOf = append(s.wideOf, w.bounds...)
 			continue
 		}
 		for _, b := range w.bounds {
@@ -196,6 +201,9 @@ func (s *sorter) sort(v *view) {
 			n := v.first + uint64(h.record)
 			s.note(h.watcher, run{from: n, to: n + 1, after: v.afterRecord(h.record)})
 		}
+		if s.expiring && f.expirer == nil {
+			f.expectExpiriesLocked()
+		}
 		s.last = v.records[len(v.records)-1].last
 	}
 	f.unlock()
@@ -215,7 +223,7 @@ func (s *sorter) meet(v *view, i int) {
 		return
 	}
 	payload := v.buf[v.records[i].off:v.records[i].end]
-	_, count := batchrepr.Header(payload)
+	seq, count := batchrepr.Header(payload)
 	ops := batchrepr.ReadOps(payload, count)
 	for op, ok, _ := ops.Next(); ok; op, ok, _ = ops.Next() {
 		first := s.stretch(op.Stored)
@@ -224,6 +232,31 @@ func (s *sorter) meet(v *view, i int) {
 			last = s.stretchBelow(op.Value)
 		}
 		s.meetStretches(first, last, i)
+		if v.records[i].expired {
+			continue
+		}
+		if op.Kind == key.KindSetExpiring || s.expirer != nil {
+			s.expect(op, seq, first)
+		}
+		seq++
+	}
+}
+
+// expect has the expirer know of an operation, in a stretch of keys, that was committed.
+func (s *sorter) expect(op batchrepr.Op, seq key.SeqNum, stretch int) {
+	watched := op.Kind != key.KindSetExpiring || len(s.watching[stretch]) > 0
+	for i := 0; i < len(s.wideOf) && !watched; i++ {
+		watched = s.wideOf[i].contain(op.Stored)
+	}
+	switch {
+	case !watched:
+	case s.expirer == nil:
+		s.expiring = true // it will find the value by its scan
+	case op.Kind == key.KindSetExpiring:
+		expiry, _, _ := key.SplitExpiring(op.Value)
+		s.expirer.note(expiring{expiry: expiry, stored: string(op.Stored), seq: seq}, false)
+	default:
+		s.expirer.overwritten(op, seq)
 	}
 }
 

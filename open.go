@@ -118,7 +118,7 @@ func newDB(dir string, o *Options) *DB {
 		drop:      db.scheduleRemoval,
 		report:    db.report,
 	}
-	db.feed.init(o.MemoryBudget / feedPart)
+	db.feed.init(db)
 	db.sampler = newSampler(o.internal.sampleEvery)
 	db.flushes.what, db.removals.what, db.jobs.state.what = "flush", "removal", "compaction"
 	db.throttle.limits = limitsFor(o)

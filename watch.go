@@ -21,6 +21,7 @@ const (
 	EventDelete      EventKind = 2 // Key was deleted, whether it was there or not
 	EventDeleteRange EventKind = 3 // every key from Key up to, but without, Upper was deleted
 	EventMerge       EventKind = 4 // Value is an operand of the store's merge operator for Key
+	EventExpire      EventKind = 5 // the value of Key has expired
 )
 
 // String returns the kind in words, as "put".
@@ -34,6 +35,8 @@ func (k EventKind) String() string {
 		return "delete range"
 	case EventMerge:
 		return "merge"
+	case EventExpire:
+		return "expire"
 	default:
 		return fmt.Sprintf("EventKind(%d)", uint8(k))
 	}
@@ -48,9 +51,9 @@ type Event struct {
 	Value []byte // not nil for a put and a merge
 	Upper []byte // of a range deletion: where it ends; nil: nowhere
 
-	ExpiresAt time.Time // of a put: when the value is gone; zero: never
+	ExpiresAt time.Time // of a put: when the value is gone; zero: never. Of an expiry: when it was gone
 
-	// Seq is the number of the change in commit order.
+	// Seq is the number of the change in commit order; of an expiry, that of the last change before it was told.
 	Seq uint64
 
 	// Last is set on the last event of a batch, or of a single write, that is told to this watcher. What was told up to there
@@ -72,6 +75,10 @@ type Event struct {
 // A range deletion is told, as one event, when it overlaps the range, and cut to that. What a batch does is told operation by
 // operation, but for one too large for memory, which becomes a table at once: of that, what it comes to, range deletions
 // first, then keys in order. It is told from its begin again when since lies in it.
+//
+// That a value has expired is told when it has, if it is still that of its key, to those who watch at that moment and have not fallen
+// behind what is in memory: nothing is told of it later, as the put told of it before. A watch of a store in which values
+// expire scans the range in the background when it begins, and again whenever very many expire.
 //
 // Writers do not wait for watchers. While writes keep coming, changes are told some milliseconds late, many together.
 // Changes are told when they are visible, which may be before they are on stable storage.
@@ -301,7 +308,7 @@ func (w *watcher) tellView(v *view) (goesOn bool, err error) {
 		if err := w.stopped(); err != nil {
 			return false, err
 		}
-		if !w.tellBatch(v.buf[r.off:r.end]) {
+		if r.expired && !w.tellExpiry(v.buf[r.off:r.end]) || !r.expired && !w.tellBatch(v.buf[r.off:r.end]) {
 			return false, nil
 		}
 		w.seq = r.last
@@ -329,6 +336,21 @@ func (w *watcher) tellBatch(payload []byte) bool {
 		seq++
 	}
 	return w.flush()
+}
+
+// tellExpiry tells that a value has expired.
+func (w *watcher) tellExpiry(payload []byte) bool {
+	seq, count := batchrepr.Header(payload)
+	ops := batchrepr.ReadOps(payload, count)
+	op, _, _ := ops.Next()
+	for i := range w.known {
+		if w.known[i].contain(op.Stored) {
+			e := eventOf(op)
+			e.Kind, e.Value = EventExpire, nil
+			return w.put(e, seq) && w.flush()
+		}
+	}
+	return true
 }
 
 // tell takes up an operation, if it falls into the range.

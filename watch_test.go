@@ -15,6 +15,7 @@ import (
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/vfs"
+	"github.com/tinykv/tinykv/vfs/simfs"
 )
 
 // inLetters writes an event in a few letters: +fig=ripe, -fig, [a,b), and a full stop at the end of a batch.
@@ -438,5 +439,149 @@ func TestWatch_OfABucketIsOfTheStoreAlone(t *testing.T) {
 		if err := ends(t, b.Watch(t.Context(), tinykv.All(), 0)); !errors.Is(err, tinykv.ErrInvalidOption) {
 			t.Errorf("%v", err)
 		}
+	}
+}
+
+// story writes operations with the numbers from+1 to to of a store that has nothing else.
+func story(t testing.TB, db *tinykv.DB, from, to int) {
+	for i := from; i < to; i++ {
+		must(t, db.Put(fmt.Appendf(nil, "k%02d", i%70), fmt.Appendf(make([]byte, 0, 200), "%0200d", i)))
+	}
+}
+
+// follow learns from a watch to a sequence number.
+func (m twin) follow(watch iter.Seq2[tinykv.Event, error], to uint64, each func(e tinykv.Event)) (last uint64, err error) {
+	for e, err := range watch {
+		if err != nil {
+			return last, err
+		}
+		if e.Seq != last+1 && last > 0 {
+			return last, fmt.Errorf("number %d follows %d", e.Seq, last)
+		}
+		m.learn(e)
+		each(e)
+		if last = e.Seq; last >= to {
+			return last, nil
+		}
+	}
+	return last, nil
+}
+
+func contents(t testing.TB, db *tinykv.DB) twin {
+	m := twin{}
+	for item, err := range db.Scan(tinykv.All()) {
+		must(t, err)
+		m[string(item.Key)] = string(item.Value)
+	}
+	return m
+}
+
+// A watcher that writers have left behind reads the log, and then memory again, and misses nothing.
+func TestWatch_SlowWatcherGoesOnFromTheLog(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), &tinykv.Options{MemoryBudget: 16 << 20, MemTableSize: 3 << 20, CacheSize: -1})
+	defer db.Close()
+	watch := db.Watch(t.Context(), tinykv.All(), 0)
+	story(t, db, 0, 1)
+	believed, written := twin{}, 1
+	_, err := believed.follow(watch, 8000, func(e tinykv.Event) {
+		if e.Seq%500 == 1 && written < 8000 { // the feed has room for a MiB
+			next := min(written+rand.New(rand.NewPCG(e.Seq, 1)).IntN(6500), 8000)
+			story(t, db, written, next)
+			written = next
+		}
+		if b := db.Metrics().Watch.Bytes; b > 2<<20 {
+			t.Fatalf("watchers use %d bytes", b)
+		}
+		if int(e.Seq) == written && written < 8000 {
+			story(t, db, written, written+1)
+			written++
+		}
+	})
+	must(t, err)
+	if !maps.Equal(believed, contents(t, db)) {
+		t.Error("the watcher believes something else than what the store holds")
+	}
+}
+
+// A watcher that neither memory nor the log has anything for is told so at once, and goes on from a snapshot.
+func TestWatch_TooSlowWatcherIsToldSo(t *testing.T) {
+	o := tiny
+	o.MemoryBudget, o.CacheSize = 1<<20, -1
+	db := mustOpen(t, t.TempDir(), &o)
+	defer db.Close()
+	watch := db.Watch(t.Context(), tinykv.All(), 0)
+	story(t, db, 0, 1)
+	last, err := twin{}.follow(watch, 10_000, func(e tinykv.Event) {
+		if e.Seq == 1 {
+			story(t, db, 1, 9000)
+			must(t, db.Flush(t.Context()))
+		}
+	})
+	if !errors.Is(err, tinykv.ErrLagged) || last > 1000 {
+		t.Fatalf("after %d: %v", last, err)
+	}
+	snapshot, err := db.NewSnapshot()
+	must(t, err)
+	defer snapshot.Close()
+	believed := contents(t, db)
+	story(t, db, 9000, 9100)
+	_, err = believed.follow(db.Watch(t.Context(), tinykv.All(), snapshot.Seq()), 9100, func(tinykv.Event) {})
+	must(t, err)
+	if !maps.Equal(believed, contents(t, db)) {
+		t.Error("the watcher believes something else than what the store holds")
+	}
+}
+
+// Numbers go on over a reopening, and over a crash; what was there before is in tables, and told no more.
+func TestWatch_GoesOnInAnotherLifeFromTheLastNumberAlone(t *testing.T) {
+	fsys := simfs.New()
+	db := mustOpen(t, "/s", &tinykv.Options{FS: fsys})
+	story(t, db, 0, 10)
+	must(t, db.Sync())
+	crashed := fsys.Image(simfs.KillProcess, 1)
+	must(t, db.Close())
+	for _, after := range []*simfs.FS{fsys, crashed} {
+		db = mustOpen(t, "/s", &tinykv.Options{FS: after})
+		if err := ends(t, db.Watch(t.Context(), tinykv.All(), 9)); !errors.Is(err, tinykv.ErrLagged) {
+			t.Errorf("from the last but one: %v", err)
+		}
+		watch := db.Watch(t.Context(), tinykv.All(), 10)
+		must(t, db.Put([]byte("new"), []byte("1")))
+		if got := take(t, 1, watch); got != "+new=1." {
+			t.Errorf("told %s", got)
+		}
+		must(t, db.Close())
+	}
+}
+
+// A write that failed is told neither then nor after a Resume, which gives its number to another one.
+func TestWatch_NeverTellsOfAWriteThatFailed(t *testing.T) {
+	for _, attended := range []bool{false, true} {
+		fsys := simfs.New()
+		db := mustOpen(t, "/s", &tinykv.Options{FS: fsys})
+		stop := func() {}
+		if attended {
+			stop = lasting(t, db)
+		}
+		watch := db.Watch(t.Context(), tinykv.All(), 0)
+		must(t, db.Put([]byte("a"), []byte("1")))
+		behind := db.Watch(t.Context(), tinykv.All(), 1)
+		fsys.FailCall(simfs.Fault{Match: func(op simfs.Op) bool { return op.Kind == simfs.OpSync && isLog(op) }})
+		wantError(t, db.Put([]byte("b"), []byte("fails"), tinykv.Sync), tinykv.ErrFailed)
+		if got := take(t, 1, watch); got != "+a=1." {
+			t.Errorf("told %s", got)
+		}
+		must(t, db.Resume())
+		must(t, db.Put([]byte("c"), []byte("2")))
+		if got := take(t, 1, behind); got != "+c=2." {
+			t.Errorf("after Resume: told %s", got)
+		}
+		if attended {
+			if got := take(t, 2, watch); got != "+a=1. +c=2." {
+				t.Errorf("over a Resume: told %s", got)
+			}
+		}
+		stop()
+		must(t, db.Close())
 	}
 }
