@@ -209,6 +209,18 @@ func withMark(marks []manifest.ExpiryMark, m manifest.ExpiryMark) []manifest.Exp
 	return append(kept, m)
 }
 
+// marksUpTo returns marks for a store whose last sequence number is the given one. Where the power took writes, others will have their
+// sequence numbers, which no mark must hide.
+func marksUpTo(marks []manifest.ExpiryMark, last key.SeqNum) (kept []manifest.ExpiryMark) {
+	for _, m := range marks {
+		if n := len(kept); n > 0 && kept[n-1].Seq >= last { // contains it
+			break
+		}
+		kept = append(kept, manifest.ExpiryMark{Until: m.Until, Seq: min(m.Seq, last)})
+	}
+	return kept
+}
+
 // saveExpiryLocked writes an edit for the sake of readings alone. db.manifestMu is held. A store that cannot write goes on without.
 func (db *DB) saveExpiryLocked(s *manifest.ExpiryState) {
 	if db.manifest == nil || db.writable() != nil {
@@ -262,8 +274,10 @@ func (db *DB) expires() {
 	}
 }
 
-// findExpiring notes whether tables have values that expire. Nobody reads yet.
+// findExpiring takes over what a recovered store says of what expires. Nobody reads yet.
 func (db *DB) findExpiring(state *manifest.State) {
+	state.Expiry.Marks = marksUpTo(state.Expiry.Marks, state.LastSeq)
+	db.clock.restore(&state.Expiry)
 	for _, tables := range state.Version.Levels {
 		for _, t := range tables {
 			if t.Expiring > 0 {

@@ -25,20 +25,22 @@ type kept struct {
 	options tinykv.Options
 	draw    enginetest.Random // never the history's: what it gives depends on the options
 	base    tinykv.Options
+	clock   *enginetest.Clock
 
 	mu sync.Mutex // fs, while background work runs
 	fs *simfs.FS
 }
 
 func newKept(options tinykv.Options, draw enginetest.Random) *kept {
-	options.MergeOperator = tinykv.MergeAppend
-	return &kept{options: options, base: options, draw: draw, fs: simfs.New()}
+	clock := enginetest.NewClock()
+	options.MergeOperator, options.Clock = tinykv.MergeAppend, clock.Now
+	return &kept{options: options, base: options, draw: draw, fs: simfs.New(), clock: clock}
 }
 
 // history returns a history of the store, without faults.
 func (k *kept) history(t *testing.T, seed uint64) *enginetest.History {
 	return &enginetest.History{
-		T: t, Random: enginetest.NewRandom(seed),
+		T: t, Random: enginetest.NewRandom(seed), Clock: k.clock,
 		Open:         func() (*tinykv.DB, error) { return k.open(false) },
 		OpenReadOnly: func() (*tinykv.DB, error) { return k.open(true) },
 	}

@@ -137,14 +137,15 @@ func crashingHistory(t *testing.T, seed uint64, operations, crashes int) {
 func runHistory(t *testing.T, config storeConfig, seed uint64, operations int) (log string) {
 	t.Run(config.name, func(t *testing.T) {
 		dir, options := "/store", config.options
-		options.MergeOperator = tinykv.MergeAppend
+		clock := enginetest.NewClock()
+		options.MergeOperator, options.Clock = tinykv.MergeAppend, clock.Now
 		if config.fs == nil {
 			dir = t.TempDir() + "/store"
 		} else {
 			options.FS = config.fs()
 		}
 		h := &enginetest.History{
-			T: t, Random: enginetest.NewRandom(seed),
+			T: t, Random: enginetest.NewRandom(seed), Clock: clock,
 			Open: func() (*tinykv.DB, error) { return tinykv.Open(dir, &options) },
 			OpenReadOnly: func() (*tinykv.DB, error) {
 				reading := options

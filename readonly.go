@@ -64,13 +64,12 @@ func (db *DB) recoverInMemory() error {
 	if err := db.chooseOperator(&state); err != nil {
 		return err
 	}
-	db.clock.restore(&state.Expiry)
-	db.findExpiring(&state)
 	r := &replayer{db: db, state: &state, keep: true}
 	found, err := db.replay(r, loaded.Sealed, l)
 	if err != nil {
 		return errors.Join(err, freeAll(r.kept))
 	}
+	db.findExpiring(&state)
 	active, err := memtable.New(memtable.MinSize)
 	if err != nil {
 		return errors.Join(err, freeAll(r.kept))

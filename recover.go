@@ -182,7 +182,6 @@ func (db *DB) recover() (err error) {
 	if err := db.chooseOperator(&state); err != nil {
 		return err
 	}
-	db.clock.restore(&state.Expiry)
 	found, err := db.replay(&replayer{db: db, state: &state}, loaded.Sealed, l)
 	if err != nil {
 		return err

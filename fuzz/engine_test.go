@@ -58,7 +58,9 @@ func runEngine(t *testing.T, input []byte) {
 	s := &script{rest: input}
 	draw := rand.New(s)
 	options := engineOptions[draw.IntN(len(engineOptions))]
+	clock := enginetest.NewClock()
 	options.MemTableSize, options.TableSize, options.MergeOperator = 64<<10, 32<<10, tinykv.MergeAppend
+	options.Clock = clock.Now
 	fsys := simfs.New()
 	open := func(readOnly bool) func() (*tinykv.DB, error) {
 		return func() (*tinykv.DB, error) {
@@ -69,7 +71,7 @@ func runEngine(t *testing.T, input []byte) {
 	}
 	h := &enginetest.History{
 		T: t, Random: enginetest.Random{Rand: draw}, Open: open(false), OpenReadOnly: open(true),
-		Fuzzed: true, More: s.more,
+		Clock: clock, Fuzzed: true, More: s.more,
 		Crash: func() bool {
 			policy := simfs.Policies()[draw.IntN(int(simfs.KillInWrite)-1)] // no call is under way
 			fsys = fsys.Image(policy, draw.Uint64())

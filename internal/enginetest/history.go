@@ -39,6 +39,8 @@ type History struct {
 	Fault func(work func())
 	// Change, if there is one, has Open use other options from now on.
 	Change func()
+	// Clock is what the store has as Options.Clock. Without one nothing expires.
+	Clock *Clock
 	// Fuzzed is for a source with few bits to a draw, and for short histories: every operation is as
 	// likely as any other, and large batches are no larger than need be.
 	Fuzzed bool
@@ -51,6 +53,7 @@ type History struct {
 	snaps   []*pastStore
 	iters   []*pastCursor
 	lost    losable
+	steps   map[*tinykv.Batch]int64 // empty batches among the commits that stand for steps of the clock
 	log     strings.Builder
 	last    string         // the operation that runs
 	done    map[string]int // how often each was run
@@ -76,6 +79,8 @@ func (h *History) Run(operations int) string {
 		h.Fatal(err)
 	}
 	h.db, h.model, h.done = db, &Model{}, map[string]int{}
+	h.steps = map[*tinykv.Batch]int64{}
+	h.catchUp(h.model)
 	for range maxOpen - 1 {
 		h.batches = append(h.batches, db.NewBatch())
 	}

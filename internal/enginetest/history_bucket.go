@@ -76,7 +76,7 @@ func Dump(db *tinykv.DB) ([]Entry, error) {
 
 func within(name string, entries []Entry) (named []Entry) {
 	for _, e := range entries {
-		named = append(named, Entry{"bucket " + name + ": " + e.Key, e.Value})
+		named = append(named, Entry{"bucket " + name + ": " + e.Key, e.Value, e.Expiry})
 	}
 	return named
 }

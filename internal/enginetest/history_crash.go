@@ -60,7 +60,9 @@ func (h *History) recover(durable *Model, since, during []*tinykv.Batch, powerLo
 		return
 	}
 	for _, b := range all {
-		h.apply(b)
+		if _, ok := h.steps[b]; !ok {
+			h.apply(b)
+		}
 	}
 }
 
@@ -74,14 +76,16 @@ func (h *History) openCrashed(open func() (*tinykv.DB, error), durable *Model, m
 	h.must(err)
 	m := durable.Clone()
 	n := 0
-	for ; n < least || !slices.Equal(got, m.Dump()); n++ {
+	for ; n < least || !slices.Equal(got, h.later(m, more[n:]).Dump()); n++ {
 		if n == len(more) {
 			h.Fatalf("%s: %d entries are no state between %d durable ones and %d commits later, and not before %d of them",
 				h.last, len(got), len(durable.entries), n, least)
 		}
-		m.Apply(more[n])
+		h.redo(m, more[n])
 	}
+	m = h.later(m, more[n:])
 	h.must(m.FindEmpty(db))
+	h.catchUp(m)
 	h.model = m
 	return n
 }

@@ -29,8 +29,12 @@ func (h *History) operand() []byte {
 	return h.bytes(1 + h.IntN(3))
 }
 
-// Merge appends an operand to the value of a key.
+// Merge appends an operand to the value of a key, which keeps its expiry.
 func (m *Model) Merge(key, operand string) {
-	older, _ := m.Get(key)
-	m.Put(key, older+operand)
+	i, ok := m.find(key)
+	if !ok {
+		m.Put(key, operand)
+		return
+	}
+	m.entries[i].Value += operand
 }

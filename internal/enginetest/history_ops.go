@@ -131,7 +131,7 @@ var (
 // Kinds returns the names of all operations.
 func Kinds() []string {
 	var names []string
-	for _, op := range slices.Concat(historyOps, bucketOps, changeOps, faultOps, crashOps, crashInOps) {
+	for _, op := range slices.Concat(historyOps, bucketOps, expiryOps, changeOps, faultOps, crashOps, crashInOps) {
 		names = append(names, op.name)
 	}
 	return names
@@ -140,6 +140,9 @@ func Kinds() []string {
 // operations returns the operations that this history draws from, and those that crash.
 func (h *History) operations() (ops, crashes []historyOp) {
 	ops = slices.Concat(historyOps, bucketOps)
+	if h.Clock != nil {
+		ops = append(ops, expiryOps...)
+	}
 	if h.Change != nil {
 		ops = append(ops, changeOps...)
 	}

@@ -44,7 +44,7 @@ func (h *History) breakOff() {
 		if len(got) == n {
 			break
 		}
-		got = append(got, Entry{string(item.Key), string(item.Value)})
+		got = append(got, entryOf(item))
 	}
 	want := h.model.Entries(tinykv.All())
 	h.sameEntries(got, want[:min(n, len(want))])
@@ -96,7 +96,7 @@ func Collect(items iter.Seq2[tinykv.Item, error]) ([]Entry, error) {
 		if err != nil {
 			return got, err
 		}
-		got = append(got, Entry{string(item.Key), string(item.Value)})
+		got = append(got, entryOf(item))
 	}
 	return got, nil
 }

@@ -12,10 +12,14 @@ import (
 type Model struct {
 	entries []Entry
 	buckets map[string]*Model
+	now     int64 // see Step
 }
 
 // Entry is a key with its value.
-type Entry struct{ Key, Value string }
+type Entry struct {
+	Key, Value string
+	Expiry     int64 // in Unix nanoseconds; 0 for none
+}
 
 func (m *Model) find(key string) (int, bool) {
 	return slices.BinarySearchFunc(m.entries, key, func(e Entry, k string) int { return strings.Compare(e.Key, k) })
@@ -34,10 +38,10 @@ func (m *Model) Get(key string) (string, bool) {
 func (m *Model) Put(key, value string) {
 	i, ok := m.find(key)
 	if ok {
-		m.entries[i].Value = value
+		m.entries[i] = Entry{key, value, 0}
 		return
 	}
-	m.entries = slices.Insert(m.entries, i, Entry{key, value})
+	m.entries = slices.Insert(m.entries, i, Entry{key, value, 0})
 }
 
 // Delete removes a key.
@@ -59,12 +63,15 @@ func (m *Model) Apply(b *tinykv.Batch) {
 	all := m
 	for op := range b.Ops() {
 		m := all.part(op.Bucket)
+		m.now = all.now
 		if op.Range {
 			m.DeleteRange(tinykv.Range{Lower: op.Key, Upper: op.Upper})
 		} else if op.Delete {
 			m.Delete(string(op.Key))
 		} else if op.Merge {
 			m.Merge(string(op.Key), string(op.Value))
+		} else if !op.ExpiresAt.IsZero() {
+			m.PutUntil(string(op.Key), string(op.Value), op.ExpiresAt.UnixNano())
 		} else {
 			m.Put(string(op.Key), string(op.Value))
 		}
@@ -73,7 +80,7 @@ func (m *Model) Apply(b *tinykv.Batch) {
 
 // Clone returns a copy.
 func (m *Model) Clone() *Model {
-	c := &Model{entries: slices.Clone(m.entries)}
+	c := &Model{entries: slices.Clone(m.entries), now: m.now}
 	for name, b := range m.buckets {
 		c.part(name).entries = slices.Clone(b.entries)
 	}
