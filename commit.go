@@ -61,6 +61,8 @@ type write struct {
 	bucket *Bucket          // of a single operation; nil for none
 	spaces *manifest.Spaces // where the ids were found; nil when no bucket is concerned
 
+	tx *txCommit // of a transaction; nil for none
+
 	// exclusive runs as the leader of a group of its own instead of writing anything.
 	exclusive func() error
 }
@@ -71,6 +73,15 @@ func (w *write) ops() int {
 		return w.batch.Len()
 	}
 	return 1
+}
+
+// op returns the single operation of a write as a batch has it, in new memory.
+func (w *write) op() batchrepr.Op {
+	op := batchrepr.Op{Kind: w.kind, Stored: key.AppendStored(nil, w.space, w.user), Value: w.value}
+	if w.kind == key.KindMerge || w.kind == key.KindSetExpiring {
+		op.Value = w.appendValue(nil)
+	}
+	return op
 }
 
 // hasRanges tells whether a range deletion is among the operations.
@@ -187,7 +198,7 @@ func (db *DB) lead(own *write) error {
 		db.settle()
 		return err
 	}
-	if own.spaces != nil || db.mustSettle(own) {
+	if own.spaces != nil || own.tx != nil || db.mustSettle(own) {
 		done, err := db.settleOwn(own)
 		if done || err != nil {
 			db.queue.leave()
@@ -196,6 +207,9 @@ func (db *DB) lead(own *write) error {
 		}
 	}
 	group := db.queue.takeWhile(db.shares, min(maxGroupNeed, db.largeNeed)-own.need())
+	if group != nil {
+		group = db.dropLosers(own, group)
+	}
 	err = db.commitGroup(own, group)
 	group.finish(err)
 	for range lateGroups {
@@ -210,7 +224,7 @@ func (db *DB) lead(own *write) error {
 
 // shares tells whether a write can be one of a group.
 func (db *DB) shares(w *write) bool {
-	return w.exclusive == nil && !db.mustSettle(w) && (w.spaces == nil || w.isBoundTo(db.spaces.Load()))
+	return w.exclusive == nil && !db.mustSettle(w) && (w.tx == nil || w.tx.reads.small()) && (w.spaces == nil || w.isBoundTo(db.spaces.Load()))
 }
 
 // quick tells whether a write shares a group and waits for no disk.
@@ -220,6 +234,11 @@ func (db *DB) quick(w *write) bool { return db.shares(w) && !w.waitSync }
 func (db *DB) settleOwn(own *write) (done bool, err error) {
 	if own.spaces != nil {
 		if err := db.bind(own); err != nil {
+			return false, err
+		}
+	}
+	if own.tx != nil {
+		if err := own.tx.check(); err != nil {
 			return false, err
 		}
 	}
@@ -238,6 +257,9 @@ func (db *DB) commitLate() bool {
 	late := db.queue.takeWhile(db.quick, maxLateGroupNeed)
 	if late == nil {
 		return false
+	}
+	if late = db.dropLosers(nil, late); late == nil {
+		return true
 	}
 	late.finish(db.commitGroup(&late.write, late.next))
 	return true
@@ -322,7 +344,7 @@ func (db *DB) appendRecord(log *wal.Log, w *write, seq key.SeqNum) key.SeqNum {
 
 // apply inserts a write into the memtable and returns the sequence number after its own.
 func (db *DB) apply(w *write, seq key.SeqNum) key.SeqNum {
-	in := inserter{db: db, table: db.active.table}
+	in := inserter{db: db, table: db.active.table, scratch: &db.merging}
 	if w.batch != nil {
 		for op := range w.batch.ops() {
 			in.insert(op, seq)
@@ -348,6 +370,8 @@ type inserter struct {
 	db     *DB
 	table  *memtable.Table
 	ranges []rangedel.Span
+
+	scratch *mergeScratch
 }
 
 func (in *inserter) insert(op batchrepr.Op, seq key.SeqNum) {

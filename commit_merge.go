@@ -67,7 +67,7 @@ func (in *inserter) merged(stored, alone []byte, hash uint64, seq key.SeqNum) (k
 	_, operand, _ := key.SplitOperand(alone)
 	v, found, ok := in.table.Get(stored, hash, key.MaxTrailer)
 	deleted := in.deleted(stored)
-	op, scratch := in.db.opts.MergeOperator, &in.db.merging
+	op, scratch := in.db.opts.MergeOperator, in.scratch
 	if !ok && deleted == 0 || op == nil {
 		return key.KindMerge, alone
 	}

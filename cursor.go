@@ -17,6 +17,9 @@ type cursor struct {
 	lower, upper []byte // stored keys; the iterator stays from lower up to, but without, upper
 	space        key.Space
 
+	own    *ownWrites // of the transaction that the iterator belongs to; nil for none
+	ownSeq key.SeqNum // up to which it sees those; 0 for none
+
 	sources []iterator.Iterator
 	merging iterator.Merging
 	mems    []memtable.Iter
@@ -45,8 +48,15 @@ func (c *cursor) initAt(s *readState, stored []byte) {
 // addAll makes the sources for what lies within the bounds.
 func (c *cursor) addAll(s *readState) {
 	c.sources, c.ranges = c.sources[:0], c.ranges[:0]
-	if n := 1 + len(s.sealed); n > len(c.mems) { // few, but for a store that is read only, with its log in memory
+	own := 0
+	if c.own != nil {
+		own = len(c.own.tables)
+	}
+	if n := 1 + len(s.sealed) + own; n > len(c.mems) { // few, but for a store that is read only, with its log in memory
 		c.mems = make([]memtable.Iter, max(n, maxSealed+2)) // one more is sealed by a range deletion that clears tables
+	}
+	if c.own != nil {
+		c.addOwn()
 	}
 	if s.active.table.Entries() > 0 { // what comes in later is not to be seen anyway
 		c.addMem(s.active)
@@ -73,11 +83,30 @@ func (c *cursor) addAll(s *readState) {
 	}
 }
 
-func (c *cursor) addMem(m *mem) {
+func (c *cursor) addMem(m *mem) { c.addMemTable(m.table) }
+
+func (c *cursor) addMemTable(t *memtable.Table) {
 	it := &c.mems[len(c.sources)] // memtables come first
-	m.table.InitIter(it)
+	t.InitIter(it)
 	c.sources = append(c.sources, it)
 }
+
+// addOwn adds what the transaction has written so far.
+func (c *cursor) addOwn() {
+	c.ownSeq = c.own.seq()
+	for _, t := range c.own.tables {
+		c.addMemTable(t)
+		for _, l := range t.Ranges() {
+			c.addRanges(l)
+			if n := len(c.ranges); n > 0 {
+				c.ranges[n-1].own = true
+			}
+		}
+	}
+}
+
+// ownSees tells whether something with a sequence number is the transaction's own, and from before the iterator was made.
+func (c *cursor) ownSees(seq key.SeqNum) bool { return seq >= ownBase && seq <= c.ownSeq }
 
 func (c *cursor) addMemRanges(m *mem) {
 	for _, l := range m.table.Ranges() {
@@ -135,6 +164,7 @@ func (c *cursor) release() error {
 	}
 	clear(c.sources)
 	clear(c.ranges)
+	c.own, c.ownSeq = nil, 0
 	c.merging.Init(nil)
 	clear(c.mems)
 	for _, r := range c.runs[:c.used] {

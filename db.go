@@ -25,6 +25,7 @@ import (
 //	iterator.go    going over keys            cursor.go       the levels under that
 //	scan.go        the same as a loop         rangecursor.go  what range tombstones hide
 //	snapshot.go    reading the past           readstate.go    what a reader holds on to
+//	txn.go         transactions               txn_own.go      what they have written
 //	merge.go       values from operands       expiry.go       values for a time
 //	count.go       how many, how large        explain.go      how a read finds its key
 //	tree.go        finding tables             table.go        a table file
@@ -78,6 +79,11 @@ type DB struct {
 	stored   []byte // scratch: a stored key
 	headed   []byte // scratch: a value with what it begins with
 	merging  mergeScratch
+
+	// For transactions: see Update.
+	ownTables *ownTables
+	retries   sync.Mutex   // held by an Update that tries again
+	updates   sync.RWMutex // held for each try of an Update; for writing by the last one
 	throttle throttle
 
 	logFiles  backoff       // between attempts to make a log segment

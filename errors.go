@@ -51,6 +51,12 @@ var (
 	ErrValueTooLarge = errors.New("tinykv: value too large")
 	ErrBatchTooLarge = errors.New("tinykv: batch too large")
 
+	// ErrConflict reports that what a transaction has read was written by others since. Nothing of it was written.
+	ErrConflict = errors.New("tinykv: transaction conflicts with another write")
+
+	// ErrTxDone reports a call on a transaction that has ended.
+	ErrTxDone = errors.New("tinykv: transaction has ended")
+
 	// ErrInvalidOperand reports an operand of Merge that the store's operator does not take.
 	ErrInvalidOperand = errors.New("tinykv: invalid merge operand")
 

@@ -100,22 +100,30 @@ func (b *Batch) put(to *Bucket, k, value []byte, opts []WriteOption) error {
 	if to != nil && to.invalid != nil {
 		return to.invalid
 	}
-	var expires WriteOption
-	for _, opt := range opts {
-		switch {
-		case opt == invalidExpiry:
-			return errExpiry
-		case opt >= minExpiry:
-			expires = opt
-		default:
-			return errBatchOption
-		}
+	expires, err := onlyExpiry(opts, errBatchOption)
+	if err != nil {
+		return err
 	}
 	if err := b.check(k, value, nil); err != nil {
 		return err
 	}
 	b.appendExpiring(b.spaceFor(to), k, expires.expiry(b.now()), value)
 	return nil
+}
+
+// onlyExpiry returns the expiry among options, 0 for none, where no other applies.
+func onlyExpiry(opts []WriteOption, otherwise error) (expires WriteOption, err error) {
+	for _, opt := range opts {
+		switch {
+		case opt == invalidExpiry:
+			return 0, errExpiry
+		case opt >= minExpiry:
+			expires = opt
+		default:
+			return 0, otherwise
+		}
+	}
+	return expires, nil
 }
 
 var errBatchOption = fmt.Errorf("%w: of the operations of a batch, Put takes TTL and ExpireAt, and no other any option; give it to Apply", ErrInvalidOption)

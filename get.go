@@ -36,6 +36,14 @@ type reader struct {
 
 func (db *DB) reader() reader { return reader{db: db} }
 
+// own returns what the transaction has written that the reader reads for; nil for nothing.
+func (r reader) own() *ownWrites {
+	if r.snapshot == nil || r.snapshot.tx == nil {
+		return nil
+	}
+	return r.snapshot.tx.own
+}
+
 // open returns the state to read and the sequence number to read it at. The caller unrefs the state.
 func (r reader) open() (*readState, key.SeqNum, error) {
 	s, seq, err := r.openOrDraw()
@@ -89,6 +97,9 @@ func (r reader) openSnapshot() (*readState, key.SeqNum, error) {
 	}
 	if r.snapshot.closed.Load() {
 		s.unref()
+		if r.snapshot.tx != nil {
+			return nil, 0, ErrTxDone
+		}
 		return nil, 0, ErrClosed
 	}
 	if r.db.sampler.drawn(ticketOf(s.refs.Load())) {

@@ -40,6 +40,9 @@ type Iterator struct {
 	now    clockReading // that it hides values by
 	merged *operands    // nil before the first key that was merged
 
+	tx   *Tx          // that it belongs to, or nil
+	walk *walkedRange // what the transaction has to check, see txn_reads.go; nil for nothing
+
 	// For Metrics, see holders.go. All but list are guarded by the list.
 	origin       origin
 	list         *iteratorList
@@ -78,8 +81,12 @@ func (r reader) newIter(bounds Range) (*Iterator, error) {
 		return nil, err
 	}
 	c := cursors.Get().(*cursor)
+	c.own = r.own()
 	c.init(s, bounds, r.space)
 	i := &Iterator{db: r.db, state: s, seq: seq, cursor: c, in: c.in(), prefix: uint8(r.space.Len())}
+	if r.snapshot != nil && r.snapshot.tx != nil {
+		r.snapshot.tx.adopt(i)
+	}
 	if r.db.mayExpire.Load() {
 		i.now = r.clock()
 	}
@@ -89,12 +96,12 @@ func (r reader) newIter(bounds Range) (*Iterator, error) {
 
 // First moves to the first key of the range.
 func (i *Iterator) First() bool {
-	return i.ready() && i.forward(i.in.SeekGE(i.cursor.lower, key.MaxTrailer))
+	return i.ready() && i.from(i.cursor.lower) && i.forward(i.in.SeekGE(i.cursor.lower, key.MaxTrailer))
 }
 
 // Last moves to the last key of the range.
 func (i *Iterator) Last() bool {
-	return i.ready() && i.backward(i.in.SeekLT(i.cursor.upper, key.MaxTrailer))
+	return i.ready() && i.from(i.cursor.upper) && i.backward(i.in.SeekLT(i.cursor.upper, key.MaxTrailer))
 }
 
 // SeekGE moves to the first key of the range at or behind k.
@@ -106,7 +113,7 @@ func (i *Iterator) SeekGE(k []byte) bool {
 	if bytes.Compare(stored, i.cursor.lower) < 0 {
 		stored = i.cursor.lower
 	}
-	return i.forward(i.in.SeekGE(stored, key.MaxTrailer))
+	return i.from(stored) && i.forward(i.in.SeekGE(stored, key.MaxTrailer))
 }
 
 // SeekLT moves to the last key of the range before k.
@@ -118,7 +125,7 @@ func (i *Iterator) SeekLT(k []byte) bool {
 	if bytes.Compare(stored, i.cursor.upper) > 0 {
 		stored = i.cursor.upper
 	}
-	return i.backward(i.in.SeekLT(stored, key.MaxTrailer))
+	return i.from(stored) && i.backward(i.in.SeekLT(stored, key.MaxTrailer))
 }
 
 // Next moves to the next key.
@@ -137,6 +144,7 @@ func (i *Iterator) Next() bool {
 	default:
 		// Entries may have been inserted since between in and key, invisible ones: so no step
 		// leads to a known place, only a seek does.
+		i.turn()
 		return i.forward(i.in.SeekGE(i.key, key.MinTrailer))
 	}
 }
@@ -151,6 +159,7 @@ func (i *Iterator) Prev() bool {
 	case i.db.state.Load() == nil:
 		return i.end(ErrClosed)
 	case i.pos != atBackward:
+		i.turn()
 		return i.backward(i.in.SeekLT(i.key, key.MaxTrailer))
 	default:
 		return i.backward(i.kv)
@@ -170,6 +179,10 @@ func (i *Iterator) ready() bool {
 	if i.state == nil || i.db.state.Load() == nil {
 		return i.end(ErrClosed)
 	}
+	if i.tx != nil && i.tx.done {
+		return i.end(ErrTxDone)
+	}
+	i.leave()
 	i.err = nil
 	return true
 }
@@ -188,7 +201,7 @@ func (i *Iterator) end(err error) bool {
 func (i *Iterator) forward(kv *iterator.KV) bool {
 	passed := 0 // keys under range tombstones
 	for kv != nil && bytes.Compare(kv.Stored, i.cursor.upper) < 0 {
-		if kv.Trailer.Seq() > i.seq {
+		if kv.Trailer.Seq() > i.seq && !i.cursor.ownSees(kv.Trailer.Seq()) {
 			kv = i.passInvisible(kv)
 			continue
 		}
@@ -257,6 +270,12 @@ func (i *Iterator) skip(kv *iterator.KV, stored []byte) *iterator.KV {
 func (i *Iterator) passInvisible(kv *iterator.KV) *iterator.KV {
 	stored := kv.Stored // kv is about to change
 	for n := 0; kv != nil && kv.Trailer.Seq() > i.seq && bytes.Equal(kv.Stored, stored); n++ {
+		if seq := kv.Trailer.Seq(); seq >= ownBase {
+			if i.cursor.ownSees(seq) {
+				return kv
+			}
+			n = 0 // visible ones may follow among those of the transaction
+		}
 		if n == jumpAfter {
 			kv = i.cursor.seekOlderGE(0, stored, key.SeekTrailer(i.seq))
 			continue
@@ -326,7 +345,7 @@ func (i *Iterator) settleAt(kv *iterator.KV) *iterator.KV {
 
 // see notes an entry of the key at which the iterator settles, if it is visible. Newer ones come later.
 func (i *Iterator) see(kv *iterator.KV) {
-	if kv.Trailer.Seq() <= i.seq {
+	if kv.Trailer.Seq() <= i.seq || i.cursor.ownSees(kv.Trailer.Seq()) {
 		i.value, i.found = kv.Value, kv.Trailer
 	}
 }
@@ -338,6 +357,13 @@ func (i *Iterator) jumpBackward(kv *iterator.KV) *iterator.KV {
 			return nil // which is a failure, as kv was there
 		}
 		i.see(kv)
+	}
+	if i.cursor.ownSeq > 0 {
+		if kv = i.in.SeekGE(i.key, key.SeekTrailer(i.cursor.ownSeq)); kv != nil && bytes.Equal(kv.Stored, i.key) {
+			i.see(kv)
+		} else if kv == nil && i.in.Err() != nil {
+			return nil
+		}
 	}
 	return i.in.SeekLT(i.key, key.MaxTrailer)
 }
@@ -398,6 +424,7 @@ func (i *Iterator) Close() error {
 	if i.state == nil {
 		return nil
 	}
+	i.leave()
 	err := i.cursor.release()
 	i.state.unref()
 	i.list.remove(i)

@@ -61,6 +61,34 @@ func (db *DB) commitLarge(b *Batch, level manifest.Level) error {
 	}
 }
 
+// commitLargeTx is commitLarge for a transaction, which has the ids of its buckets.
+func (db *DB) commitLargeTx(b *Batch, c *txCommit) error {
+	settle := func() error {
+		if err := c.check(); err != nil {
+			return err
+		}
+		return db.settleLarge(b, 0)
+	}
+	if db.mustSettle(&write{batch: b}) {
+		return db.exclusively(settle)
+	}
+	l, err := db.prepareLarge(b, 0)
+	if err != nil {
+		return err
+	}
+	return db.exclusively(func() error {
+		if db.mustSettle(&write{batch: b}) { // since a moment ago
+			l.abandon()
+			return settle()
+		}
+		if err := c.check(); err != nil {
+			l.abandon()
+			return err
+		}
+		return l.install()
+	})
+}
+
 // errDropped is what installLarge returns when a bucket of the batch was dropped since its table was written.
 var errDropped = errors.New("tinykv: bucket dropped meanwhile")
 

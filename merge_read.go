@@ -61,6 +61,8 @@ func (i *Iterator) gather(deleted key.SeqNum) (base []byte, exists bool, err err
 		case kv.Trailer.Seq() >= i.merged.low:
 			passed++
 			continue
+		case kv.Trailer.Seq() > i.seq && kv.Trailer.Seq() < ownBase: // from after the transaction began
+			continue
 		case kv.Trailer.Seq() < deleted:
 			return nil, false, nil
 		}
@@ -71,6 +73,7 @@ func (i *Iterator) gather(deleted key.SeqNum) (base []byte, exists bool, err err
 			return kv.Value, true, nil
 		case key.KindSetExpiring: // which nothing is merged with, see commit_merge.go
 			expiry, v, _ := key.SplitExpiring(kv.Value)
+			i.expiry = expiry
 			return v, !i.now.hides(expiry, kv.Trailer.Seq()), nil
 		default:
 			return nil, false, nil
@@ -126,6 +129,7 @@ func (i *Iterator) lost() error {
 func (r reader) fold(s *readState, stored []byte, seq key.SeqNum) (value []byte, err error) {
 	err = s.guard(func() error {
 		c := cursors.Get().(*cursor)
+		c.own = r.own()
 		c.initAt(s, stored)
 		i := Iterator{db: r.db, state: s, seq: seq, cursor: c, in: c.in()}
 		if r.db.mayExpire.Load() {

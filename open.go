@@ -119,6 +119,7 @@ func newDB(dir string, o *Options) *DB {
 		report:    db.report,
 	}
 	db.feed.init(db)
+	db.ownTables = newOwnTables()
 	db.sampler = newSampler(o.internal.sampleEvery)
 	db.flushes.what, db.removals.what, db.jobs.state.what = "flush", "removal", "compaction"
 	db.throttle.limits = limitsFor(o)

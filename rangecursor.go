@@ -20,6 +20,8 @@ type rangeCursor struct {
 	list   rangedel.List
 	tables []*table // where the list is that of the table that has the key; list is nil then
 
+	own bool // the tombstones are those of a transaction that are not committed
+
 	// older is the first source of the iterator that this part's tombstones may delete from.
 	older int
 
@@ -104,7 +106,11 @@ func (c *cursor) deleted(stored []byte, seq key.SeqNum) (*rangeCursor, error) {
 	var found *rangeCursor
 	for i := range c.ranges {
 		r := &c.ranges[i]
-		newest, err := r.deleted(stored, seq)
+		at := seq
+		if r.own {
+			at = c.ownSeq
+		}
+		newest, err := r.deleted(stored, at)
 		if err != nil {
 			return nil, err
 		}

@@ -324,7 +324,7 @@ func (r *replayer) record(payload []byte) (uint64, error) {
 	if err := r.makeRoom(memtable.Need(int(count), int64(len(payload))) + int64(count)*mergeSlack); err != nil {
 		return 0, err
 	}
-	in := inserter{db: r.db, table: r.mem}
+	in := inserter{db: r.db, table: r.mem, scratch: &r.db.merging}
 	for op, ok, _ := ops.Next(); ok; op, ok, _ = ops.Next() {
 		if !r.state.Spaces.Given(op.Stored) {
 			return 0, unknownSpace(op)

@@ -46,6 +46,17 @@ type Entries interface {
 	Err() error
 }
 
+// Settle hands out what entries and range tombstones amount to for readers that see all or nothing of them: first the tombstones, then
+// the newest entry of each key that they leave.
+func Settle(in Entries, ranges []rangedel.List, rules Rules, spans func(rangedel.List) error, entry func(*iterator.KV) error) error {
+	rule := newShadowing(rules)
+	rule.ranges = rangedel.Merge(rule.newest, ranges...)
+	if err := spans(rule.keptRanges()); err != nil {
+		return err
+	}
+	return rule.walk(in, func(*iterator.KV) error { return nil }, entry)
+}
+
 // Flush writes the entries and range tombstones of a memtable, less those that no reader can see any
 // more, to tables of level 0. They are durable but for their names. On failure, and when ctx ends, it
 // removes what it made.

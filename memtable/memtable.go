@@ -293,3 +293,6 @@ func (t *Table) walk(node uint32, level int, to *target, beyond uint32) (at, beh
 		node = next
 	}
 }
+
+// Size returns how much memory the table takes.
+func (t *Table) Size() int64 { return int64(len(t.mem)) }

@@ -1,0 +1,190 @@
+package tinykv
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/tinykv/tinykv/internal/key"
+)
+
+// Tx is a transaction: it reads the store as it was when the transaction began, together with its own writes, and Commit makes
+// all its writes take effect at once or not at all. Transactions are optimistic and serializable: nobody waits for one; if what it
+// read (keys, present or not, and stretches of keys that it went over) was written by others since, its Commit gives ErrConflict.
+//
+// A Tx belongs to one goroutine. It must be ended by Commit or Rollback, and keeps old entries from being dropped until then, as
+// a snapshot does. After its end every call gives ErrTxDone, but for Rollback, which does nothing.
+type Tx struct {
+	db       *DB
+	snapshot *Snapshot
+	writable bool
+	managed  bool // View or Update ends it
+	done     bool
+
+	own   *ownWrites // nil before the first write
+	reads readSet
+
+	iters     []*Iterator // all that are open, and some that were
+	openIters int         // how many were open when those that were not were last forgotten
+}
+
+// View calls fn with a transaction for reading: all that it reads is of one moment. It returns what fn returns. A write gives
+// ErrReadOnly. A panic of fn goes through. Errors of its own: ErrClosed, and ErrInvalidOption for a nil function.
+func (db *DB) View(fn func(*Tx) error) error {
+	if fn == nil {
+		return db.unlessClosed(errNoFunction)
+	}
+	tx, err := db.Begin(false)
+	if err != nil {
+		return err
+	}
+	defer tx.end()
+	tx.managed = true
+	return fn(tx)
+}
+
+// How often Update tries. The first tries are optimistic; from the second on, those that try again take turns, so that
+// they do not keep overtaking each other; the last keeps all other Updates out.
+const maxTries = 10
+
+// Update calls fn with a transaction and commits it. When others wrote meanwhile what fn has read, fn is called again with a new
+// transaction: it must have no effects but those on the transaction. After some tries, of which the last excludes other Updates, though
+// not other writes, the error is ErrConflict. An error of fn rolls back and is returned as it is; a panic rolls back and goes through.
+//
+// Errors of its own: ErrConflict, ErrClosed, ErrInvalidOption for a nil function, and those of Put.
+func (db *DB) Update(fn func(*Tx) error) error {
+	if fn == nil {
+		return db.unlessClosed(errNoFunction)
+	}
+	err := db.updateOnce(fn)
+	if !errors.Is(err, errRetry) {
+		return err
+	}
+	db.retries.Lock()
+	defer db.retries.Unlock()
+	for try := 2; errors.Is(err, errRetry); try++ {
+		if try > maxTries {
+			return ErrConflict
+		}
+		if try == maxTries {
+			db.updates.Lock()
+			err = db.update(fn)
+			db.updates.Unlock()
+			continue
+		}
+		err = db.updateOnce(fn)
+	}
+	return err
+}
+
+// errRetry is what a try returns whose own commit, and nothing that the function did, met a conflict.
+var errRetry = fmt.Errorf("%w: tried again", ErrConflict)
+
+// updateOnce is one try of many.
+func (db *DB) updateOnce(fn func(*Tx) error) error {
+	db.updates.RLock()
+	defer db.updates.RUnlock()
+	return db.update(fn)
+}
+
+func (db *DB) update(fn func(*Tx) error) error {
+	tx, err := db.Begin(true)
+	if err != nil {
+		return err
+	}
+	defer tx.end()
+	tx.managed = true
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.commit(nil); err != nil {
+		if err == ErrConflict {
+			return errRetry
+		}
+		return err
+	}
+	return nil
+}
+
+// Begin begins a transaction, which the caller ends by Commit or Rollback. One that is not writable only reads. See [DB.Update] for
+// one that ends itself and is tried again. Errors: ErrClosed; for a writable one ErrReadOnly in a store opened so, and ErrFailed.
+func (db *DB) Begin(writable bool) (*Tx, error) {
+	if writable {
+		if err := db.writable(); err != nil {
+			return nil, err
+		}
+	}
+	s, err := db.NewSnapshot()
+	if err != nil {
+		return nil, err
+	}
+	tx := &Tx{db: db, snapshot: s, writable: writable}
+	s.tx = tx
+	return tx, nil
+}
+
+// Commit makes the writes of the transaction take effect. Options: [Sync], [NoSync]. A transaction that has written nothing has
+// nothing to check. Whatever it returns, the transaction has ended.
+//
+// Errors: ErrConflict, after which nothing was written; ErrTxDone; ErrInvalidOption within View and Update, which end their transaction
+// themselves, and for other options (then it has not ended); and those of Put.
+func (tx *Tx) Commit(opts ...WriteOption) error {
+	switch {
+	case tx.done:
+		return ErrTxDone
+	case tx.managed:
+		return errManaged
+	}
+	if _, err := tx.db.opts.wantsSync(opts); err != nil {
+		return err
+	}
+	defer tx.end()
+	return tx.commit(opts)
+}
+
+// Rollback ends the transaction without effect. After its end it does nothing and returns nil. Error: ErrInvalidOption within View and Update.
+func (tx *Tx) Rollback() error {
+	switch {
+	case tx.done:
+		return nil
+	case tx.managed:
+		return errManaged
+	}
+	tx.end()
+	return nil
+}
+
+var errManaged = fmt.Errorf("%w: View and Update end their transaction themselves; return an error to roll back", ErrInvalidOption)
+
+// end gives up all that the transaction holds. A second call does nothing.
+func (tx *Tx) end() {
+	if tx.done {
+		return
+	}
+	tx.done = true
+	for _, i := range tx.iters {
+		i.end(ErrTxDone)
+	}
+	tx.iters = nil
+	if tx.own != nil {
+		tx.own.release()
+		tx.own = nil
+	}
+	tx.reads.release()
+	_ = tx.snapshot.Close() // which never fails
+}
+
+// readable returns why the transaction cannot be read, or nil.
+func (tx *Tx) readable() error {
+	if tx.done {
+		return ErrTxDone
+	}
+	return nil
+}
+
+// Seq returns the number of the last write, in commit order, that the transaction sees beside its own.
+func (tx *Tx) Seq() uint64 { return uint64(tx.snapshot.seq) }
+
+// reader returns what reads the store as the transaction sees it, without its own writes.
+func (tx *Tx) reader(space key.Space) reader {
+	return reader{db: tx.db, snapshot: tx.snapshot, space: space}
+}

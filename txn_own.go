@@ -1,0 +1,188 @@
+package tinykv
+
+import (
+	"github.com/tinykv/tinykv/compaction"
+	"github.com/tinykv/tinykv/internal/batchrepr"
+	"github.com/tinykv/tinykv/internal/iterator"
+	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/internal/rangedel"
+	"github.com/tinykv/tinykv/memtable"
+)
+
+// What a transaction has written lies in memtables of its own, small ones first, so that all that reads memtables reads it
+// too. Its sequence numbers count from ownBase, which is above all that the store gives out: so it is newer than
+// everything else, and can be told from what others have committed since the transaction began.
+
+// ownBase is where sequence numbers of what is not committed begin.
+const ownBase key.SeqNum = 1 << 55
+
+// Sizes of the memtables: each has twice as much memory as the one before.
+const (
+	firstOwnTable = 32 << 10
+	maxOwnTable   = 4 << 20
+)
+
+// ownWrites is what a transaction has written.
+type ownWrites struct {
+	db     *DB
+	tables []*memtable.Table // newest first
+	last   key.SeqNum        // number of writes
+
+	stored, headed []byte // scratch
+	scratch        mergeScratch
+}
+
+// seq returns the sequence number up to which there is something.
+func (o *ownWrites) seq() key.SeqNum {
+	if o == nil {
+		return 0
+	}
+	return ownBase + o.last
+}
+
+// insert adds an operation. An expiry is that of a value that expires.
+func (o *ownWrites) insert(kind key.Kind, space key.Space, k, value []byte, expiry int64) error {
+	w := write{kind: kind, space: space, user: k, value: value, expiry: expiry}
+	table, err := o.roomFor(w.need() + key.MaxHeadLen)
+	if err != nil {
+		return err
+	}
+	o.last++
+	o.stored = key.AppendStored(o.stored[:0], space, k)
+	op := batchrepr.Op{Kind: kind, Stored: o.stored, Value: value}
+	if kind == key.KindMerge || kind == key.KindSetExpiring {
+		o.headed = w.appendValue(o.headed[:0])
+		op.Value = o.headed
+	}
+	in := inserter{db: o.db, table: table, scratch: &o.scratch}
+	in.insert(op, ownBase+o.last)
+	in.finish()
+	return nil
+}
+
+// roomFor returns the memtable that takes the next write.
+func (o *ownWrites) roomFor(need int64) (*memtable.Table, error) {
+	size := int64(firstOwnTable)
+	if len(o.tables) > 0 {
+		if o.tables[0].Fits(need) {
+			return o.tables[0], nil
+		}
+		size = min(2*o.tables[0].Capacity(), maxOwnTable)
+	}
+	for size < 2*need+memtable.MinSize {
+		size *= 2
+	}
+	table, err := o.db.ownTables.take(size)
+	if err != nil {
+		return nil, err
+	}
+	o.tables = append([]*memtable.Table{table}, o.tables...)
+	return table, nil
+}
+
+// get returns what there is of a stored key.
+func (o *ownWrites) get(stored []byte, hash uint64, now *clockReading) ([]byte, ownFound) {
+	for _, t := range o.tables {
+		m := mem{table: t}
+		v, found, ok := m.get(stored, hash, key.MaxTrailer)
+		if !ok {
+			continue
+		}
+		switch found.Kind() {
+		case key.KindSet:
+			return v, ownValue
+		case key.KindSetExpiring:
+			expiry, v, _ := key.SplitExpiring(v)
+			if now.hides(expiry, ownBase) {
+				return nil, ownAbsent
+			}
+			return v, ownValue
+		case key.KindMerge:
+			return nil, ownMerge
+		default:
+			return nil, ownAbsent
+		}
+	}
+	return nil, ownNothing
+}
+
+// batch returns the writes as a batch, each key once.
+func (o *ownWrites) batch() (*Batch, error) {
+	b := &Batch{}
+	var lists []rangedel.List
+	sources := make([]iterator.Iterator, len(o.tables))
+	for i, t := range o.tables {
+		sources[i] = t.NewIter()
+		lists = append(lists, t.Ranges()...)
+	}
+	err := compaction.Settle(iterator.Merge(sources...), lists, o.db.rulesWithout(), func(l rangedel.List) error {
+		for i := range l { // before the entries, which are newer than those on them
+			if err := b.addStored(batchrepr.Op{Kind: key.KindRangeDelete, Stored: l[i].Lower, Value: l[i].Upper}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, func(kv *iterator.KV) error {
+		op := batchrepr.Op{Kind: kv.Trailer.Kind(), Stored: kv.Stored, Value: kv.Value}
+		if op.Kind == key.KindMerge { // what it reaches back to is all in it
+			_, operand, _ := key.SplitOperand(op.Value)
+			o.headed = key.AppendOperand(o.headed[:0], 0, operand)
+			op.Value = o.headed
+		}
+		return b.addStored(op)
+	})
+	return b, err
+}
+
+// release gives the memory back.
+func (o *ownWrites) release() {
+	for _, t := range o.tables {
+		o.db.ownTables.put(t)
+	}
+	o.tables = nil
+}
+
+// ownTables keeps a few of the smallest memtables of transactions for new use.
+type ownTables struct {
+	spare chan *memtable.Table
+}
+
+// maxSpareOwn is how many are kept.
+const maxSpareOwn = 8
+
+func newOwnTables() *ownTables { return &ownTables{spare: make(chan *memtable.Table, maxSpareOwn)} }
+
+func (p *ownTables) take(size int64) (*memtable.Table, error) {
+	if size == firstOwnTable {
+		select {
+		case t := <-p.spare:
+			t.Reset(nil)
+			return t, nil
+		default:
+		}
+	}
+	return memtable.New(size)
+}
+
+func (p *ownTables) put(t *memtable.Table) {
+	if t.Size() == firstOwnTable {
+		select {
+		case p.spare <- t:
+			return
+		default:
+		}
+	}
+	_ = t.Free() // unmapping memory of our own fails only for a wrong address
+}
+
+// trim frees those that are kept.
+func (p *ownTables) trim() {
+	for {
+		select {
+		case t := <-p.spare:
+			_ = t.Free() // as above
+		default:
+			return
+		}
+	}
+}
