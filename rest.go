@@ -14,6 +14,7 @@ func (db *DB) rest() {
 		return
 	}
 	db.mems.trim()
+	db.ownTables.trim()
 	if err := db.log.Load().Trim(); err != nil {
 		db.report("remove spare log segments", err)
 	}
