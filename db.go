@@ -73,18 +73,18 @@ type DB struct {
 
 	// queue gives one writer at a time the lead. The leader alone uses active, record, stored, and
 	// the committing half of log and throttle.
-	queue    commitQueue
-	active   *mem
-	record   []byte // scratch: a log record
-	stored   []byte // scratch: a stored key
-	headed   []byte // scratch: a value with what it begins with
-	merging  mergeScratch
+	queue   commitQueue
+	active  *mem
+	record  []byte // scratch: a log record
+	stored  []byte // scratch: a stored key
+	headed  []byte // scratch: a value with what it begins with
+	merging mergeScratch
 
 	// For transactions: see Update.
 	ownTables *ownTables
 	retries   sync.Mutex   // held by an Update that tries again
 	updates   sync.RWMutex // held for each try of an Update; for writing by the last one
-	throttle throttle
+	throttle  throttle
 
 	logFiles  backoff       // between attempts to make a log segment
 	syncer    alarm         // for writes that did not wait for a sync

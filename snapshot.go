@@ -15,7 +15,7 @@ type Snapshot struct {
 	seq    key.SeqNum
 	now    clockReading     // that it hides values by; zero while there are none to hide
 	spaces *manifest.Spaces // at that moment
-	tx     *Tx               // the transaction that it is for, or nil
+	tx     *Tx              // the transaction that it is for, or nil
 	closed atomic.Bool
 
 	origin origin // fixed

@@ -60,7 +60,7 @@ func TestTx_SeesOneMomentAndItsOwnWrites(t *testing.T) {
 	}
 	got, err := enginetest.Collect(tx.Scan(tinykv.All()))
 	must(t, err)
-	if fmt.Sprint(got) != "[{apple apple 1+} {date own} {fig fig 1} {quince own}]" {
+	if fmt.Sprint(got) != "[{apple apple 1+ 0} {date own 0} {fig fig 1 0} {quince own 0}]" {
 		t.Errorf("scan: %v", got)
 	}
 	if get(t, db, "date") != "-" {
