@@ -67,7 +67,7 @@ func (db *DB) dropBucket(ctx context.Context, name string) error {
 	}
 	id, ok := db.spaces.Load().Find(name)
 	if !ok {
-		return fmt.Errorf("bucket %q: %w", name, ErrNotFound)
+		return fmt.Errorf("%w: there is no bucket %q", ErrNotFound, name)
 	}
 	clears := write{kind: key.KindRangeDelete, space: id, value: key.SpaceEnd(id), waitSync: true}
 	if err := db.commitGroup(&clears, nil); err != nil {

@@ -38,6 +38,7 @@ type commandLine struct {
 	Del     delCommand     `cmd:"" help:"Delete keys, or a range of them."`
 	Scan    scanCommand    `cmd:"" help:"Print keys and values in order."`
 	Count   countCommand   `cmd:"" help:"Count keys."`
+	Buckets bucketsCommand `cmd:"" help:"List the buckets, which hold keys of their own."`
 	Info    infoCommand    `cmd:"" help:"Tell what there is and how large it is."`
 	Levels  levelsCommand  `cmd:"" help:"Print a table of the levels of the tree."`
 	Explain explainCommand `cmd:"" help:"Tell how a key is found."`

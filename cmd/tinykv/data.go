@@ -11,6 +11,7 @@ import (
 
 type getCommand struct {
 	hexFlag
+	bucketFlag
 	Raw bool   `short:"r" xor:"form" help:"Write the bytes of the value and nothing else."`
 	Key string `arg:"" help:"The key."`
 }
@@ -22,7 +23,7 @@ func (c *getCommand) Run(e *environment) error {
 		return err
 	}
 	return e.read(func(db *tinykv.DB) error {
-		return e.orAbsent(c.hexFlag, k, db.Peek(k, func(v []byte) error {
+		return e.orAbsent(c.hexFlag, k, c.of(db).Peek(k, func(v []byte) error {
 			if c.Raw {
 				_, err := e.out.Write(v)
 				return err
@@ -44,6 +45,7 @@ func (e *environment) orAbsent(x hexFlag, k []byte, err error) error {
 
 type putCommand struct {
 	hexFlag
+	bucketFlag
 	Create bool   `help:"Make the store if it is not there."`
 	Key    string `arg:"" help:"The key."`
 	Value  string `arg:"" help:"The value, or - for what comes from standard input."`
@@ -60,7 +62,7 @@ func (c *putCommand) Run(e *environment) error {
 		return err
 	}
 	return e.with(&tinykv.Options{ErrorIfMissing: !c.Create}, func(db *tinykv.DB) error {
-		return db.Put(k, v, tinykv.Sync)
+		return c.of(db).Put(k, v, tinykv.Sync)
 	})
 }
 
@@ -89,6 +91,7 @@ func (c *putCommand) value(e *environment) ([]byte, error) {
 
 type delCommand struct {
 	hexFlag
+	bucketFlag
 	Range bool     `help:"Delete all keys from the first one up to, but without, the second."`
 	Keys  []string `arg:"" name:"key" help:"The keys, or the two ends of a range."`
 }
@@ -108,11 +111,11 @@ func (c *delCommand) Run(e *environment) error {
 	}
 	return e.with(&tinykv.Options{ErrorIfMissing: true}, func(db *tinykv.DB) error {
 		if c.Range {
-			return db.DeleteRange(keys[0], keys[1], tinykv.Sync)
+			return c.of(db).DeleteRange(keys[0], keys[1], tinykv.Sync)
 		}
 		b := db.NewBatch()
 		for _, k := range keys {
-			if err := b.Delete(k); err != nil {
+			if err := c.deletes(b, k); err != nil {
 				return err
 			}
 		}

@@ -133,6 +133,7 @@ func (e *environment) printLevel(l *tinykv.LevelMetrics) {
 
 type explainCommand struct {
 	hexFlag
+	bucketFlag
 	JSON bool   `name:"json" help:"As JSON."`
 	Key  string `arg:"" help:"The key."`
 }
@@ -144,7 +145,7 @@ func (c *explainCommand) Run(e *environment) error {
 		return err
 	}
 	return e.read(func(db *tinykv.DB) error {
-		x, err := db.Explain(k)
+		x, err := c.of(db).Explain(k)
 		if x == nil {
 			return err
 		}

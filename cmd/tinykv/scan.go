@@ -11,6 +11,7 @@ import (
 
 type scanCommand struct {
 	hexFlag
+	bucketFlag
 	rangeFlags
 	Limit    int  `short:"n" placeholder:"N" help:"Print at most so many."`
 	Reverse  bool `help:"From the last one to the first."`
@@ -28,7 +29,7 @@ func (c *scanCommand) Run(e *environment) error {
 		return usageError{"--limit wants a positive number"}
 	}
 	return e.read(func(db *tinykv.DB) error {
-		for item, err := range db.Scan(r, c.options()...) {
+		for item, err := range c.of(db).Scan(r, c.options()...) {
 			if err == nil {
 				err = context.Cause(e.ctx)
 			}
@@ -98,6 +99,7 @@ func (f hexFlag) jsonText(b []byte) (text, digits *string) {
 
 type countCommand struct {
 	hexFlag
+	bucketFlag
 	rangeFlags
 	JSON bool `name:"json" help:"As JSON."`
 }
@@ -109,7 +111,7 @@ func (c *countCommand) Run(e *environment) error {
 		return err
 	}
 	return e.read(func(db *tinykv.DB) error {
-		n, err := db.Count(e.ctx, r)
+		n, err := c.of(db).Count(e.ctx, r)
 		if err != nil {
 			return err
 		}

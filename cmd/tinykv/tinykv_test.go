@@ -221,6 +221,30 @@ func TestScanAndCount(t *testing.T) {
 	s.shows("count --json", `"count": 12`)
 }
 
+func TestBuckets(t *testing.T) {
+	s := newShell(t)
+	s.want("put fig outside --create", "")
+	s.want("buckets --json", "[]\n")
+	s.fails("get fig --bucket fruit", exitNotFound, "key not found: fig")
+	s.want("put fig ripe --bucket fruit", "")
+	s.want("put beet red --bucket roots", "")
+	s.want("put kiwi hard --bucket fruit", "")
+	s.want("buckets", "fruit\nroots\n")
+	s.want("get fig --bucket fruit", "ripe\n")
+	s.want("scan --bucket fruit", "fig\tripe\nkiwi\thard\n")
+	s.want("scan", "fig\toutside\n")
+	s.want("count --bucket fruit", "2\n")
+	s.shows("explain fig --bucket fruit", `in bucket "fruit"`, "found")
+	s.want("del kiwi --bucket fruit", "")
+	s.want("scan --bucket fruit --keys-only", "fig\n")
+	s.want("del --range a z --bucket fruit", "")
+	s.want("scan --bucket fruit", "")
+	s.want("buckets --drop roots", "")
+	s.fails("buckets --drop roots", exitNotFound, "no bucket")
+	s.want("buckets", "fruit\n")
+	s.want("get fig", "outside\n")
+}
+
 func TestLookingAround(t *testing.T) {
 	s := newShell(t)
 	s.fill()
