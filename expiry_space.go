@@ -20,6 +20,9 @@ func (db *DB) expiredBy() int64 {
 	for _, r := range db.snapshotReadings() {
 		by = min(by, r.now)
 	}
+	if floor, ok := db.feed.floor(); ok {
+		by = min(by, floor)
+	}
 	return by
 }
 
@@ -34,6 +37,9 @@ func (db *DB) expiredByLocked() int64 {
 		if s.now.now > 0 {
 			by = min(by, s.now.now)
 		}
+	}
+	if floor, ok := db.feed.floor(); ok {
+		by = min(by, floor)
 	}
 	return by
 }

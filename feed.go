@@ -37,6 +37,8 @@ type feed struct {
 	// that it is set before it looks at what is visible: so one of them sees the other.
 	watched atomic.Bool
 
+	telling atomic.Pointer[expirer] // the same as expirer, for those who must not take the lock
+
 	closed chan struct{} // closed when the store closes
 	bell   chan struct{} // rung by the leader for the sorter
 
@@ -118,6 +120,7 @@ func (f *feed) expectExpiriesLocked() {
 	case !f.db.mayExpire.Load() || f.sorter == nil:
 	case f.expirer == nil:
 		f.expirer = newExpirer(f.db, f.limit/expirerPart)
+		f.telling.Store(f.expirer)
 	default:
 		f.expirer.rescan()
 	}
@@ -159,6 +162,7 @@ func (f *feed) drop() {
 	f.chunks, f.bytes, f.sorted = nil, 0, f.next
 	s, x := f.sorter, f.expirer
 	f.sorter, f.expirer, f.asleep = nil, nil, false
+	f.telling.Store(nil)
 	f.unlock()
 	if s != nil {
 		close(s.quit)

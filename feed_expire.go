@@ -3,6 +3,7 @@ package tinykv
 import (
 	"cmp"
 	"container/heap"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -46,7 +47,8 @@ type expirer struct {
 	quit, done chan struct{}
 	bell       chan struct{} // rung when there is something new, or the clock has changed
 
-	// floor is a reading of the clock: compactions drop no values that expire later, as not all of them have been told of.
+	// floor is a reading of the clock: compactions drop no values that expire later, as they may have to be told of. It
+	// changes under mu.
 	floor atomic.Int64
 
 	mu      sync.Mutex
@@ -95,7 +97,7 @@ func (x *expirer) run() {
 		if more {
 			continue
 		}
-		x.floor.Store(max(now, x.floor.Load()))
+		x.raiseFloor(now)
 		var over <-chan time.Time
 		if next > 0 {
 			timer.Reset(min(time.Duration(next-now), maxExpiryWait))
@@ -110,6 +112,23 @@ func (x *expirer) run() {
 	}
 }
 
+// raiseFloor lets compactions drop all but what is still to be told. What waited for that for long is looked for.
+func (x *expirer) raiseFloor(now int64) {
+	x.mu.Lock()
+	was := x.floor.Load()
+	floor := int64(math.MaxInt64)
+	if len(x.next) > 0 {
+		floor = x.next[0].expiry - 1
+	}
+	x.floor.Store(floor)
+	x.mu.Unlock()
+	if was < now-int64(minExpiryWait) {
+		x.db.mu.Lock()
+		x.db.scheduleCompactionLocked()
+		x.db.mu.Unlock()
+	}
+}
+
 // rescan has the watched ranges looked through again, since they have changed.
 func (x *expirer) rescan() {
 	x.mu.Lock()
@@ -120,10 +139,7 @@ func (x *expirer) rescan() {
 
 // find scans the watched ranges if that is wanted.
 func (x *expirer) find() {
-	x.mu.Lock()
-	wanted := x.scan
-	x.mu.Unlock()
-	if !wanted {
+	if !x.forget(x.db.now()) {
 		return
 	}
 	snapshot, err := x.db.NewSnapshot()
@@ -132,16 +148,28 @@ func (x *expirer) find() {
 	}
 	defer snapshot.Close()
 	x.mu.Lock()
-	x.scan, x.horizon, x.from = false, nil, snapshot.seq
+	x.from = snapshot.seq
 	x.lookBackLocked(snapshot)
-	x.next, x.bytes = x.next[:0], 0
-	clear(x.newest)
 	x.mu.Unlock()
 	for _, b := range x.db.feed.allBounds() {
 		if !x.scanBounds(snapshot, b) {
 			return
 		}
 	}
+}
+
+// forget gives up all that is known if a scan is wanted, which it reports. What the sorter brings from then on counts.
+func (x *expirer) forget(now int64) (wanted bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.scan {
+		return false
+	}
+	x.floor.Store(min(x.floor.Load(), now))
+	x.scan, x.horizon, x.from = false, nil, 0
+	x.next, x.bytes = x.next[:0], 0
+	clear(x.newest)
+	return true
 }
 
 // lookBackLocked has a snapshot show what has expired since all such were told of.
@@ -190,6 +218,7 @@ func (x *expirer) note(e expiring, scanned bool) {
 		return
 	}
 	x.newest[e.stored] = e.seq
+	x.floor.Store(min(x.floor.Load(), e.expiry-1))
 	x.bytes += expiringBytes + int64(len(e.stored))
 	heap.Push(&x.next, e)
 	if x.bytes > x.limit {
@@ -342,10 +371,9 @@ func joined(all []bounds) (out []bounds) {
 
 // floor returns up to when what has expired was told of; false when nobody wants to know of it.
 func (f *feed) floor() (reading int64, ok bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.expirer == nil {
+	x := f.telling.Load()
+	if x == nil {
 		return 0, false
 	}
-	return f.expirer.floor.Load(), true
+	return x.floor.Load(), true
 }
