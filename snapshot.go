@@ -27,17 +27,25 @@ type Snapshot struct {
 // and none that begins after it. Error: ErrClosed.
 func (db *DB) NewSnapshot() (*Snapshot, error) {
 	s := &Snapshot{db: db}
+	if err := db.open(s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open has a snapshot begin to see the store as it is.
+func (db *DB) open(s *Snapshot) error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if err := db.fixLocked(s); err != nil {
-		return nil, err
+		return err
 	}
 	s.origin.at = db.sampler.now()
 	if db.snapshots.opened%db.sampler.originEvery == 0 {
-		s.origin.note(1)
+		s.origin.note(2)
 	}
 	db.snapshots.push(s)
-	return s, nil
+	return nil
 }
 
 // fixLocked fixes what a new snapshot sees. db.mu is held, and given up while the clock is adjusted.

@@ -3,6 +3,7 @@ package tinykv
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/tinykv/tinykv/internal/key"
 )
@@ -15,13 +16,13 @@ import (
 // a snapshot does. After its end every call gives ErrTxDone, but for Rollback, which does nothing.
 type Tx struct {
 	db       *DB
-	snapshot *Snapshot
+	snapshot Snapshot
 	writable bool
 	managed  bool // View or Update ends it
 	done     bool
 
-	own   *ownWrites // nil before the first write
-	reads readSet
+	parts *txParts   // nil in a transaction that only reads, and after the end
+	own   *ownWrites // of parts; nil before the first write
 
 	iters     []*Iterator // all that are open, and some that were
 	openIters int         // how many were open when those that were not were last forgotten
@@ -113,13 +114,40 @@ func (db *DB) Begin(writable bool) (*Tx, error) {
 			return nil, err
 		}
 	}
-	s, err := db.NewSnapshot()
-	if err != nil {
+	tx := &Tx{db: db, writable: writable}
+	tx.snapshot.db, tx.snapshot.tx = db, tx
+	if err := db.open(&tx.snapshot); err != nil {
 		return nil, err
 	}
-	tx := &Tx{db: db, snapshot: s, writable: writable}
-	s.tx = tx
+	if writable {
+		tx.parts = txPartsPool.Get().(*txParts)
+		tx.parts.commit = txCommit{db: db, reads: &tx.parts.reads}
+	}
 	return tx, nil
+}
+
+// txParts is the memory of a transaction that writes, for use by one after the other.
+type txParts struct {
+	own    ownWrites
+	reads  readSet
+	batch  Batch
+	commit txCommit
+}
+
+var txPartsPool = sync.Pool{New: func() any { return &txParts{} }}
+
+// maxKeptTx bounds the memory that is kept, in bytes of each part.
+const maxKeptTx = 64 << 10
+
+// release gives the parts back, emptied.
+func (p *txParts) release() {
+	p.own.release()
+	p.reads.reset()
+	p.batch.Reset()
+	p.commit = txCommit{}
+	if cap(p.batch.repr) <= maxKeptTx && cap(p.reads.buf) <= maxKeptTx && cap(p.own.stored)+cap(p.own.headed) <= maxKeptTx {
+		txPartsPool.Put(p)
+	}
 }
 
 // Commit makes the writes of the transaction take effect. Options: [Sync], [NoSync]. A transaction that has written nothing has
@@ -165,11 +193,10 @@ func (tx *Tx) end() {
 		i.end(ErrTxDone)
 	}
 	tx.iters = nil
-	if tx.own != nil {
-		tx.own.release()
-		tx.own = nil
+	if tx.parts != nil {
+		tx.parts.release()
+		tx.parts, tx.own = nil, nil
 	}
-	tx.reads.release()
 	_ = tx.snapshot.Close() // which never fails
 }
 
@@ -186,5 +213,5 @@ func (tx *Tx) Seq() uint64 { return uint64(tx.snapshot.seq) }
 
 // reader returns what reads the store as the transaction sees it, without its own writes.
 func (tx *Tx) reader(space key.Space) reader {
-	return reader{db: tx.db, snapshot: tx.snapshot, space: space}
+	return reader{db: tx.db, snapshot: &tx.snapshot, space: space}
 }

@@ -33,14 +33,15 @@ func (tx *Tx) commit(opts []WriteOption) error {
 			i.leave()
 		}
 	}
-	c := &txCommit{db: tx.db, reads: &tx.reads, since: tx.snapshot.seq, tx: tx}
-	if !tx.reads.small() {
+	c := &tx.parts.commit
+	c.since = tx.snapshot.seq
+	if !c.reads.small() {
 		if err := c.ahead(); err != nil {
 			return err
 		}
 	}
-	b, err := tx.own.batch()
-	if err != nil {
+	b := &tx.parts.batch
+	if err := tx.own.addTo(b); err != nil {
 		return err
 	}
 	w := write{batch: b, waitSync: waitSync, tx: c}
@@ -53,7 +54,6 @@ func (tx *Tx) commit(opts []WriteOption) error {
 // txCommit is what has to be checked for a transaction.
 type txCommit struct {
 	db    *DB
-	tx    *Tx
 	reads *readSet
 	since key.SeqNum // what came up to here is no conflict
 }

@@ -1,6 +1,9 @@
 package tinykv
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/iterator"
@@ -27,9 +30,11 @@ type ownWrites struct {
 	db     *DB
 	tables []*memtable.Table // newest first
 	last   key.SeqNum        // number of writes
+	plain  bool              // there are only values and tombstones among them
 
 	stored, headed []byte // scratch
 	scratch        mergeScratch
+	iter           memtable.Iter
 }
 
 // seq returns the sequence number up to which there is something.
@@ -47,6 +52,7 @@ func (o *ownWrites) insert(kind key.Kind, space key.Space, k, value []byte, expi
 	if err != nil {
 		return err
 	}
+	o.plain = (o.plain || o.last == 0) && kind != key.KindMerge && kind != key.KindRangeDelete
 	o.last++
 	o.stored = key.AppendStored(o.stored[:0], space, k)
 	op := batchrepr.Op{Kind: kind, Stored: o.stored, Value: value}
@@ -76,7 +82,7 @@ func (o *ownWrites) roomFor(need int64) (*memtable.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.tables = append([]*memtable.Table{table}, o.tables...)
+	o.tables = slices.Insert(o.tables, 0, table)
 	return table, nil
 }
 
@@ -106,16 +112,19 @@ func (o *ownWrites) get(stored []byte, hash uint64, now *clockReading) ([]byte, 
 	return nil, ownNothing
 }
 
-// batch returns the writes as a batch, each key once.
-func (o *ownWrites) batch() (*Batch, error) {
-	b := &Batch{}
-	var lists []rangedel.List
+// addTo adds the writes to an empty batch, each key once.
+func (o *ownWrites) addTo(b *Batch) error {
+	if len(o.tables) == 1 && o.plain {
+		o.tables[0].InitIter(&o.iter)
+		return o.addPlain(b, &o.iter)
+	}
 	sources := make([]iterator.Iterator, len(o.tables))
+	var lists []rangedel.List
 	for i, t := range o.tables {
 		sources[i] = t.NewIter()
 		lists = append(lists, t.Ranges()...)
 	}
-	err := compaction.Settle(iterator.Merge(sources...), lists, o.db.rulesWithout(), func(l rangedel.List) error {
+	return compaction.Settle(iterator.Merge(sources...), lists, o.db.rulesWithout(), func(l rangedel.List) error {
 		for i := range l { // before the entries, which are newer than those on them
 			if err := b.addStored(batchrepr.Op{Kind: key.KindRangeDelete, Stored: l[i].Lower, Value: l[i].Upper}); err != nil {
 				return err
@@ -131,7 +140,21 @@ func (o *ownWrites) batch() (*Batch, error) {
 		}
 		return b.addStored(op)
 	})
-	return b, err
+}
+
+// addPlain is addTo for a few values and tombstones, of which the newest of each key counts.
+func (o *ownWrites) addPlain(b *Batch, it *memtable.Iter) error {
+	last := []byte(nil)
+	for kv := it.First(); kv != nil; kv = it.Next() {
+		if last != nil && bytes.Equal(kv.Stored, last) {
+			continue
+		}
+		last = kv.Stored
+		if err := b.addStored(batchrepr.Op{Kind: kv.Trailer.Kind(), Stored: kv.Stored, Value: kv.Value}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // release gives the memory back.
@@ -139,7 +162,8 @@ func (o *ownWrites) release() {
 	for _, t := range o.tables {
 		o.db.ownTables.put(t)
 	}
-	o.tables = nil
+	clear(o.tables)
+	o.tables, o.db, o.last, o.iter = o.tables[:0], nil, 0, memtable.Iter{}
 }
 
 // ownTables keeps a few of the smallest memtables of transactions for new use.

@@ -50,7 +50,7 @@ func (tx *Tx) lookup(stored []byte, hash uint64) ([]byte, ownFound) {
 		v, found = tx.own.get(stored, hash, &tx.snapshot.now)
 	}
 	if tx.writable && (found == ownNothing || found == ownMerge) {
-		tx.reads.addKey(stored, hash)
+		tx.parts.reads.addKey(stored, hash)
 	}
 	return v, found
 }

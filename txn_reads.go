@@ -36,7 +36,10 @@ func (r *readSet) addKey(stored []byte, hash uint64) {
 
 func (r *readSet) key(i int) []byte { return r.buf[r.keys[i].from:r.keys[i].to] }
 
-func (r *readSet) release() { *r = readSet{} }
+func (r *readSet) reset() {
+	clear(r.ranges)
+	r.keys, r.buf, r.ranges = r.keys[:0], r.buf[:0], r.ranges[:0]
+}
 
 // Commits of several transactions at once are checked against each other; those that have read a lot wait to be alone.
 const (
@@ -123,7 +126,7 @@ func (i *Iterator) leave() {
 	i.turn()
 	i.walk.begun = false
 	if bytes.Compare(i.walk.lower, i.walk.upper) < 0 {
-		i.tx.reads.ranges = append(i.tx.reads.ranges, i.walk.readRange)
+		i.tx.parts.reads.ranges = append(i.tx.parts.reads.ranges, i.walk.readRange)
 	}
 }
 

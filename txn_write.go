@@ -102,7 +102,8 @@ func (tx *Tx) deleteRange(space key.Space, lower, upper []byte, opts []WriteOpti
 // writes returns what takes the transaction's writes.
 func (tx *Tx) writes() *ownWrites {
 	if tx.own == nil {
-		tx.own = &ownWrites{db: tx.db}
+		tx.own = &tx.parts.own
+		tx.own.db = tx.db
 	}
 	return tx.own
 }
