@@ -135,7 +135,7 @@ var metamorphicConfigs = []struct {
 
 // Row A4 of docs/RELIABILITY.md.
 func TestMetamorphic_HistoriesAreTheSameUnderAllOptions(t *testing.T) {
-	runs, operations := uint64(tally.Pick(1, 8, 40)), tally.Pick(1200, 5000, 5000)
+	runs, operations := uint64(tally.Pick(1, 8, 40)), tally.Pick(2500, 5000, 5000)
 	if testing.Short() {
 		operations = 500
 	}
