@@ -10,6 +10,7 @@ import (
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/vfs"
+	"github.com/tinykv/tinykv/vfs/simfs"
 )
 
 // fakeClock is a clock that a test sets.
@@ -267,5 +268,98 @@ func TestTTL_SnapshotsAndIteratorsSeeOneInstant(t *testing.T) {
 	wantKeys(t, db, "0123456789", "")
 	if _, err := s.Get([]byte("5")); err != nil {
 		t.Error("mark hides from a snapshot what it saw:", err)
+	}
+}
+
+// A clock is thrown ten years forward and back, the store crashes in between or is closed: what was hidden stays hidden,
+// and what should live lives.
+func TestClock_ThrownForwardAndBackLosesAndRevivesNothing(t *testing.T) {
+	const all = "abcdefg"
+	for _, policy := range betweenCalls() {
+		for _, crashes := range []bool{true, false} {
+			clock, fs := newClock(), simfs.New()
+			open := func() *tinykv.DB {
+				return mustOpen(t, "/store", &tinykv.Options{FS: fs, Clock: clock.now, Durability: tinykv.DurabilitySync})
+			}
+			db := open()
+			again := func() {
+				t.Helper()
+				if crashes {
+					fs = fs.Image(policy, 1)
+					_ = db.Close() // on the files from before the crash
+				} else {
+					must(t, db.Close())
+				}
+				db = open()
+			}
+			put := func(k string, d time.Duration) { must(t, db.Put([]byte(k), []byte("v"), tinykv.TTL(d))) }
+
+			put("a", year)
+			put("b", 20*year)
+			must(t, db.Put([]byte("c"), nil))
+			must(t, db.Flush(context.Background()))
+			put("d", year)
+			clock.step(10 * year)
+			wantKeys(t, db, all, "bc")
+			put("e", year) // for another eleven years
+			again()
+			clock.step(-10 * year)
+			again()
+			wantKeys(t, db, all, "bce")
+			put("f", time.Minute) // expires before what the clock has shown, and lives all the same
+			put("a", 2*year)
+			must(t, db.Compact(context.Background(), tinykv.All()))
+			again()
+			wantKeys(t, db, all, "abcef")
+			clock.step(time.Minute)
+			wantKeys(t, db, all, "abce")
+			again()
+			clock.step(3 * year)
+			wantKeys(t, db, all, "bce")
+			clock.step(9 * year)
+			again()
+			wantKeys(t, db, all, "bc")
+			must(t, db.Close())
+		}
+	}
+}
+
+func TestClock_ThatNobodySawHidesNothing(t *testing.T) {
+	db, clock := withClock(t)
+	must(t, db.Put([]byte("a"), nil, tinykv.TTL(year)))
+	clock.step(10 * year)
+	must(t, db.Put([]byte("b"), nil, tinykv.TTL(year))) // reads the clock, and hides nothing by it
+	clock.step(-10 * year)
+	wantKeys(t, db, "ab", "ab")
+	clock.step(year)
+	wantKeys(t, db, "ab", "b")
+}
+
+func TestClock_StepsBackBelowASecondAreSmoothed(t *testing.T) {
+	db, clock := withClock(t)
+	must(t, db.Put([]byte("a"), nil, tinykv.TTL(time.Minute)))
+	clock.step(time.Minute)
+	wantKeys(t, db, "a", "")
+	clock.step(-time.Second + 1)
+	must(t, db.Put([]byte("b"), nil, tinykv.TTL(time.Minute))) // counts from where the clock stood
+	wantKeys(t, db, "ab", "b")
+	clock.step(time.Minute)
+	wantKeys(t, db, "ab", "b")
+	clock.step(time.Second - 1)
+	wantKeys(t, db, "ab", "")
+}
+
+func TestClock_OfAStoreWhereNothingExpiresIsNotRead(t *testing.T) {
+	dir := t.TempDir()
+	opts := &tinykv.Options{Clock: func() time.Time { panic("read") }}
+	for range 2 {
+		db := mustOpen(t, dir, opts)
+		must(t, db.Put([]byte("a"), nil))
+		wantKeys(t, db, "a", "a")
+		s, err := db.NewSnapshot()
+		must(t, err)
+		must(t, s.Close())
+		must(t, db.Compact(context.Background(), tinykv.All()))
+		must(t, db.Close())
 	}
 }
