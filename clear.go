@@ -133,6 +133,13 @@ func (db *DB) drop(plans []*compaction.Plan) error {
 	info.Duration = time.Since(start)
 	if info.Err == nil {
 		db.stats.dropped.Add(uint64(len(plans)))
+		for _, p := range plans {
+			for _, t := range p.Inputs() {
+				if t.Expiring > 0 && t.GreatestExpiry <= db.clock.last.Load() {
+					db.stats.expired.Add(t.Expiring)
+				}
+			}
+		}
 	}
 	emit(db, db.opts.Events.CompactionEnd, info)
 	return info.Err

@@ -315,6 +315,7 @@ func (db *DB) expired() func(expiry int64, seq key.SeqNum) bool {
 				return false
 			}
 		}
+		db.stats.expired.Add(1)
 		return true
 	}
 }

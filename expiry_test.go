@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -362,4 +363,62 @@ func TestClock_OfAStoreWhereNothingExpiresIsNotRead(t *testing.T) {
 		must(t, db.Compact(context.Background(), tinykv.All()))
 		must(t, db.Close())
 	}
+}
+
+func TestExpiry_IsToldByExplainAndMetrics(t *testing.T) {
+	db, clock := withClock(t)
+	must(t, db.Put([]byte("a"), []byte("12"), tinykv.TTL(time.Minute)))
+	must(t, db.Put([]byte("b"), []byte("3")))
+	e, err := db.Explain([]byte("a"))
+	must(t, err)
+	if !e.Found || e.ValueBytes != 2 || !e.ExpiresAt.Equal(noon.Add(time.Minute)) || !strings.Contains(e.String(), "expires at 2030-01-01T12:01:00Z") {
+		t.Error(e)
+	}
+	must(t, db.Flush(context.Background()))
+	if m := db.Metrics(); m.Levels[0].Expiring != 1 || m.DeadBytes != 0 || m.Keys != 2 || m.ExpiredValues != 0 {
+		t.Error(m)
+	}
+	clock.step(time.Minute)
+	if m := db.Metrics(); m.DeadBytes == 0 || m.Keys != 1 {
+		t.Error(m)
+	}
+	if e, err = db.Explain([]byte("a")); err != nil || e.Found || !strings.Contains(e.String(), "has expired") {
+		t.Error(e, err)
+	}
+	must(t, db.Compact(context.Background(), tinykv.All()))
+	if m := db.Metrics(); m.ExpiredValues != 1 || m.DeadBytes != 0 || !strings.Contains(m.String(), "expired and dropped: 1") {
+		t.Error(m)
+	}
+}
+
+func TestExpiry_TablesOfWhichAllHasExpiredGoAtOnce(t *testing.T) {
+	db, clock := withClock(t)
+	for _, k := range []string{"a", "b", "c"} {
+		must(t, db.Put([]byte(k), []byte("v"), tinykv.TTL(time.Minute)))
+		must(t, db.Flush(context.Background()))
+	}
+	s, err := db.NewSnapshot()
+	must(t, err)
+	clock.step(time.Minute)
+	db.LookForExpired()
+	db.SettleDown()
+	if m := db.Metrics(); m.DroppedTables != 0 {
+		t.Error("a snapshot sees them still")
+	}
+	must(t, s.Close())
+	db.SettleDown()
+	if m := db.Metrics(); m.DroppedTables != 3 || m.TableBytes != 0 || m.ExpiredValues != 3 || m.Compactions != 0 {
+		t.Error(m)
+	}
+}
+
+// The alarm, by the clock of the system.
+func TestExpiry_SpaceComesBackWithNoCall(t *testing.T) {
+	dropped := make(chan struct{})
+	db := mustOpen(t, "/store", &tinykv.Options{FS: vfs.NewMem(), Events: &tinykv.Events{
+		TableDeleted: func(tinykv.TableInfo) { close(dropped) },
+	}})
+	must(t, db.Put([]byte("a"), []byte("v"), tinykv.TTL(200*time.Millisecond)))
+	must(t, db.Flush(context.Background()))
+	<-dropped
 }

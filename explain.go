@@ -3,6 +3,7 @@ package tinykv
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tinykv/tinykv/internal/key"
 	"github.com/tinykv/tinykv/sstable"
@@ -22,6 +23,9 @@ type Explanation struct {
 	Kind       string `json:"kind,omitempty"` // SET, SETEXP, MERGE, DEL or RANGEDEL
 	EntrySeq   uint64 `json:"entry_seq,omitempty"`
 	ValueBytes int    `json:"value_bytes"`
+
+	// ExpiresAt is when the value expires, or has expired; the zero Time for one that stays.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 
 	// TouchedBytes is about how much of the tables' files the read had to look at.
 	TouchedBytes int64 `json:"touched_bytes"`
@@ -189,6 +193,10 @@ func (e *explainer) settle(r reader, s *readState) error {
 		return err
 	}
 	e.result.Found, e.result.ValueBytes = err == nil, len(v)
+	if e.found.Kind() == key.KindSetExpiring {
+		expiry, _, _ := key.SplitExpiring(e.value)
+		e.result.ExpiresAt = time.Unix(0, expiry)
+	}
 	return nil
 }
 
@@ -216,6 +224,9 @@ func (e *Explanation) String() string {
 		fmt.Fprintf(&b, "; touched about %s of tables", sizeText(e.TouchedBytes))
 	}
 	b.WriteByte('\n')
+	if !e.ExpiresAt.IsZero() {
+		fmt.Fprintf(&b, "  expires at %s\n", e.ExpiresAt.UTC().Format(time.RFC3339Nano))
+	}
 	return b.String()
 }
 

@@ -75,8 +75,12 @@ type Metrics struct {
 	PendingCompactionBytes int64 `json:"pending_compaction_bytes"`
 	GarbageBytes           int64 `json:"garbage_bytes"`
 
-	// DroppedTables is how many tables went at once because range tombstones lay on all of them.
+	// DroppedTables is how many tables went at once because range tombstones lay on all of them, or all in them had
+	// expired.
 	DroppedTables uint64 `json:"dropped_tables"`
+
+	// ExpiredValues is how many values flushes and compactions met, or found in tables to be dropped, that had expired.
+	ExpiredValues uint64 `json:"expired_values"`
 
 	// LargeWrites are batches that were written to a table of their own, LargeBytes the size of these.
 	LargeWrites uint64 `json:"large_writes"`
@@ -214,6 +218,7 @@ type LevelMetrics struct {
 	Entries     uint64  `json:"entries"`
 	Deletes     uint64  `json:"deletes"`  // of the entries, tombstones
 	Shadowed    uint64  `json:"shadowed"` // of the entries, those behind a newer one in their table
+	Expiring    uint64  `json:"expiring"` // of the entries, values that expire, or have expired
 
 	// RangeDeletes is the number of range tombstones, each of which may be told in several pieces.
 	RangeDeletes uint64 `json:"range_deletes"`
@@ -280,8 +285,12 @@ func (m *Metrics) fillState(db *DB) {
 			m.ReadAmplification++
 		}
 	}
-	m.fillLevels(s.tree.version, db.shape())
-	m.fillSpace(s.tree.version)
+	shape := db.shape()
+	if db.mayExpire.Load() {
+		shape.Now = db.clock.glance()
+	}
+	m.fillLevels(s.tree.version, shape)
+	m.fillSpace(s.tree.version, shape.Now)
 	m.PendingCompactionBytes = compaction.Debt(s.tree.version, db.shape())
 	db.mu.Lock()
 	m.RunningCompactions, m.GarbageBytes = db.jobs.running, db.garbageBytes
@@ -307,6 +316,8 @@ func (m *Metrics) fillLevels(v *manifest.Version, opts compaction.Options) {
 			l.Deletes += t.Deletes
 			l.Shadowed += t.Shadowed
 			l.RangeDeletes += t.RangeDeletes
+			l.Expiring += t.Expiring
+			gone += compaction.ExpiredEntries(t, opts.Now)
 		}
 		entries += l.Entries
 		gone += 2*l.Deletes + l.Shadowed
@@ -317,7 +328,7 @@ func (m *Metrics) fillLevels(v *manifest.Version, opts compaction.Options) {
 }
 
 // fillSpace estimates what the tables hold for nothing.
-func (m *Metrics) fillSpace(v *manifest.Version) {
+func (m *Metrics) fillSpace(v *manifest.Version, now int64) {
 	deepest := int64(0)
 	for i, tables := range v.Levels {
 		switch {
@@ -331,7 +342,7 @@ func (m *Metrics) fillSpace(v *manifest.Version) {
 		deepest = m.Levels[i].Bytes
 		m.TableBytes += deepest
 		for _, t := range tables {
-			if dead := min(t.Shadowed+2*t.Deletes, t.Entries); dead > 0 {
+			if dead := min(t.Shadowed+2*t.Deletes+compaction.ExpiredEntries(t, now), t.Entries); dead > 0 {
 				m.DeadBytes += int64(float64(t.Size) * float64(dead) / float64(t.Entries))
 			}
 		}

@@ -26,9 +26,10 @@ func (m *Metrics) String() string {
 		total.WrittenBytes += l.WrittenBytes
 		total.CompactionTime += l.CompactionTime
 		total.RangeDeletes += l.RangeDeletes
+		total.Expiring += l.Expiring
 	}
 	writeLevel(&b, "total", &total, m.ReadAmplification)
-	m.writeSpace(&b, total.RangeDeletes)
+	m.writeSpace(&b, &total)
 	m.writeWork(&b)
 	m.writeReads(&b)
 	m.writeLatency(&b)
@@ -58,10 +59,13 @@ func writeLevel(b *strings.Builder, name string, l *LevelMetrics, reads int) {
 		shortSize(l.InBytes), shortSize(l.ReadBytes), shortSize(l.WrittenBytes), amplification, reads, l.CompactionTime.Seconds())
 }
 
-func (m *Metrics) writeSpace(b *strings.Builder, rangeDeletes uint64) {
+func (m *Metrics) writeSpace(b *strings.Builder, total *LevelMetrics) {
 	fmt.Fprintf(b, "space      %s live, %s dead, %.2f times the deepest level\n",
 		shortSize(m.LiveBytes), shortSize(m.DeadBytes), m.SpaceAmplification)
-	fmt.Fprintf(b, "keys       about %d; range tombstones: %d\n", m.Keys, rangeDeletes)
+	fmt.Fprintf(b, "keys       about %d; range tombstones: %d\n", m.Keys, total.RangeDeletes)
+	if total.Expiring > 0 || m.ExpiredValues > 0 {
+		fmt.Fprintf(b, "expiry     %d values in tables; expired and dropped: %d\n", total.Expiring, m.ExpiredValues)
+	}
 	fmt.Fprintf(b, "memtables  %s, %d sealed\n", shortSize(m.MemTableBytes), m.SealedMemTables)
 	fmt.Fprintf(b, "log        %s, %s spare; sequence %d, durable %d\n",
 		shortSize(m.LogBytes), shortSize(m.LogSpareBytes), m.LastSeq, m.DurableSeq)

@@ -12,6 +12,7 @@ import (
 // stats are the counters behind Metrics.
 type stats struct {
 	dropped    atomic.Uint64
+	expired    atomic.Uint64 // values
 	manifests  atomic.Uint64
 	flushedSeq atomic.Uint64
 	resumes    atomic.Uint64
@@ -26,6 +27,7 @@ func (s *stats) fill(m *Metrics) {
 	defer s.mu.Unlock()
 	*m = s.m
 	m.DroppedTables = s.dropped.Load()
+	m.ExpiredValues = s.expired.Load()
 	m.ManifestRenewals = s.manifests.Load()
 	m.Resumes = s.resumes.Load()
 }

@@ -15,8 +15,8 @@ import (
 // expiredPart is how small that part must be: one in so many entries.
 const expiredPart = 16
 
-// expiredEntries returns about how many entries of a table have expired at a time; above 0 only if some have.
-func expiredEntries(t *manifest.Table, now int64) uint64 {
+// ExpiredEntries returns about how many entries of a table have expired at a time in Unix nanoseconds; above 0 only if some have.
+func ExpiredEntries(t *manifest.Table, now int64) uint64 {
 	switch {
 	case t.Expiring == 0 || now < t.LeastExpiry:
 		return 0
@@ -43,7 +43,7 @@ func muchExpired(v *manifest.Version, now int64) bool {
 	expired, entries := uint64(0), uint64(0)
 	for _, tables := range v.Levels {
 		for _, t := range tables {
-			expired += expiredEntries(t, now)
+			expired += ExpiredEntries(t, now)
 			entries += t.Entries
 		}
 	}

@@ -204,7 +204,7 @@ func PickRange(v *manifest.Version, level, deepest manifest.Level, lower, upper 
 		return newPlan(v, level, level+1, tables, opts)
 	}
 	for _, t := range tables {
-		if t.Deletes+t.Shadowed+t.RangeDeletes+expiredEntries(t, opts.Now) > 0 || opts.misfit(t, level) {
+		if t.Deletes+t.Shadowed+t.RangeDeletes+ExpiredEntries(t, opts.Now) > 0 || opts.misfit(t, level) {
 			return rewrite(level, t)
 		}
 	}

@@ -35,7 +35,7 @@ func reclaim(v *manifest.Version, shape *Shape, opts Options, claims *Claims) *P
 func rotten(t *manifest.Table, expires bool, opts Options) bool {
 	dead := t.Deletes + t.Shadowed + t.RangeDeletes
 	if expires {
-		dead += expiredEntries(t, opts.Now)
+		dead += ExpiredEntries(t, opts.Now)
 	}
 	return dead > 0 && dead*rottenPart >= t.Entries && t.LargestSeq <= opts.Settled
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/tinykv/tinykv"
 )
@@ -46,9 +47,10 @@ func (e *environment) orAbsent(x hexFlag, k []byte, err error) error {
 type putCommand struct {
 	hexFlag
 	bucketFlag
-	Create bool   `help:"Make the store if it is not there."`
-	Key    string `arg:"" help:"The key."`
-	Value  string `arg:"" help:"The value, or - for what comes from standard input."`
+	Create bool          `help:"Make the store if it is not there."`
+	TTL    time.Duration `name:"ttl" placeholder:"1h30m" help:"The key is absent again after so long."`
+	Key    string        `arg:"" help:"The key."`
+	Value  string        `arg:"" help:"The value, or - for what comes from standard input."`
 }
 
 // Run puts a key, and returns when it is on stable storage.
@@ -61,8 +63,15 @@ func (c *putCommand) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
+	opts := []tinykv.WriteOption{tinykv.Sync}
+	if c.TTL < 0 {
+		return usageError{"--ttl wants a positive time"}
+	}
+	if c.TTL > 0 {
+		opts = append(opts, tinykv.TTL(c.TTL))
+	}
 	return e.with(&tinykv.Options{ErrorIfMissing: !c.Create}, func(db *tinykv.DB) error {
-		return c.of(db).Put(k, v, tinykv.Sync)
+		return c.of(db).Put(k, v, opts...)
 	})
 }
 

@@ -139,6 +139,9 @@ func (c *dumpTable) properties(e *environment, p *sstable.Properties) {
 	e.printf("%s: %d tombstones, %d overwritten; sequence numbers %d to %d\n", entriesText(p.Entries), p.Deletes, p.Shadowed, p.SmallestSeq, p.LargestSeq)
 	e.printf("%s of keys, %s of values; filter of %d bits a key\n", sizeText(int64(p.KeyBytes)), sizeText(int64(p.ValueBytes)), p.BitsPerKey)
 	e.printf("%s, %d compressed; %s\n", countText(p.DataBlocks, "data block"), p.Compressed, countText(p.RangeDeletes, "range deletion"))
+	if p.Expiring > 0 {
+		e.printf("%s that expire, from %s to %s\n", countText(p.Expiring, "value"), timeText(p.LeastExpiry), timeText(p.GreatestExpiry))
+	}
 	if p.Entries > 0 {
 		e.printf("first: %s\nlast:  %s\n", c.internal(p.Smallest), c.internal(p.Largest))
 	}
@@ -188,9 +191,12 @@ func (e *environment) operation(f hexFlag, k key.Internal, value []byte) {
 		e.printf(" + %s", f.text(operand))
 	case key.KindSetExpiring:
 		expiry, value, _ := key.SplitExpiring(value)
-		e.printf(" = %s until %s", f.text(value), time.Unix(0, expiry).UTC().Format(time.RFC3339Nano))
+		e.printf(" = %s until %s", f.text(value), timeText(expiry))
 	case key.KindRangeDelete:
 		e.printf(" up to %s", f.stored(value))
 	}
 	e.printf("\n")
 }
+
+// timeText writes a time that is given in Unix nanoseconds.
+func timeText(nanos int64) string { return time.Unix(0, nanos).UTC().Format(time.RFC3339Nano) }

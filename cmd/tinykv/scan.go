@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tinykv/tinykv"
@@ -75,6 +76,8 @@ type jsonItem struct {
 	KeyHex   *string `json:"key_hex,omitempty"`
 	Value    *string `json:"value,omitempty"`
 	ValueHex *string `json:"value_hex,omitempty"`
+
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
 func (c *scanCommand) printJSON(e *environment, item *tinykv.Item) error {
@@ -82,6 +85,9 @@ func (c *scanCommand) printJSON(e *environment, item *tinykv.Item) error {
 	j.Key, j.KeyHex = c.jsonText(item.Key)
 	if !c.KeysOnly {
 		j.Value, j.ValueHex = c.jsonText(item.Value)
+	}
+	if !item.ExpiresAt.IsZero() {
+		j.ExpiresAt = item.ExpiresAt.UTC()
 	}
 	enc := json.NewEncoder(e.out)
 	enc.SetEscapeHTML(false)

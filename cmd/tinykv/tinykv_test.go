@@ -206,6 +206,19 @@ func TestPutGetDel(t *testing.T) {
 	s.want("scan", `"\x00\xff"`+"\t"+`"a\x00"`+"\nb1\tv\ntab\t"+`"a\tb\n"`+"\n")
 }
 
+func TestPutForATime(t *testing.T) {
+	s := newShell(t)
+	s.want("put fig ripe --create --ttl 1h", "")
+	s.want("get fig", "ripe\n")
+	s.shows("explain fig", "expires at 20")
+	s.shows("scan --json", `"value":"ripe","expires_at":"20`)
+	s.want("put kiwi ripe --ttl 1ns", "")
+	s.fails("get kiwi", 1, "key not found")
+	s.fails("put fig ripe --ttl=-1s", 2, "--ttl")
+	s.want("put fig green", "")
+	s.want("scan --json", `{"key":"fig","value":"green"}`+"\n")
+}
+
 func TestScanAndCount(t *testing.T) {
 	s := newShell(t)
 	s.fill()
