@@ -23,17 +23,17 @@ var compactionBugs = []bug{
 	},
 	{
 		name: "a tombstone is dropped above older data", file: "compaction/survival.go",
-		old: "stripe != 0 || s.deeperMayHold(stored)", new: "stripe != 0",
+		old: "s.lastStripe != 0 || s.deeperMayHold(stored)", new: "s.lastStripe != 0",
 		test: "TestRun_KeepsTombstonesAboveDeeperTables",
 	},
 	{
 		name: "a tombstone is dropped that a snapshot needs", file: "compaction/survival.go",
-		old: "stripe != 0 || s.deeperMayHold(stored)", new: "s.deeperMayHold(stored)",
+		old: "s.lastStripe != 0 || s.deeperMayHold(stored)", new: "s.deeperMayHold(stored)",
 		test: "TestSurvival_EveryReaderSeesTheSameBeforeAndAfter",
 	},
 	{
 		name: "a flush drops tombstones", file: "compaction/survival.go",
-		old: "return &survival{snapshots: snapshots, keepTombstones: true}", new: "return &survival{snapshots: snapshots}",
+		old: "return &survival{Rules: rules, keepTombstones: true}", new: "return &survival{Rules: rules}",
 		test: "TestShadowing_KeepsEveryTombstoneThatIsNotShadowed",
 	},
 	{
@@ -43,7 +43,7 @@ var compactionBugs = []bug{
 	},
 	{
 		name: "a range tombstone deletes what a snapshot needs", file: "compaction/survival.go",
-		old: "\t\tend = s.snapshots[stripe]\n", new: "\t\tend = key.MaxSeqNum\n",
+		old: "\t\tend = s.Snapshots[stripe]\n", new: "\t\tend = key.MaxSeqNum\n",
 		test: "TestHistory_IsThatOfTheModelUnderAllConfigurations", pkg: ".",
 	},
 	{
@@ -82,8 +82,8 @@ var compactionBugs = []bug{
 		test: "TestFlush_CanceledOrFailingLeavesNothing",
 	},
 	{
-		name: "damage looks like the end of an input", file: "compaction/run.go",
-		old: "if err := in.Err(); err != nil {\n\t\treturn nil, err\n\t}\n\treturn job.Outputs.Finish()", new: "return job.Outputs.Finish()",
+		name: "damage looks like the end of an input", file: "compaction/merge.go",
+		old: "\treturn in.Err()\n}\n\n// chain", new: "\treturn nil\n}\n\n// chain",
 		test: "TestRun_DamagedInputLeavesNothingAndNamesTheFile",
 	},
 	{

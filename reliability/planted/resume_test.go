@@ -83,7 +83,7 @@ var resumeBugs = []bug{
 	},
 	{
 		name: "Resume forgets the tables from before", file: "resume.go",
-		old: "Version: s.tree.version}", new: "Version: &manifest.Version{}}",
+		old: "Version: s.tree.version, Spaces", new: "Version: &manifest.Version{}, Spaces",
 		test: "TestResume_ThatFailsAtAnyCallMayBeCalledAgain",
 	},
 	{
