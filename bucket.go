@@ -10,7 +10,7 @@ import (
 )
 
 // Bucket is a keyspace of its own within a store, found by its name: its keys meet those of no other bucket, nor those
-// that the store has outside of buckets. It is made by [DB.Bucket], [Snapshot.Bucket] or [Batch.Bucket], and belongs to that; making
+// that the store has outside of buckets. It is made by [DB.Bucket], [Snapshot.Bucket], [Tx.Bucket] or [Batch.Bucket], and belongs to that; making
 // one costs nothing and never fails. A name has 1 to 255 bytes of any kind; with another, every call returns ErrInvalidOption.
 //
 // A bucket comes into being with the first write to it, also if that is a Delete, and is there until [DB.DropBucket]. Reading one that is not there finds
@@ -21,6 +21,7 @@ type Bucket struct {
 	db       *DB       // nil: of a batch
 	snapshot *Snapshot // nil: as it is now
 	batch    *Batch
+	tx       *Tx
 	name     string
 	invalid  error // what is wrong with the name
 }
@@ -52,6 +53,9 @@ func (b *Bucket) reader() (reader, error) {
 	if b.invalid != nil {
 		return reader{}, b.db.unlessClosed(b.invalid)
 	}
+	if b.tx != nil {
+		return reader{}, b.db.unlessClosed(errTxBucket)
+	}
 	r := reader{db: b.db, snapshot: b.snapshot}
 	spaces := b.db.spaces.Load()
 	if b.snapshot != nil {
@@ -71,6 +75,8 @@ func (b *Bucket) ofStore() error {
 		return fmt.Errorf("%w: this does not apply to a bucket of a batch; use DB.Bucket", ErrInvalidOption)
 	case b.invalid != nil:
 		return b.db.unlessClosed(b.invalid)
+	case b.tx != nil:
+		return b.db.unlessClosed(errTxBucket)
 	case b.snapshot != nil:
 		return b.db.unlessClosed(fmt.Errorf("%w: this does not apply to a bucket of a snapshot; use DB.Bucket", ErrInvalidOption))
 	}
@@ -82,6 +88,13 @@ func (b *Bucket) Get(k []byte) ([]byte, error) { return b.GetTo(nil, k) }
 
 // GetTo is [DB.GetTo] within the bucket.
 func (b *Bucket) GetTo(dst, k []byte) ([]byte, error) {
+	if b.tx != nil {
+		space, err := b.inTx()
+		if err != nil {
+			return dst, err
+		}
+		return b.tx.get(space, dst, k)
+	}
 	r, err := b.reader()
 	if err != nil {
 		return dst, err
@@ -91,6 +104,13 @@ func (b *Bucket) GetTo(dst, k []byte) ([]byte, error) {
 
 // Peek is [DB.Peek] within the bucket.
 func (b *Bucket) Peek(k []byte, fn func(value []byte) error) error {
+	if b.tx != nil {
+		space, err := b.inTx()
+		if err != nil {
+			return err
+		}
+		return b.tx.peek(space, k, fn)
+	}
 	r, err := b.reader()
 	if err != nil {
 		return err
@@ -100,6 +120,13 @@ func (b *Bucket) Peek(k []byte, fn func(value []byte) error) error {
 
 // Has is [DB.Has] within the bucket.
 func (b *Bucket) Has(k []byte) (bool, error) {
+	if b.tx != nil {
+		space, err := b.inTx()
+		if err != nil {
+			return false, err
+		}
+		return b.tx.has(space, k)
+	}
 	r, err := b.reader()
 	if err != nil {
 		return false, err
@@ -109,6 +136,13 @@ func (b *Bucket) Has(k []byte) (bool, error) {
 
 // GetMulti is [DB.GetMulti] within the bucket.
 func (b *Bucket) GetMulti(keys ...[]byte) ([][]byte, error) {
+	if b.tx != nil {
+		space, err := b.inTx()
+		if err != nil {
+			return nil, err
+		}
+		return b.tx.getMulti(space, keys)
+	}
 	r, err := b.reader()
 	if err != nil {
 		return nil, err
@@ -119,6 +153,15 @@ func (b *Bucket) GetMulti(keys ...[]byte) ([][]byte, error) {
 // Scan is [DB.Scan] within the bucket, as it is when the loop begins.
 func (b *Bucket) Scan(bounds Range, opts ...ScanOption) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
+		if b.tx != nil {
+			space, err := b.inTx()
+			if err != nil {
+				yield(Item{}, err)
+				return
+			}
+			b.tx.scan(space, bounds, opts)(yield)
+			return
+		}
 		r, err := b.reader()
 		if err != nil {
 			yield(Item{}, err)
@@ -130,6 +173,13 @@ func (b *Bucket) Scan(bounds Range, opts ...ScanOption) iter.Seq2[Item, error] {
 
 // NewIter is [DB.NewIter] within the bucket. The iterator goes on when the bucket is dropped.
 func (b *Bucket) NewIter(bounds Range) (*Iterator, error) {
+	if b.tx != nil {
+		space, err := b.inTx()
+		if err != nil {
+			return nil, err
+		}
+		return b.tx.newIter(space, bounds)
+	}
 	r, err := b.reader()
 	if err != nil {
 		return nil, err
@@ -139,6 +189,13 @@ func (b *Bucket) NewIter(bounds Range) (*Iterator, error) {
 
 // Count is [DB.Count] within the bucket.
 func (b *Bucket) Count(ctx context.Context, bounds Range) (uint64, error) {
+	if b.tx != nil {
+		space, err := b.inTx()
+		if err != nil {
+			return 0, err
+		}
+		return b.tx.count(ctx, space, bounds)
+	}
 	r, err := b.reader()
 	if err != nil {
 		return 0, err
@@ -179,6 +236,16 @@ func (b *Bucket) Delete(k []byte, opts ...WriteOption) error {
 }
 
 func (b *Bucket) write(kind key.Kind, k, value []byte, opts []WriteOption) error {
+	if b.tx != nil {
+		space, err := b.inTx()
+		if err != nil {
+			return err
+		}
+		if kind == key.KindSet {
+			return b.tx.put(space, k, value, opts)
+		}
+		return b.tx.write(kind, space, k, value, opts)
+	}
 	if b.batch != nil {
 		if kind == key.KindSet {
 			return b.batch.put(b, k, value, opts)
@@ -193,6 +260,13 @@ func (b *Bucket) write(kind key.Kind, k, value []byte, opts []WriteOption) error
 
 // DeleteRange is [DB.DeleteRange], or [Batch.DeleteRange], within the bucket: DeleteRange(nil, nil) clears it alone.
 func (b *Bucket) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
+	if b.tx != nil {
+		space, err := b.inTx()
+		if err != nil {
+			return err
+		}
+		return b.tx.deleteRange(space, lower, upper, opts)
+	}
 	if b.batch != nil {
 		return b.batch.deleteRange(b, lower, upper, opts)
 	}
@@ -204,6 +278,13 @@ func (b *Bucket) DeleteRange(lower, upper []byte, opts ...WriteOption) error {
 
 // Merge is [DB.Merge], or [Batch.Merge], within the bucket.
 func (b *Bucket) Merge(k, operand []byte, opts ...WriteOption) error {
+	if b.tx != nil {
+		space, err := b.inTx()
+		if err != nil {
+			return err
+		}
+		return b.tx.merge(space, k, operand, opts)
+	}
 	if b.batch == nil && b.ofStore() == nil {
 		if err := checkOperand(b.db.opts.MergeOperator, operand); err != nil {
 			return b.db.unlessClosed(err)

@@ -61,7 +61,7 @@ func (db *DB) commitLarge(b *Batch, level manifest.Level) error {
 	}
 }
 
-// commitLargeTx is commitLarge for a transaction, which has the ids of its buckets.
+// commitLargeTx is commitLarge for a transaction.
 func (db *DB) commitLargeTx(b *Batch, c *txCommit) error {
 	settle := func() error {
 		if err := c.check(); err != nil {
@@ -69,24 +69,29 @@ func (db *DB) commitLargeTx(b *Batch, c *txCommit) error {
 		}
 		return db.settleLarge(b, 0)
 	}
-	if db.mustSettle(&write{batch: b}) {
-		return db.exclusively(settle)
-	}
-	l, err := db.prepareLarge(b, 0)
-	if err != nil {
-		return err
-	}
-	return db.exclusively(func() error {
-		if db.mustSettle(&write{batch: b}) { // since a moment ago
-			l.abandon()
-			return settle()
+	for {
+		if db.mustSettle(&write{batch: b}) {
+			return db.exclusively(settle)
 		}
-		if err := c.check(); err != nil {
-			l.abandon()
+		l, err := db.prepareBound(b, 0)
+		if err != nil {
 			return err
 		}
-		return l.install()
-	})
+		err = db.exclusively(func() error {
+			if db.mustSettle(&write{batch: b}) { // since a moment ago
+				l.abandon()
+				return settle()
+			}
+			if err := c.check(); err != nil {
+				l.abandon()
+				return err
+			}
+			return l.install()
+		})
+		if !errors.Is(err, errDropped) {
+			return err
+		}
+	}
 }
 
 // errDropped is what installLarge returns when a bucket of the batch was dropped since its table was written.

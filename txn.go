@@ -24,6 +24,11 @@ type Tx struct {
 	parts *txParts   // nil in a transaction that only reads, and after the end
 	own   *ownWrites // of parts; nil before the first write
 
+	// The buckets that are used, see txn_bucket.go; nil for none.
+	spaces  map[string]key.Space
+	names   map[key.Space]string
+	missing []string // that were not there when it began
+
 	iters     []*Iterator // all that are open, and some that were
 	openIters int         // how many were open when those that were not were last forgotten
 }
@@ -67,9 +72,7 @@ func (db *DB) Update(fn func(*Tx) error) error {
 			return ErrConflict
 		}
 		if try == maxTries {
-			db.updates.Lock()
-			err = db.update(fn)
-			db.updates.Unlock()
+			err = db.updateLast(fn)
 			continue
 		}
 		err = db.updateOnce(fn)
@@ -84,6 +87,13 @@ var errRetry = fmt.Errorf("%w: tried again", ErrConflict)
 func (db *DB) updateOnce(fn func(*Tx) error) error {
 	db.updates.RLock()
 	defer db.updates.RUnlock()
+	return db.update(fn)
+}
+
+// updateLast is the last try, during which there is no other.
+func (db *DB) updateLast(fn func(*Tx) error) error {
+	db.updates.Lock()
+	defer db.updates.Unlock()
 	return db.update(fn)
 }
 
@@ -121,7 +131,7 @@ func (db *DB) Begin(writable bool) (*Tx, error) {
 	}
 	if writable {
 		tx.parts = txPartsPool.Get().(*txParts)
-		tx.parts.commit = txCommit{db: db, reads: &tx.parts.reads}
+		tx.parts.commit = txCommit{db: db, tx: tx, reads: &tx.parts.reads}
 	}
 	return tx, nil
 }
@@ -143,7 +153,11 @@ const maxKeptTx = 64 << 10
 func (p *txParts) release() {
 	p.own.release()
 	p.reads.reset()
-	p.batch.Reset()
+	if p.batch.bound == nil {
+		p.batch.Reset()
+	} else { // what a batch for buckets is copied to may be large
+		p.batch = Batch{}
+	}
 	p.commit = txCommit{}
 	if cap(p.batch.repr) <= maxKeptTx && cap(p.reads.buf) <= maxKeptTx && cap(p.own.stored)+cap(p.own.headed) <= maxKeptTx {
 		txPartsPool.Put(p)

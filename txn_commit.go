@@ -41,10 +41,13 @@ func (tx *Tx) commit(opts []WriteOption) error {
 		}
 	}
 	b := &tx.parts.batch
-	if err := tx.own.addTo(b); err != nil {
+	if err := tx.addTo(b); err != nil {
 		return err
 	}
 	w := write{batch: b, waitSync: waitSync, tx: c}
+	if len(b.names) > 0 {
+		w.bindTo(tx.db.spaces.Load())
+	}
 	if tx.db.isLarge(&w) {
 		return tx.db.commitLargeTx(b, c)
 	}
@@ -54,6 +57,7 @@ func (tx *Tx) commit(opts []WriteOption) error {
 // txCommit is what has to be checked for a transaction.
 type txCommit struct {
 	db    *DB
+	tx    *Tx
 	reads *readSet
 	since key.SeqNum // what came up to here is no conflict
 }
@@ -70,6 +74,7 @@ func (c *txCommit) ahead() error {
 
 // check returns ErrConflict if anything that was read was written since.
 func (c *txCommit) check() error {
+	c.tx.findMissing()
 	if c.reads.empty() || key.SeqNum(c.db.visible.Load()) <= c.since {
 		return nil
 	}

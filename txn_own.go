@@ -113,10 +113,11 @@ func (o *ownWrites) get(stored []byte, hash uint64, now *clockReading) ([]byte, 
 }
 
 // addTo adds the writes to an empty batch, each key once.
-func (o *ownWrites) addTo(b *Batch) error {
+func (tx *Tx) addTo(b *Batch) error {
+	o := tx.own
 	if len(o.tables) == 1 && o.plain {
 		o.tables[0].InitIter(&o.iter)
-		return o.addPlain(b, &o.iter)
+		return tx.addPlain(b, &o.iter)
 	}
 	sources := make([]iterator.Iterator, len(o.tables))
 	var lists []rangedel.List
@@ -126,7 +127,7 @@ func (o *ownWrites) addTo(b *Batch) error {
 	}
 	return compaction.Settle(iterator.Merge(sources...), lists, o.db.rulesWithout(), func(l rangedel.List) error {
 		for i := range l { // before the entries, which are newer than those on them
-			if err := b.addStored(batchrepr.Op{Kind: key.KindRangeDelete, Stored: l[i].Lower, Value: l[i].Upper}); err != nil {
+			if err := tx.addOwn(b, batchrepr.Op{Kind: key.KindRangeDelete, Stored: l[i].Lower, Value: l[i].Upper}); err != nil {
 				return err
 			}
 		}
@@ -138,19 +139,19 @@ func (o *ownWrites) addTo(b *Batch) error {
 			o.headed = key.AppendOperand(o.headed[:0], 0, operand)
 			op.Value = o.headed
 		}
-		return b.addStored(op)
+		return tx.addOwn(b, op)
 	})
 }
 
 // addPlain is addTo for a few values and tombstones, of which the newest of each key counts.
-func (o *ownWrites) addPlain(b *Batch, it *memtable.Iter) error {
+func (tx *Tx) addPlain(b *Batch, it *memtable.Iter) error {
 	last := []byte(nil)
 	for kv := it.First(); kv != nil; kv = it.Next() {
 		if last != nil && bytes.Equal(kv.Stored, last) {
 			continue
 		}
 		last = kv.Stored
-		if err := b.addStored(batchrepr.Op{Kind: kv.Trailer.Kind(), Stored: kv.Stored, Value: kv.Value}); err != nil {
+		if err := tx.addOwn(b, batchrepr.Op{Kind: kv.Trailer.Kind(), Stored: kv.Stored, Value: kv.Value}); err != nil {
 			return err
 		}
 	}
