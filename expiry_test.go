@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -421,4 +422,80 @@ func TestExpiry_SpaceComesBackWithNoCall(t *testing.T) {
 	must(t, db.Put([]byte("a"), []byte("v"), tinykv.TTL(200*time.Millisecond)))
 	must(t, db.Flush(context.Background()))
 	<-dropped
+}
+
+// While a clock jumps, whoever has found a value absent never finds it again, and what does not expire is there.
+func TestConcurrent_ClockThatJumpsRevivesNothing(t *testing.T) {
+	clock := newClock()
+	db := mustOpen(t, "/store", &tinykv.Options{FS: vfs.NewMem(), Clock: clock.now, MemTableSize: 64 << 10})
+	must(t, db.Put([]byte("stays"), nil))
+	var readers sync.WaitGroup
+	for r := range 4 {
+		readers.Go(func() {
+			for i := range 300 {
+				k := fmt.Appendf(nil, "%d/%d", r, i)
+				if err := db.Put(k, make([]byte, 200), tinykv.TTL(time.Duration(1+i%50)*time.Minute)); err != nil {
+					t.Error(err)
+				}
+				gone := false
+				for range 20 {
+					has, err := db.Has(k)
+					if err != nil || has && gone {
+						t.Errorf("%s: %v, although it was gone (%v)", k, has, err)
+					}
+					gone = !has
+					if has, err := db.Has([]byte("stays")); err != nil || !has {
+						t.Error(has, err)
+					}
+				}
+				if s, err := db.NewSnapshot(); err != nil {
+					t.Error(err)
+				} else {
+					before, _ := s.Count(context.Background(), tinykv.All())
+					clock.step(time.Duration(i%7-2) * time.Minute)
+					after, _ := s.Count(context.Background(), tinykv.All())
+					if before != after {
+						t.Errorf("a snapshot of %d keys has %d", before, after)
+					}
+					_ = s.Close()
+				}
+			}
+		})
+	}
+	readers.Wait()
+}
+
+func TestTTL_CostsNoMemory(t *testing.T) {
+	db, _ := withClock(t)
+	k, v := []byte("key"), []byte("value")
+	must(t, db.Put(k, v, tinykv.TTL(time.Minute)))
+	if n := testing.AllocsPerRun(200, func() { must(t, db.Put(k, v, tinykv.TTL(time.Minute))) }); n > 0 {
+		t.Errorf("%v allocations for a Put", n)
+	}
+	dst := make([]byte, 0, 100)
+	if n := testing.AllocsPerRun(200, func() { _, _ = db.GetTo(dst, k) }); n > 0 {
+		t.Errorf("%v allocations for a GetTo", n)
+	}
+}
+
+func TestResume_KeepsMarksAndTheMergeOperator(t *testing.T) {
+	clock, fs := newClock(), simfs.New()
+	open := func() *tinykv.DB {
+		return mustOpen(t, "/store", &tinykv.Options{FS: fs, Clock: clock.now, MergeOperator: tinykv.MergeAppend})
+	}
+	db := open()
+	must(t, db.Put([]byte("a"), nil, tinykv.TTL(year)))
+	must(t, db.Merge([]byte("m"), []byte("x")))
+	clock.step(10 * year)
+	wantKeys(t, db, "am", "m")
+	clock.step(-10 * year)
+	wantKeys(t, db, "am", "m")
+	breakStore(t, db, fs)
+	must(t, db.Resume())
+	wantKeys(t, db, "am", "m")
+	must(t, db.Close())
+	db = mustOpen(t, "/store", &tinykv.Options{FS: fs, Clock: clock.now}) // the operator is the store's
+	wantKeys(t, db, "am", "m")
+	must(t, db.Merge([]byte("m"), []byte("y")))
+	must(t, db.Close())
 }

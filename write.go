@@ -88,6 +88,10 @@ func (db *DB) write(to *Bucket, kind key.Kind, k, value []byte, opts []WriteOpti
 
 // setOptions brings options into a write of a single operation.
 func (db *DB) setOptions(w *write, opts []WriteOption) (err error) {
+	if len(opts) == 0 {
+		w.waitSync = db.opts.Durability == DurabilitySync
+		return nil
+	}
 	if w.kind == key.KindSet || w.kind == key.KindSetExpiring {
 		return db.takeOptions(w, opts)
 	}

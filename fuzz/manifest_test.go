@@ -28,6 +28,8 @@ func edits() []*manifest.Edit {
 	return []*manifest.Edit{
 		{NextFile: 4, LastSeq: 11, Log: &manifest.LogState{First: 2, Exists: true}, Added: []manifest.AddedTable{{Level: 0, Table: table(3, "a", "m", 10)}}},
 		{NextFile: 5, LastSeq: 21, Added: []manifest.AddedTable{{Level: 0, Table: table(4, "c", "z", 20)}}},
+		{Added: []manifest.AddedTable{{Level: 0, Table: expiring(table(8, "e", "f", 30))}}, MergeOperator: "sum"},
+		{Expiry: &manifest.ExpiryState{Reading: 1 << 60, Marks: []manifest.ExpiryMark{{Until: 1 << 61, Seq: 9}, {Until: 1<<60 + 1, Seq: 20}}}},
 		{NewSpaces: []manifest.NamedSpace{{ID: 1, Name: "fruit"}, {ID: 2, Name: "\xff"}}},
 		{NewSpaces: []manifest.NamedSpace{{ID: 300, Name: "roots"}}, DroppedSpaces: []key.Space{2, 300}},
 		{
@@ -35,6 +37,11 @@ func edits() []*manifest.Edit {
 			Added: []manifest.AddedTable{{Level: 6, Table: table(5, "a", "c", 10)}, {Level: 6, Table: table(6, "d", "z", 20)}},
 		},
 	}
+}
+
+func expiring(t *manifest.Table) *manifest.Table {
+	t.Expiring, t.LeastExpiry, t.GreatestExpiry = 1, 1<<59, 1<<60
+	return t
 }
 
 func FuzzEdit(f *testing.F) {

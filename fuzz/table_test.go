@@ -51,6 +51,20 @@ func numbered(n int, value string) (entries []entry) {
 	return entries
 }
 
+// expiringEntries are values that expire, and merge operands.
+func expiringEntries(n int) (entries []entry) {
+	for i, e := range numbered(n, "v") {
+		seq := e.key.Trailer.Seq()
+		if i%3 == 0 {
+			e.key.Trailer, e.value = key.MakeTrailer(seq, key.KindMerge), key.AppendOperand(nil, 0, e.value)
+		} else {
+			e.key.Trailer, e.value = key.MakeTrailer(seq, key.KindSetExpiring), key.AppendExpiring(nil, int64(1+i)<<55, e.value)
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
 func addTables(f *testing.F) {
 	f.Add(table(4096, 10, numbered(1, "v")))
 	f.Add(table(100, 10, numbered(20, "value")))
@@ -58,6 +72,7 @@ func addTables(f *testing.F) {
 	f.Add(table(1<<20, 10, numbered(3, strings.Repeat("v", 30_000))))
 	f.Add(rangeTable(numbered(9, "v")))
 	f.Add(rangeTable(nil))
+	f.Add(table(200, 10, expiringEntries(20)))
 	f.Add([]byte("no table"))
 	for _, c := range []sstable.Compression{sstable.S2, sstable.Zstd} {
 		f.Add(compressed(c, 4096, 10, numbered(1, strings.Repeat("v", 200))))

@@ -127,6 +127,8 @@ func TestVerify_ReportsWhatAFaultyWriterMakes(t *testing.T) {
 		{"bytes", func(w *Writer, add func(string)) { add("a#1,SET:x"); w.props.KeyBytes++ }, "state 3 bytes of keys"},
 		{"blocks", func(w *Writer, add func(string)) { add("a#1,SET:x"); w.props.DataBlocks++ }, "state 2 data blocks"},
 		{"spans", func(w *Writer, add func(string)) { add("a#1,SET:x"); w.props.RangeDeletes = 1 }, "state 1 spans"},
+		{"values that expire", func(w *Writer, add func(string)) { add("a#1,SETEXP@7:x"); w.props.Expiring++ }, "state 2 values that expire"},
+		{"expiries", func(w *Writer, add func(string)) { add("a#1,SETEXP@7:x b#2,SETEXP@9:y"); w.props.LeastExpiry++ }, "state expiries from 8 to 9, but they are from 7 to 9"},
 		{"sequence numbers", func(w *Writer, add func(string)) { add("a#4,SET:x"); w.props.SmallestSeq-- }, "state sequence numbers 3 to 4, but there are 4 to 4"},
 		{"least key", func(w *Writer, add func(string)) {
 			add("b#4,SET:x c#5,SET:y")
