@@ -51,6 +51,7 @@ type History struct {
 	model   *Model
 	batches []*tinykv.Batch
 	snaps   []*pastStore
+	mirror  mirror
 	iters   []*pastCursor
 	lost    losable
 	steps   map[*tinykv.Batch]int64 // empty batches among the commits that stand for steps of the clock

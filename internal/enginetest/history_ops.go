@@ -82,6 +82,9 @@ var historyOps = []historyOp{
 	{"iterator: walk", 12, (*History).walk},
 	{"iterator: close", 12, (*History).closeIter},
 
+	{"watch", 4, (*History).watch},
+	{"learn what happened", 10, (*History).learn},
+
 	{"flush", 5, (*History).flush},
 	{"flush, given up", 2, (*History).flushGivenUp},
 	{"compact", 1, func(h *History) { h.compact(tinykv.All()) }},
