@@ -585,3 +585,30 @@ func TestWatch_NeverTellsOfAWriteThatFailed(t *testing.T) {
 		must(t, db.Close())
 	}
 }
+
+// A watcher is told of a range deletion that begins before what it watches, and ends behind it, as far as that goes.
+func TestWatch_TellsOfRangeDeletionsAcrossManyRanges(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	defer db.Close()
+	const watchers = 20
+	results := make(chan string, watchers)
+	for i := range watchers {
+		go func() {
+			r := tinykv.Between(fmt.Appendf(nil, "%02d", i), fmt.Appendf(nil, "%02d5", i))
+			results <- take(t, 2, db.Watch(t.Context(), r, 0))
+		}()
+	}
+	watching(t, db, watchers)
+	must(t, db.DeleteRange(nil, nil))
+	must(t, db.DeleteRange([]byte("00"), []byte("193")))
+	want := map[string]bool{}
+	for i := range watchers {
+		upper := fmt.Sprintf("%02d5", i)
+		want[fmt.Sprintf("[%02d,%s). [%02d,%s).", i, upper, i, min(upper, "193"))] = true
+	}
+	for range watchers {
+		if got := <-results; !want[got] {
+			t.Errorf("told %s", got)
+		}
+	}
+}

@@ -2,7 +2,9 @@ package wal
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tinykv/tinykv/internal/corrupt"
@@ -94,4 +96,46 @@ func TestFollower_NeverReturnsADamagedRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, j.follow(0), "a damage")
+}
+
+// While segments are begun, given up and used again, a Follower returns records as they were written, in order, or that they are gone.
+func TestFollower_ReadsBesideAWriter(t *testing.T) {
+	j := begin(t, "")
+	done := make(chan struct{})
+	var followers sync.WaitGroup
+	for range 3 {
+		followers.Go(func() {
+			for over := false; !over; {
+				select {
+				case <-done:
+					over = true
+				default:
+				}
+				f, ok := j.log.Follow(j.log.SyncedMark())
+				for last := 0; ok; {
+					payload, err := f.Next()
+					if err != nil && !errors.Is(err, ErrGone) {
+						t.Error(err)
+					}
+					if err != nil {
+						break
+					}
+					n := number(strings.TrimRight(string(payload), "."))
+					if last > 0 && n != last+1 || len(payload) != 20+n%3000 {
+						t.Errorf("%d in %d bytes follows %d", n, len(payload), last)
+					}
+					last = n
+				}
+			}
+		})
+	}
+	for n := 1; n <= 3000; n++ {
+		must(t, j.put(fmt.Sprintf("%d*%d", n, 20+n%3000)))
+		must(t, j.log.Flush(n%50 == 0))
+		if n%20 == 0 {
+			must(t, j.log.Retire(j.log.Number()))
+		}
+	}
+	close(done)
+	followers.Wait()
 }
