@@ -499,3 +499,26 @@ func TestResume_KeepsMarksAndTheMergeOperator(t *testing.T) {
 	must(t, db.Merge([]byte("m"), []byte("y")))
 	must(t, db.Close())
 }
+
+func TestTTL_InTransactions(t *testing.T) {
+	db, clock := withClock(t)
+	must(t, db.Update(func(tx *tinykv.Tx) error {
+		if err := tx.Put([]byte("a"), []byte("v"), tinykv.TTL(time.Minute)); err != nil {
+			return err
+		}
+		must(t, db.Put([]byte("b"), []byte("v"), tinykv.TTL(time.Minute)))
+		must(t, db.Compact(context.Background(), tinykv.All())) // looks at the readings of all transactions
+		clock.step(time.Hour)
+		_, err := tx.Get([]byte("a")) // its clock stands still
+		return err
+	}))
+	wantKeys(t, db, "ab", "")
+	clock.step(-time.Hour) // what was written for a minute had expired before it was committed
+	wantKeys(t, db, "ab", "")
+	must(t, db.Put([]byte("b"), []byte("v"), tinykv.TTL(time.Minute)))
+	must(t, db.View(func(tx *tinykv.Tx) error {
+		clock.step(time.Hour)
+		_, err := tx.Get([]byte("b"))
+		return err
+	}))
+}

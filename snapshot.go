@@ -68,6 +68,14 @@ func (db *DB) fixLocked(s *Snapshot) error {
 	}
 }
 
+// fixReading has a snapshot that was made when nothing could expire hide values from now on. Compactions look at it meanwhile.
+func (db *DB) fixReading(s *Snapshot) {
+	now := db.reading()
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	s.now = now
+}
+
 // hasSnapshots tells whether any snapshot is open.
 func (db *DB) hasSnapshots() bool {
 	db.mu.Lock()

@@ -68,7 +68,7 @@ func (tx *Tx) put(space key.Space, k, value []byte, opts []WriteOption) error {
 	expiry := expires.expiry(tx.db.writingNow())
 	tx.db.expires()
 	if tx.snapshot.now.now == 0 { // nothing could expire when it began
-		tx.snapshot.now = tx.db.reading()
+		tx.db.fixReading(&tx.snapshot)
 	}
 	return tx.writes().insert(key.KindSetExpiring, space, k, value, expiry)
 }
