@@ -128,7 +128,7 @@ type Options struct {
 	MergeOperator MergeOperator
 
 	// Clock is the time by which values expire. It may go back, and jump: see docs/GUARANTEES.md. It is called by
-	// several goroutines, and not at all in a store where nothing expires. Default: time.Now.
+	// several goroutines at once, which may hold locks of the store, so that it must not use that; and not at all where nothing expires. Default: time.Now.
 	Clock func() time.Time
 
 	// Logger is told of background failures and recoveries. It may read from the store and ask for
