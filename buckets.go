@@ -19,7 +19,7 @@ import (
 //     being for it.
 //
 // So a read between the parts of a drop finds the bucket empty or gone, and a snapshot, which holds the set of
-// its moment, goes on seeing all of it.
+// its moment, goes on seeing all of it. The reasons stand in docs/decisions/0014-buckets.md.
 
 // noSpace stands for a keyspace that is not there: no stored key begins with it.
 const noSpace = key.MaxSpace + 1
