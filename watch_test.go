@@ -612,3 +612,22 @@ func TestWatch_TellsOfRangeDeletionsAcrossManyRanges(t *testing.T) {
 		}
 	}
 }
+
+// What watchers need ends with them.
+func TestWatch_LeavesNothingBehind(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	defer db.Close()
+	must(t, db.Put([]byte("expires"), nil, tinykv.TTL(time.Hour)))
+	before := runtime.NumGoroutine()
+	for range 3 {
+		watch := db.Watch(t.Context(), tinykv.All(), 0)
+		must(t, db.Put([]byte("a"), nil))
+		for range watch {
+			break
+		}
+		if m := db.Metrics().Watch; m != (tinykv.WatchMetrics{}) {
+			t.Errorf("left: %+v", m)
+		}
+		waitForGoroutines(t, "after a watch", before)
+	}
+}
