@@ -50,7 +50,7 @@ func (c *cursor) addAll(s *readState) {
 	c.sources, c.ranges = c.sources[:0], c.ranges[:0]
 	own := 0
 	if c.own != nil {
-		own = len(c.own.tables)
+		own = len(c.own.tables) + len(c.own.spills)
 	}
 	if n := 1 + len(s.sealed) + own; n > len(c.mems) { // few, but for a store that is read only, with its log in memory
 		c.mems = make([]memtable.Iter, max(n, maxSealed+2)) // one more is sealed by a range deletion that clears tables
@@ -103,6 +103,7 @@ func (c *cursor) addOwn() {
 			}
 		}
 	}
+	c.addSpills()
 }
 
 // ownSees tells whether something with a sequence number is the transaction's own, and from before the iterator was made.

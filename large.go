@@ -204,13 +204,7 @@ func (db *DB) installLarge(l *largeWrite) error {
 	if base >= lastGroupSeq {
 		return errNoSeqs
 	}
-	l.table.SeqBase = base
-	l.table.SmallestSeq += base
-	l.table.LargestSeq += base
-	l.table.Smallest.Trailer += key.MakeTrailer(base, 0)
-	if l.table.Largest.Trailer != key.MaxTrailer {
-		l.table.Largest.Trailer += key.MakeTrailer(base, 0)
-	}
+	raiseSeqs(l.table, base)
 	if err := db.adopt(l.outputs, []*manifest.Table{l.table}); err != nil {
 		return err
 	}

@@ -40,6 +40,9 @@ func (tx *Tx) commit(opts []WriteOption) error {
 			return err
 		}
 	}
+	if len(tx.own.spills) > 0 {
+		return tx.commitSpilled(c)
+	}
 	b := &tx.parts.batch
 	if err := tx.addTo(b); err != nil {
 		return err

@@ -28,9 +28,18 @@ const (
 // ownWrites is what a transaction has written.
 type ownWrites struct {
 	db     *DB
+	tx     *Tx
 	tables []*memtable.Table // newest first
 	last   key.SeqNum        // number of writes
 	plain  bool              // there are only values and tombstones among them
+
+	// What has gone to tables, see txn_spill.go.
+	spills  []*ownSpill       // newest first
+	retired []*memtable.Table // that they were made of
+	spilled key.SeqNum        // the last write in them
+	kept    bool              // they are no longer the transaction's to remove
+	missing bool              // there are writes to a bucket without an id
+	merges  bool              // there are merge operands
 
 	stored, headed []byte // scratch
 	scratch        mergeScratch
@@ -47,12 +56,17 @@ func (o *ownWrites) seq() key.SeqNum {
 
 // insert adds an operation. An expiry is that of a value that expires.
 func (o *ownWrites) insert(kind key.Kind, space key.Space, k, value []byte, expiry int64) error {
+	if err := o.allows(kind); err != nil {
+		return err
+	}
 	w := write{kind: kind, space: space, user: k, value: value, expiry: expiry}
 	table, err := o.roomFor(w.need() + key.MaxHeadLen)
 	if err != nil {
 		return err
 	}
 	o.plain = (o.plain || o.last == 0) && kind != key.KindMerge && kind != key.KindRangeDelete
+	o.merges = o.merges || kind == key.KindMerge
+	o.missing = o.missing || space > noSpace
 	o.last++
 	o.stored = key.AppendStored(o.stored[:0], space, k)
 	op := batchrepr.Op{Kind: kind, Stored: o.stored, Value: value}
@@ -73,12 +87,14 @@ func (o *ownWrites) roomFor(need int64) (*memtable.Table, error) {
 		if o.tables[0].Fits(need) {
 			return o.tables[0], nil
 		}
-		size = min(2*o.tables[0].Capacity(), maxOwnTable)
+		size = min(2*o.tables[0].Size(), maxOwnTable)
+	} else if len(o.spills) > 0 {
+		size = min(maxOwnTable, max(o.db.opts.MemTableSize/2, firstOwnTable))
 	}
 	for size < 2*need+memtable.MinSize {
 		size *= 2
 	}
-	table, err := o.db.ownTables.take(size)
+	table, err := o.roomAfterSpill(size)
 	if err != nil {
 		return nil, err
 	}
@@ -87,29 +103,41 @@ func (o *ownWrites) roomFor(need int64) (*memtable.Table, error) {
 }
 
 // get returns what there is of a stored key.
-func (o *ownWrites) get(stored []byte, hash uint64, now *clockReading) ([]byte, ownFound) {
+func (o *ownWrites) get(stored []byte, hash uint64, now *clockReading) ([]byte, ownFound, error) {
 	for _, t := range o.tables {
 		m := mem{table: t}
-		v, found, ok := m.get(stored, hash, key.MaxTrailer)
-		if !ok {
-			continue
-		}
-		switch found.Kind() {
-		case key.KindSet:
-			return v, ownValue
-		case key.KindSetExpiring:
-			expiry, v, _ := key.SplitExpiring(v)
-			if now.hides(expiry, ownBase) {
-				return nil, ownAbsent
-			}
-			return v, ownValue
-		case key.KindMerge:
-			return nil, ownMerge
-		default:
-			return nil, ownAbsent
+		if v, found, ok := m.get(stored, hash, key.MaxTrailer); ok {
+			v, own := ownOf(v, found, now)
+			return v, own, nil
 		}
 	}
-	return nil, ownNothing
+	if len(o.spills) == 0 {
+		return nil, ownNothing, nil
+	}
+	v, found, err := o.getSpilled(stored, hash)
+	if err != nil || found == 0 {
+		return nil, ownNothing, err
+	}
+	v, own := ownOf(v, found, now)
+	return v, own, nil
+}
+
+// ownOf returns what an entry or a range tombstone amounts to.
+func ownOf(v []byte, found key.Trailer, now *clockReading) ([]byte, ownFound) {
+	switch found.Kind() {
+	case key.KindSet:
+		return v, ownValue
+	case key.KindSetExpiring:
+		expiry, v, _ := key.SplitExpiring(v)
+		if now.hides(expiry, ownBase) {
+			return nil, ownAbsent
+		}
+		return v, ownValue
+	case key.KindMerge:
+		return nil, ownMerge
+	default:
+		return nil, ownAbsent
+	}
 }
 
 // addTo adds the writes to an empty batch, each key once.
@@ -163,8 +191,9 @@ func (o *ownWrites) release() {
 	for _, t := range o.tables {
 		o.db.ownTables.put(t)
 	}
+	o.releaseSpills()
 	clear(o.tables)
-	o.tables, o.db, o.last, o.iter = o.tables[:0], nil, 0, memtable.Iter{}
+	o.tables, o.db, o.tx, o.last, o.iter = o.tables[:0], nil, nil, 0, memtable.Iter{}
 }
 
 // ownTables keeps a few of the smallest memtables of transactions for new use.

@@ -44,15 +44,14 @@ const (
 )
 
 // lookup returns what the transaction has written of a key, and notes that the key was read where that depends on the store.
-func (tx *Tx) lookup(stored []byte, hash uint64) ([]byte, ownFound) {
-	v, found := []byte(nil), ownNothing
+func (tx *Tx) lookup(stored []byte, hash uint64) (v []byte, found ownFound, err error) {
 	if tx.own != nil {
-		v, found = tx.own.get(stored, hash, &tx.snapshot.now)
+		v, found, err = tx.own.get(stored, hash, &tx.snapshot.now)
 	}
 	if tx.writable && (found == ownNothing || found == ownMerge) {
 		tx.parts.reads.addKey(stored, hash)
 	}
-	return v, found
+	return v, found, err
 }
 
 func (tx *Tx) get(space key.Space, dst, k []byte) ([]byte, error) {
@@ -65,7 +64,10 @@ func (tx *Tx) get(space key.Space, dst, k []byte) ([]byte, error) {
 	var buf [stackKeyLen]byte
 	stored, pooled := storedKey(&buf, space, k)
 	defer pooled.release()
-	v, found := tx.lookup(stored, sstable.Hash(stored))
+	v, found, err := tx.lookup(stored, sstable.Hash(stored))
+	if err != nil {
+		return dst, err
+	}
 	switch found {
 	case ownNothing:
 		return tx.reader(space).get(dst, k)
@@ -95,7 +97,10 @@ func (tx *Tx) peek(space key.Space, k []byte, fn func(value []byte) error) error
 	var buf [stackKeyLen]byte
 	stored, pooled := storedKey(&buf, space, k)
 	defer pooled.release()
-	v, found := tx.lookup(stored, sstable.Hash(stored))
+	v, found, err := tx.lookup(stored, sstable.Hash(stored))
+	if err != nil {
+		return err
+	}
 	switch found {
 	case ownNothing:
 		return tx.reader(space).peek(k, fn)
@@ -120,7 +125,11 @@ func (tx *Tx) has(space key.Space, k []byte) (bool, error) {
 		var buf [stackKeyLen]byte
 		stored, pooled := storedKey(&buf, space, k)
 		defer pooled.release()
-		switch _, found := tx.lookup(stored, sstable.Hash(stored)); found {
+		_, found, err := tx.lookup(stored, sstable.Hash(stored))
+		if err != nil {
+			return false, err
+		}
+		switch found {
 		case ownAbsent:
 			return false, nil
 		case ownValue, ownMerge:
@@ -141,7 +150,11 @@ func (tx *Tx) getMulti(space key.Space, keys [][]byte) ([][]byte, error) {
 	for i, k := range keys {
 		var buf [stackKeyLen]byte
 		stored, pooled := storedKey(&buf, space, k)
-		v, found := tx.lookup(stored, sstable.Hash(stored))
+		v, found, err := tx.lookup(stored, sstable.Hash(stored))
+		if err != nil {
+			pooled.release()
+			return nil, err
+		}
 		switch found {
 		case ownValue:
 			all[i] = appendValue(nil, v)

@@ -103,7 +103,7 @@ func (tx *Tx) deleteRange(space key.Space, lower, upper []byte, opts []WriteOpti
 func (tx *Tx) writes() *ownWrites {
 	if tx.own == nil {
 		tx.own = &tx.parts.own
-		tx.own.db = tx.db
+		tx.own.db, tx.own.tx = tx.db, tx
 	}
 	return tx.own
 }
