@@ -522,3 +522,24 @@ func TestTTL_InTransactions(t *testing.T) {
 		return err
 	}))
 }
+
+func TestRepair_LeavesOutWhatWasHiddenAndKeepsExpiries(t *testing.T) {
+	clock, fs := newClock(), vfs.NewMem()
+	opts := &tinykv.Options{FS: fs, Clock: clock.now}
+	db := mustOpen(t, "/store", opts)
+	must(t, db.Put([]byte("a"), nil, tinykv.TTL(year)))
+	must(t, db.Put([]byte("b"), nil, tinykv.TTL(20*year)))
+	must(t, db.Flush(context.Background()))
+	clock.step(10 * year)
+	wantKeys(t, db, "abc", "b")
+	clock.step(-10 * year)
+	must(t, db.Put([]byte("c"), nil, tinykv.TTL(time.Hour)))
+	must(t, db.Close())
+	_, err := tinykv.Repair(context.Background(), "/store", "/copy", &tinykv.RepairOptions{FS: fs})
+	must(t, err)
+	db = mustOpen(t, "/copy", opts)
+	wantKeys(t, db, "abc", "bc")
+	clock.step(time.Hour)
+	wantKeys(t, db, "abc", "b")
+	must(t, db.Close())
+}

@@ -85,7 +85,7 @@ func (m *repairMerge) skip(stored []byte) error {
 // wanted tells whether the entry that a run stands at, the newest of its key, is to be copied.
 func (r *repair) wanted(m *repairMerge, from *repairRun) bool {
 	seq := from.kv.Trailer.Seq()
-	if from.kv.Trailer.Kind() == key.KindDelete || m.spans.newest(m.spans.runs()).seq > seq {
+	if from.kv.Trailer.Kind() == key.KindDelete || r.hidden(from) || m.spans.newest(m.spans.runs()).seq > seq {
 		return false
 	}
 	// A gap may have held a newer version, or a tombstone. What a run behind this one holds of the key is older.
@@ -103,6 +103,17 @@ func (r *repair) wanted(m *repairMerge, from *repairRun) bool {
 		gap.damage.Doubtful++
 	}
 	return r.o.KeepDoubtful
+}
+
+// hidden tells whether a run stands at a value that is known to have expired before, whatever the clock shows now.
+func (r *repair) hidden(from *repairRun) bool {
+	known := r.books.Known
+	if known == nil || from.kv.Trailer.Kind() != key.KindSetExpiring {
+		return false
+	}
+	expiry, _, _ := key.SplitExpiring(from.kv.Value)
+	then := clockReading{now: known.Expiry.Reading, marks: known.Expiry.Marks}
+	return then.hides(expiry, from.kv.Trailer.Seq())
 }
 
 // repairHeads is a heap of runs: the first stands at the newest entry of the least key.
