@@ -53,7 +53,7 @@ func (db *DB) View(fn func(*Tx) error) error {
 const maxTries = 10
 
 // Update calls fn with a transaction and commits it. When others wrote meanwhile what fn has read, fn is called again with a new
-// transaction: it must have no effects but those on the transaction. After some tries, of which the last excludes other Updates, though
+// transaction: it must have no effects but those on the transaction, and must not call Update, which may wait for itself then. After some tries, of which the last excludes other Updates, though
 // not other writes, the error is ErrConflict. An error of fn rolls back and is returned as it is; a panic rolls back and goes through.
 //
 // Errors of its own: ErrConflict, ErrClosed, ErrInvalidOption for a nil function, and those of Put.

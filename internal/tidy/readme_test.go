@@ -7,13 +7,15 @@ import (
 	"testing"
 )
 
-// The program that README.md shows is the Example that is compiled and run.
-func TestReadme_ShowsTheExample(t *testing.T) {
+// The programs that README.md shows are the Examples that are compiled and run.
+func TestReadme_ShowsTheExamples(t *testing.T) {
 	top := filepath.Join("..", "..")
-	body := cut(t, read(t, filepath.Join(top, "example_readme_test.go")), "func Example() {\n", "\t// Output:")
-	shown := cut(t, read(t, filepath.Join(top, "README.md")), "```go\n", "```\n")
-	if want := strings.ReplaceAll("\n"+body, "\n\t", "\n")[1:]; shown != want {
-		t.Errorf("README.md shows\n%s\nexample_readme_test.go has\n%s", shown, want)
+	source, readme := read(t, filepath.Join(top, "example_readme_test.go")), read(t, filepath.Join(top, "README.md"))
+	for _, example := range []string{"Example", "Example_more"} {
+		body := cut(t, source, "func "+example+"() {\n", "\t// Output:")
+		if want := "```go\n" + strings.ReplaceAll("\n"+body, "\n\t", "\n")[1:] + "```\n"; !strings.Contains(readme, want) {
+			t.Errorf("README.md does not show the body of %s:\n%s", example, want)
+		}
 	}
 }
 
