@@ -34,12 +34,13 @@ type ownWrites struct {
 	plain  bool              // there are only values and tombstones among them
 
 	// What has gone to tables, see txn_spill.go.
-	spills  []*ownSpill       // newest first
-	retired []*memtable.Table // that they were made of
-	spilled key.SeqNum        // the last write in them
-	kept    bool              // they are no longer the transaction's to remove
-	missing bool              // there are writes to a bucket without an id
-	merges  bool              // there are merge operands
+	spills  []*ownSpill          // newest first
+	retired []*memtable.Table    // that they were made of
+	spilled key.SeqNum           // the last write in them
+	bound   map[key.Space]string // the buckets that they may have keys of
+	kept    bool                 // they are no longer the transaction's to remove
+	missing bool                 // there are writes to a bucket without an id
+	merges  bool                 // there are merge operands
 
 	stored, headed []byte // scratch
 	scratch        mergeScratch

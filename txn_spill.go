@@ -3,6 +3,7 @@ package tinykv
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/iterator"
@@ -67,7 +68,7 @@ func (o *ownWrites) spill() error {
 		return err
 	}
 	o.spills = append([]*ownSpill{s}, o.spills...)
-	o.spilled = o.last
+	o.spilled, o.bound = o.last, maps.Clone(o.tx.names)
 	o.retire()
 	return nil
 }
@@ -189,7 +190,7 @@ func (o *ownWrites) releaseSpills() {
 			s.abandon()
 		}
 	}
-	o.spills, o.kept, o.spilled = nil, false, 0
+	o.spills, o.kept, o.spilled, o.bound = nil, false, 0, nil
 	o.missing, o.merges = false, false
 	for _, t := range o.retired {
 		o.db.ownTables.put(t)
@@ -248,7 +249,7 @@ func (tx *Tx) spillByName() error {
 
 // boundTo tells whether the buckets that the tables hold are still those of their names.
 func (tx *Tx) boundTo(spaces *manifest.Spaces) bool {
-	for space, name := range tx.names {
+	for space, name := range tx.own.bound {
 		if id, ok := spaces.Find(name); space <= key.MaxSpace && (!ok || id != space) {
 			return false
 		}
