@@ -169,7 +169,7 @@ func (f *feed) drop() {
 		<-s.done
 	}
 	if x != nil {
-		close(x.quit)
+		x.end()
 		<-x.done
 	}
 }

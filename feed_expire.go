@@ -3,6 +3,7 @@ package tinykv
 import (
 	"cmp"
 	"container/heap"
+	"context"
 	"math"
 	"slices"
 	"sync"
@@ -42,10 +43,12 @@ func (a expiring) compare(b expiring) int {
 
 // expirer is the state of that goroutine.
 type expirer struct {
-	db         *DB
-	limit      int64
-	quit, done chan struct{}
-	bell       chan struct{} // rung when there is something new, or the clock has changed
+	db    *DB
+	limit int64
+	ctx   context.Context // ends when nobody watches any more
+	end   context.CancelFunc
+	done  chan struct{}
+	bell  chan struct{} // rung when there is something new, or the clock has changed
 
 	// floor is a reading of the clock: compactions drop no values that expire later, as they may have to be told of. It
 	// changes under mu.
@@ -79,16 +82,17 @@ func (e *expiries) Pop() any {
 // newExpirer begins to tell of expiries.
 func newExpirer(db *DB, limit int64) *expirer {
 	x := &expirer{
-		db: db, limit: limit, quit: make(chan struct{}), done: make(chan struct{}), bell: make(chan struct{}, 1),
+		db: db, limit: limit, done: make(chan struct{}), bell: make(chan struct{}, 1),
 		newest: map[string]key.SeqNum{}, scan: true,
 	}
-	x.floor.Store(db.now())
+	x.ctx, x.end = context.WithCancel(context.Background())
 	go x.run()
 	return x
 }
 
 func (x *expirer) run() {
 	defer close(x.done)
+	x.floor.Store(x.db.now()) // 0 before: whoever made the expirer has feed.mu, and must not wait for the manifest
 	timer := time.NewTimer(maxExpiryWait)
 	defer timer.Stop()
 	for {
@@ -106,7 +110,7 @@ func (x *expirer) run() {
 		select {
 		case <-x.bell:
 		case <-over:
-		case <-x.quit:
+		case <-x.ctx.Done():
 			return
 		}
 	}
@@ -194,7 +198,7 @@ func (x *expirer) scanBounds(snapshot *Snapshot, b bounds) bool {
 		}
 		if n++; n%scannedBetween == 0 {
 			select {
-			case <-x.quit:
+			case <-x.ctx.Done():
 				return false
 			default:
 			}
@@ -282,8 +286,8 @@ func (x *expirer) tellDue() (now, next int64, more bool) {
 			x.scan = x.scan || next == 0 && x.horizon != nil
 			return now, next, x.scan
 		}
-		if x.db.exclusively(func() error { return x.expire(due) }) != nil {
-			return 0, 0, false // the store is closing
+		if x.db.exclusivelyWithin(x.ctx, func() error { return x.expire(due) }) != nil {
+			return 0, 0, false // the store is closing, or nobody watches any more
 		}
 	}
 }
