@@ -125,6 +125,9 @@ func (h *History) step(d time.Duration) {
 	h.notice() // after a crash, what the clock shows need not be known yet
 	h.Clock.Step(d)
 	h.notice()
+	if d < 0 {
+		h.mirror = mirror{} // who learns of a value later does not know that it had expired before
+	}
 	b := h.db.NewBatch()
 	h.steps[b] = h.Clock.Now().UnixNano()
 	h.redo(h.model, b)
