@@ -34,6 +34,8 @@ var counterKey = []byte("#")
 
 // crashRun is one run of a workload.
 type crashRun struct {
+	inTx bool // commits are transactions
+
 	*testing.T
 	enginetest.Random
 	seed    uint64
@@ -259,7 +261,7 @@ func (r *crashRun) tryCommit(b *tinykv.Batch, opts ...tinykv.WriteOption) error 
 	r.states = append(r.states, next)
 	before := r.tip
 	r.tip = n // for commits that are made while this one runs
-	if err := r.db.Apply(b, opts...); err != nil {
+	if err := r.apply(b, opts); err != nil {
 		r.tip = before
 		return err
 	}
@@ -690,6 +692,7 @@ var crashWorkloads = []struct {
 		r.close()
 	}},
 	{"buckets", buckets},
+	{"transactions", transactions},
 	{"recovery of recoveries", recoveries},
 }
 
