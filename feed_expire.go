@@ -54,7 +54,7 @@ type expirer struct {
 	// changes under mu.
 	floor atomic.Int64
 
-	mu      sync.Mutex
+	mu      sync.Mutex            // taken behind feed.mu and before DB.mu
 	next    expiries              // what is in newest, and what was
 	newest  map[string]key.SeqNum // by stored key: what is known of it
 	bytes   int64
