@@ -83,7 +83,7 @@ type DB struct {
 	// For transactions: see Update.
 	ownTables *ownTables
 	retries   sync.Mutex   // held by an Update that tries again
-	updates   sync.RWMutex // held for each try of an Update; for writing by the last one
+	updates   sync.RWMutex // held by an Update that commits; for writing during its last try
 	throttle  throttle
 
 	logFiles  backoff       // between attempts to make a log segment

@@ -83,21 +83,18 @@ func (db *DB) Update(fn func(*Tx) error) error {
 // errRetry is what a try returns whose own commit, and nothing that the function did, met a conflict.
 var errRetry = fmt.Errorf("%w: tried again", ErrConflict)
 
-// updateOnce is one try of many.
-func (db *DB) updateOnce(fn func(*Tx) error) error {
-	db.updates.RLock()
-	defer db.updates.RUnlock()
-	return db.update(fn)
-}
+// updateOnce is one try of many. Others wait for its commit alone, not for the function, which may take long or wait for them.
+func (db *DB) updateOnce(fn func(*Tx) error) error { return db.update(fn, db.updates.RLocker()) }
 
-// updateLast is the last try, during which there is no other.
+// updateLast is the last try, during which no other commits.
 func (db *DB) updateLast(fn func(*Tx) error) error {
 	db.updates.Lock()
 	defer db.updates.Unlock()
-	return db.update(fn)
+	return db.update(fn, nil)
 }
 
-func (db *DB) update(fn func(*Tx) error) error {
+// update is one try. It commits with a lock held, unless that is nil.
+func (db *DB) update(fn func(*Tx) error, committing sync.Locker) error {
 	tx, err := db.Begin(true)
 	if err != nil {
 		return err
@@ -106,6 +103,10 @@ func (db *DB) update(fn func(*Tx) error) error {
 	tx.managed = true
 	if err := fn(tx); err != nil {
 		return err
+	}
+	if committing != nil {
+		committing.Lock()
+		defer committing.Unlock()
 	}
 	if err := tx.commit(nil); err != nil {
 		if err == ErrConflict {

@@ -271,3 +271,44 @@ func TestUpdate_ThatPanicsInItsLastTryLetsOthersGoOn(t *testing.T) {
 	}()
 	must(t, db.Update(func(tx *tinykv.Tx) error { return tx.Put(key1("own"), nil) }))
 }
+
+// The last try of an Update waits for the commits of others, not for their functions, which may wait for it.
+func TestUpdate_InItsLastTryWaitsForNoFunction(t *testing.T) {
+	db := mustOpen(t, t.TempDir(), nil)
+	begun, over := make(chan struct{}), make(chan struct{})
+	waiting := make(chan error)
+	go func() {
+		waiting <- db.Update(func(tx *tinykv.Tx) error {
+			close(begun)
+			<-over
+			return tx.Put(key1("waiting"), nil)
+		})
+	}()
+	<-begun
+	err := db.Update(func(tx *tinykv.Tx) error {
+		_, _ = tx.Has(key1("k"))
+		must(t, db.Put(key1("k"), nil))
+		return tx.Put(key1("own"), nil)
+	})
+	wantError(t, err, tinykv.ErrConflict)
+	close(over)
+	must(t, <-waiting)
+}
+
+// What Peek lends of the transaction's own writes holds when the function ends the transaction.
+func TestTx_PeekLendsOwnWritesWhateverTheFunctionDoes(t *testing.T) {
+	options := tiny
+	db := mustOpen(t, t.TempDir(), &options)
+	tx := begin(t, db, true)
+	must(t, tx.Put(key1("k"), key1("value")))
+	must(t, tx.Peek(key1("k"), func(v []byte) error {
+		for i := range 200 {
+			must(t, tx.Put(fmt.Append(nil, i), make([]byte, 1000)))
+		}
+		must(t, tx.Rollback())
+		if string(v) != "value" {
+			t.Errorf("lent %q", v)
+		}
+		return nil
+	}))
+}

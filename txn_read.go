@@ -15,7 +15,7 @@ func (tx *Tx) Get(k []byte) ([]byte, error) { return tx.get(0, nil, k) }
 // GetTo is [DB.GetTo] as the transaction sees the store. Also ErrTxDone.
 func (tx *Tx) GetTo(dst, k []byte) ([]byte, error) { return tx.get(0, dst, k) }
 
-// Peek is [DB.Peek] as the transaction sees the store. fn must not write to the transaction. Also ErrTxDone.
+// Peek is [DB.Peek] as the transaction sees the store. What the transaction itself has written is copied, as fn may write to it, or end it. Also ErrTxDone.
 func (tx *Tx) Peek(k []byte, fn func(value []byte) error) error { return tx.peek(0, k, fn) }
 
 // Has is [DB.Has] as the transaction sees the store. Also ErrTxDone.
@@ -113,7 +113,7 @@ func (tx *Tx) peek(space key.Space, k []byte, fn func(value []byte) error) error
 		}
 		return fn(v)
 	default:
-		return fn(v)
+		return fn(append([]byte{}, v...))
 	}
 }
 
