@@ -71,6 +71,8 @@ internal/enginetest . vfs github.com/cespare/xxhash/v2
 reliability/load    . internal/enginetest golang.org/x/sys/unix
 reliability/process
 reliability/planted
+# The search for anomalies is test code too.
+reliability/isolation
 # Mounts file systems and cuts their power.
 reliability/disk    golang.org/x/sys/unix
 # Runs them all, and makes the table of docs/RELIABILITY.md.
