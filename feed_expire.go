@@ -146,7 +146,8 @@ func (x *expirer) find() {
 	if !x.forget(x.db.now()) {
 		return
 	}
-	snapshot, err := x.db.NewSnapshot()
+	snapshot := &Snapshot{db: x.db, ours: true}
+	err := x.db.open(snapshot)
 	if err != nil {
 		return
 	}

@@ -73,8 +73,11 @@ func (i *Iterator) gather(deleted key.SeqNum) (base []byte, exists bool, err err
 			return kv.Value, true, nil
 		case key.KindSetExpiring: // which nothing is merged with, see commit_merge.go
 			expiry, v, _ := key.SplitExpiring(kv.Value)
+			if i.now.hides(expiry, kv.Trailer.Seq()) {
+				return nil, false, nil
+			}
 			i.expiry = expiry
-			return v, !i.now.hides(expiry, kv.Trailer.Seq()), nil
+			return v, true, nil
 		default:
 			return nil, false, nil
 		}

@@ -139,7 +139,9 @@ type snapshotList struct {
 }
 
 func (l *snapshotList) push(s *Snapshot) {
-	l.count++
+	if !s.ours {
+		l.count++
+	}
 	l.opened++
 	s.prev = l.newest
 	if l.newest == nil {
@@ -151,7 +153,9 @@ func (l *snapshotList) push(s *Snapshot) {
 }
 
 func (l *snapshotList) remove(s *Snapshot) {
-	l.count--
+	if !s.ours {
+		l.count--
+	}
 	if s.prev == nil {
 		l.oldest = s.next
 	} else {

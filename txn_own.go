@@ -60,14 +60,14 @@ func (o *ownWrites) insert(kind key.Kind, space key.Space, k, value []byte, expi
 	if err := o.allows(kind); err != nil {
 		return err
 	}
+	o.merges = o.merges || kind == key.KindMerge // before there is room, as they say whether there may be a spill
+	o.missing = o.missing || space > noSpace
 	w := write{kind: kind, space: space, user: k, value: value, expiry: expiry}
 	table, err := o.roomFor(w.need() + key.MaxHeadLen)
 	if err != nil {
 		return err
 	}
 	o.plain = (o.plain || o.last == 0) && kind != key.KindMerge && kind != key.KindRangeDelete
-	o.merges = o.merges || kind == key.KindMerge
-	o.missing = o.missing || space > noSpace
 	o.last++
 	o.stored = key.AppendStored(o.stored[:0], space, k)
 	op := batchrepr.Op{Kind: kind, Stored: o.stored, Value: value}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/enginetest"
@@ -295,5 +296,22 @@ func TestTx_ThatSpillsIsAllOrNothing(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The merge by which a transaction outgrows a memtable, in a store with values that expire, has it stay in memory: it does not go where a
+// commit would have to refuse it.
+func TestTx_MergeThatWouldSpillStaysInMemoryWhereValuesExpire(t *testing.T) {
+	db := openMerging(t, nil)
+	must(t, db.Put([]byte("session"), []byte("s"), tinykv.TTL(time.Hour)))
+	must(t, db.Update(func(tx *tinykv.Tx) error {
+		must(t, tx.Put([]byte("first"), make([]byte, 20<<10)))
+		must(t, tx.Merge([]byte("session"), make([]byte, 60<<10)))
+		return tx.Merge([]byte("session"), []byte("end"))
+	}))
+	v, err := db.Get([]byte("session"))
+	must(t, err)
+	if len(v) != 1+(60<<10)+3 {
+		t.Errorf("%d bytes", len(v))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/enginetest"
@@ -522,4 +523,33 @@ func BenchmarkUpdate(b *testing.B) {
 			})
 		}
 	}
+}
+
+// What a transaction merges with a value that has expired begins anew, and stays.
+func TestTx_MergeWithWhatHasExpiredStays(t *testing.T) {
+	now := time.Unix(1000, 0)
+	db := openMerging(t, func(o *tinykv.Options) { o.Clock = func() time.Time { return now } })
+	must(t, db.Put([]byte("gone"), []byte("old"), tinykv.TTL(time.Minute)))
+	must(t, db.Put([]byte("here"), []byte("old"), tinykv.TTL(time.Hour)))
+	now = now.Add(2 * time.Minute)
+	tx := begin(t, db, true)
+	must(t, tx.Merge([]byte("gone"), []byte("+new")))
+	must(t, tx.Merge([]byte("here"), []byte("+new")))
+	want := []string{"+new true", "old+new false"}
+	for _, opts := range [][]tinykv.ScanOption{nil, {tinykv.Reverse}} {
+		var got []string
+		for item, err := range tx.Scan(tinykv.All(), opts...) {
+			must(t, err)
+			got = append(got, fmt.Sprint(string(item.Value), " ", item.ExpiresAt.IsZero()))
+		}
+		if opts != nil {
+			got[0], got[1] = got[1], got[0]
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	must(t, tx.Commit())
+	wantValue(t, db, "gone", "+new")
+	wantValue(t, db, "here", "old+new")
 }

@@ -32,6 +32,9 @@ var historyOps = []historyOp{
 	{"merge, synced", 3, func(h *History) { h.merge(tinykv.Sync) }},
 	{"merge with one key", 4, (*History).mergeHot},
 
+	{"transaction", 24, (*History).transaction},
+	{"large transaction", 1, (*History).largeTransaction},
+
 	{"batch: merge", 30, func(h *History) { h.must(h.anyBatch().Merge(h.Key(), h.operand())) }},
 	{"batch: put", 140, func(h *History) { h.must(h.anyBatch().Put(h.Key(), h.Value())) }},
 	{"batch: delete", 60, func(h *History) { h.must(h.anyBatch().Delete(h.Key())) }},
@@ -122,6 +125,8 @@ var (
 			}
 		})},
 		{"crash in an apply", 2, crashingIn(func(h *History) { h.applyAny() })},
+		{"crash in a transaction", 3, crashingIn((*History).transaction)},
+		{"crash in a large transaction", 2, crashingIn((*History).largeTransaction)},
 		{"crash in a large batch", 2, crashingIn((*History).applyLarge)},
 		{"crash in a flush", 3, crashingIn((*History).flush)},
 		{"crash in a compaction", 3, crashingIn(func(h *History) { h.compact(tinykv.All()) })},
