@@ -86,6 +86,9 @@ func (h *History) Run(operations int) string {
 		h.batches = append(h.batches, db.NewBatch())
 	}
 	ops, crashes := h.operations()
+	if h.lost.durable != nil {
+		h.catchUp(h.lost.durable)
+	}
 	crashAt := h.crashPlaces(operations)
 	total := 0
 	for _, op := range ops {
