@@ -16,6 +16,7 @@ type Snapshot struct {
 	now    clockReading     // that it hides values by; zero while there are none to hide
 	spaces *manifest.Spaces // at that moment
 	tx     *Tx              // the transaction that it is for, or nil
+	ours   bool             // it is the engine's own: Metrics do not count it
 	closed atomic.Bool
 
 	origin origin // fixed
