@@ -58,20 +58,17 @@ type history struct {
 func run(t *testing.T, c config, kills int) history {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(c.Seed, 99))
-	pulses := clients * c.Length / pulse
-	done := 0
+	pulses := clients * c.Length / pulse // about so many in all lives together
 	for range kills {
-		if !life(t, c, rng.IntN(max(pulses/(kills+1)*2, 1))) {
-			break
+		if !life(t, c, rng.IntN(pulses/(kills+1))) {
+			t.Fatal("the child ended before it was killed")
 		}
-		done++
 	}
-	for life(t, c, -1) {
-	}
-	h := history{kills: done}
+	life(t, c, -1)
+	h := history{kills: kills}
 	keys := map[string]bool{}
 	for client := range clients {
-		entries, err := readLog(c.Dir, client)
+		entries, _, err := readLog(c.Dir, client)
 		must(t, err)
 		h.txns = append(h.txns, transactions(client, entries)...)
 	}
