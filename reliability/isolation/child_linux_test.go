@@ -33,6 +33,8 @@ type config struct {
 	Dir    string
 	Seed   uint64
 	Length int // transactions of each client
+
+	Bank, Huge bool // see bank_linux_test.go
 }
 
 func TestMain(m *testing.M) {
@@ -41,7 +43,11 @@ func TestMain(m *testing.M) {
 		if err := json.Unmarshal([]byte(text), &c); err != nil {
 			panic(err)
 		}
-		if err := runChild(c); err != nil {
+		other, err := runOther(c)
+		if !other {
+			err = runChild(c)
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
