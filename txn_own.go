@@ -57,9 +57,6 @@ func (o *ownWrites) seq() key.SeqNum {
 
 // insert adds an operation. An expiry is that of a value that expires.
 func (o *ownWrites) insert(kind key.Kind, space key.Space, k, value []byte, expiry int64) error {
-	if err := o.allows(kind); err != nil {
-		return err
-	}
 	o.merges = o.merges || kind == key.KindMerge // before there is room, as they say whether there may be a spill
 	o.missing = o.missing || space > noSpace
 	w := write{kind: kind, space: space, user: k, value: value, expiry: expiry}

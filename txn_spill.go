@@ -325,16 +325,9 @@ func (all spillOutputs) Abort() error {
 	return err
 }
 
-// errSpillMerge is what a merge gets in a transaction that cannot keep it in memory.
-var errSpillMerge = fmt.Errorf("%w: in a store with values that expire, the merges of a transaction must come before it has grown beyond a memtable", ErrBatchTooLarge)
-
-// allows returns why a write cannot be added to what has gone to tables, or nil.
-func (o *ownWrites) allows(kind key.Kind) error {
-	if kind == key.KindMerge && len(o.spills) > 0 && o.db.mayExpire.Load() {
-		return errSpillMerge
-	}
-	return nil
-}
+// mustSettle tells whether an operand cannot be kept apart: it would go to a table, where the commit could not change it any more, in a store
+// with values that expire.
+func (o *ownWrites) mustSettle() bool { return len(o.spills) > 0 && o.db.mayExpire.Load() }
 
 // roomAfterSpill returns a memtable once those that there were have gone to a table.
 func (o *ownWrites) roomAfterSpill(size int64) (*memtable.Table, error) {

@@ -315,3 +315,35 @@ func TestTx_MergeThatWouldSpillStaysInMemoryWhereValuesExpire(t *testing.T) {
 		t.Errorf("%d bytes", len(v))
 	}
 }
+
+// Where values expire, a transaction that has gone to tables merges by reading: expiries are kept, and what it read counts as read.
+func TestTx_MergesAfterASpillWhereValuesExpire(t *testing.T) {
+	db := openMerging(t, nil)
+	must(t, db.Put([]byte("session"), []byte("s"), tinykv.TTL(time.Hour)))
+	must(t, db.Put([]byte("plain"), []byte("p")))
+	update := func(meanwhile func()) error {
+		tx := begin(t, db, true)
+		for i := range 1000 {
+			must(t, tx.Put(fmt.Appendf(nil, "%04d", i), make([]byte, 200)))
+		}
+		for _, k := range []string{"session", "plain", "new", "0007"} {
+			must(t, tx.Merge([]byte(k), []byte("+1")))
+			must(t, tx.Merge([]byte(k), []byte("+2")))
+		}
+		meanwhile()
+		return tx.Commit()
+	}
+	must(t, update(func() {}))
+	for k, want := range map[string]string{"session": "s+1+2", "plain": "p+1+2", "new": "+1+2", "0007": string(make([]byte, 200)) + "+1+2"} {
+		wantValue(t, db, k, want)
+	}
+	for item, err := range db.Scan(tinykv.Prefix([]byte("session"))) {
+		must(t, err)
+		if item.ExpiresAt.IsZero() {
+			t.Error("the session stays for ever")
+		}
+	}
+	if err := update(func() { must(t, db.Put([]byte("session"), nil)) }); !errors.Is(err, tinykv.ErrConflict) {
+		t.Errorf("what was merged with changed meanwhile: %v", err)
+	}
+}

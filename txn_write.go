@@ -17,7 +17,8 @@ func (tx *Tx) Delete(k []byte, opts ...WriteOption) error {
 	return tx.write(key.KindDelete, 0, k, nil, opts)
 }
 
-// Merge is [DB.Merge] within the transaction. No WriteOption applies. It is no read of the key. Errors are those of Put, and ErrInvalidOperand.
+// Merge is [DB.Merge] within the transaction. No WriteOption applies. It is no read of the key, unless the transaction is larger than a memtable and
+// the store holds values that expire. Errors are those of Put, and ErrInvalidOperand.
 func (tx *Tx) Merge(k, operand []byte, opts ...WriteOption) error {
 	return tx.merge(0, k, operand, opts)
 }
@@ -48,7 +49,37 @@ func (tx *Tx) merge(space key.Space, k, operand []byte, opts []WriteOption) erro
 	if err := checkOperand(tx.db.opts.MergeOperator, operand); err != nil {
 		return err
 	}
+	if tx.own != nil && tx.own.mustSettle() {
+		return tx.settle(space, k, operand, opts)
+	}
 	return tx.write(key.KindMerge, space, k, operand, opts)
+}
+
+// settle is merge where the operand must not go to a table: see ownWrites.mustSettle. It reads what the operand follows.
+func (tx *Tx) settle(space key.Space, k, operand []byte, opts []WriteOption) error {
+	if len(opts) > 0 {
+		return errTxOption
+	}
+	if err := checkSizes(k, operand); err != nil {
+		return err
+	}
+	value, expiry := operand, int64(0)
+	one := Range{Lower: append([]byte{}, k...), Upper: append(append([]byte{}, k...), 0)}
+	for item, err := range tx.scan(space, one, nil) {
+		if err != nil {
+			return err
+		}
+		if value, err = merge(tx.db.opts.MergeOperator, item.Value, operand); err != nil {
+			return err
+		}
+		if !item.ExpiresAt.IsZero() {
+			expiry = unixNanos(item.ExpiresAt)
+		}
+	}
+	if expiry == 0 {
+		return tx.writes().insert(key.KindSet, space, k, value, 0)
+	}
+	return tx.writes().insert(key.KindSetExpiring, space, k, value, expiry)
 }
 
 func (tx *Tx) put(space key.Space, k, value []byte, opts []WriteOption) error {

@@ -20,6 +20,9 @@ type mirror struct {
 // watch begins to watch, from memory or from the log as the draw says: another watcher has the store keep in memory
 // what was committed last.
 func (h *History) watch() {
+	if h.db.Metrics().LastSeq == 0 {
+		h.put() // as "behind number 0" means from now on
+	}
 	h.mirror = mirror{h.db, h.db.Metrics().LastSeq, h.model.Clone()}
 	if h.OneIn(2) || h.db.Metrics().Watch.Watchers > 0 {
 		return
