@@ -230,3 +230,25 @@ func runOther(c config) (done bool, err error) {
 		return false, nil
 	}
 }
+
+// Part of row A22: a transaction that is larger than all memory that the store may use.
+func TestHuge_TransactionLargerThanTheBudgetCommits(t *testing.T) {
+	mib := tally.Pick(32, 128, 1024)
+	db, err := tinykv.Open(filepath.Join(t.TempDir(), "store"), &tinykv.Options{MemoryBudget: int64(max(mib/8, 8)) << 20, CacheSize: -1})
+	must(t, err)
+	defer func() { must(t, db.Close()) }()
+	value := make([]byte, 10<<10)
+	keys := mib << 20 / len(value)
+	must(t, db.Update(func(tx *tinykv.Tx) error {
+		for i := range keys {
+			copy(value, fmt.Sprintf("%08d", i))
+			if err := tx.Put(fmt.Appendf(nil, "%08d", i*7919%keys), value); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	if n, err := db.Count(context.Background(), tinykv.All()); err != nil || n != uint64(keys) {
+		t.Fatalf("%d keys, %v; want %d", n, err, keys)
+	}
+}
