@@ -209,6 +209,7 @@ func (db *DB) installLarge(l *largeWrite) error {
 		return err
 	}
 	last := base + key.SeqNum(l.ops)
+	held := db.hold(l.table)
 	err := db.install(&manifest.Edit{
 		LastSeq: last,
 		Added:   []manifest.AddedTable{{Level: l.level, Table: l.table}},
@@ -217,14 +218,16 @@ func (db *DB) installLarge(l *largeWrite) error {
 		return sealed
 	})
 	if err != nil {
+		held.release()
 		l.disowned = true
 		db.disown(l.outputs, []*manifest.Table{l.table})
 		return err
 	}
 	db.stats.large(l.table.Size)
 	if db.feed.watched.Load() {
-		db.feed.tellLarge(db.feedTable(l.table, base, last))
+		db.feed.tellLarge(&feedTable{table: held[0], after: base, last: last})
 	}
+	held.release()
 	return nil
 }
 

@@ -284,20 +284,23 @@ func (o *ownWrites) install() error {
 	if err := db.adopt(all, metas); err != nil {
 		return err
 	}
+	held := db.hold(metas...)
 	err := db.install(edit, func(sealed []*mem) []*mem {
 		db.visible.Store(uint64(last)) // before the tables can be found, see reader.open
 		return sealed
 	})
 	if err != nil {
+		held.release()
 		db.disown(all, metas)
 		return err
 	}
-	o.tell(base)
+	o.tell(base, held)
+	held.release()
 	return nil
 }
 
 // tell counts the tables, and tells watchers, of one after the other.
-func (o *ownWrites) tell(base key.SeqNum) {
+func (o *ownWrites) tell(base key.SeqNum, held heldTables) {
 	after := base
 	for i := len(o.spills) - 1; i >= 0; i-- {
 		t := o.spills[i].table
@@ -307,7 +310,7 @@ func (o *ownWrites) tell(base key.SeqNum) {
 			last = t.LargestSeq
 		}
 		if o.db.feed.watched.Load() {
-			o.db.feed.tellLarge(o.db.feedTable(t, after, last))
+			o.db.feed.tellLarge(&feedTable{table: held[i], after: after, last: last})
 		}
 		after = last
 	}

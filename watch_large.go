@@ -20,7 +20,7 @@ type feedTable struct {
 
 func (t *feedTable) ref() { t.refs.Add(1) }
 
-// tellLarge appends a large batch that has become visible. Only the leader calls it.
+// tellLarge appends a large batch that has become visible, and whose table is held. Only the leader calls it.
 func (f *feed) tellLarge(t *feedTable) {
 	f.mu.Lock()
 	if f.sorter == nil {
@@ -37,11 +37,25 @@ func (f *feed) tellLarge(t *feedTable) {
 	f.ring()
 }
 
-// feedTable returns a table that is about to become a part of the store as the feed has it.
-func (db *DB) feedTable(meta *manifest.Table, after, last key.SeqNum) *feedTable {
+// hold keeps tables that are about to be installed until they are released, when the feed holds them, if anybody watches: in between a
+// compaction may be done with them.
+func (db *DB) hold(metas ...*manifest.Table) (held heldTables) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	return &feedTable{table: db.handleLocked(meta), after: after, last: last}
+	for _, m := range metas {
+		t := db.handleLocked(m)
+		t.refs.Add(1)
+		held = append(held, t)
+	}
+	return held
+}
+
+type heldTables []*table
+
+func (h heldTables) release() {
+	for _, t := range h {
+		t.unref()
+	}
 }
 
 // tellLarge tells what a large batch comes to.

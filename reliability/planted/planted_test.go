@@ -35,7 +35,7 @@ type bug struct {
 
 // bugs returns all of them.
 func bugs() []bug {
-	return slices.Concat(logBugs, manifestBugs, fileBugs, tableBugs, compactionBugs, storeBugs, recoveryBugs, resumeBugs, inputBugs, otherBugs)
+	return slices.Concat(logBugs, manifestBugs, fileBugs, tableBugs, compactionBugs, storeBugs, recoveryBugs, resumeBugs, inputBugs, featureBugs, otherBugs)
 }
 
 // inPackage returns the package of the test, from the top.

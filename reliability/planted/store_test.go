@@ -184,8 +184,8 @@ var storeBugs = []bug{
 		test: "TestFailed_TablesOfAnEditThatMayBeDurableStay",
 	},
 	{
-		name: "a large batch keeps the sequence numbers that it was written with", file: "large.go",
-		old: "\tl.table.SeqBase = base\n", new: "",
+		name: "a large batch keeps the sequence numbers that it was written with", file: "txn_spill.go",
+		old: "\tt.SeqBase += base\n", new: "",
 		test: "TestHistory_IsThatOfTheModelUnderAllConfigurations",
 	},
 	{
