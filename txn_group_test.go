@@ -110,3 +110,28 @@ func TestTx_WriteSkewWithinAGroupIsRefused(t *testing.T) {
 		t.Errorf("%d have won, %d keys, %v", won, n, err)
 	}
 }
+
+// Watchers are told of all writes of a group, in order.
+func TestWatch_TellsOfAllWhoShareAGroup(t *testing.T) {
+	db, err := Open("/store", &Options{FS: vfs.NewMem()})
+	check(t, err)
+	defer db.Close()
+	changes := db.Watch(t.Context(), All(), 0)
+	var writes []func() error
+	for i := range 5 {
+		writes = append(writes, func() error { return db.Put([]byte{byte('a' + i)}, nil) })
+	}
+	for _, err := range inOneGroup(t, db, writes...) {
+		check(t, err)
+	}
+	got := ""
+	for e, err := range changes {
+		check(t, err)
+		if got += string(e.Key); len(got) == len(writes) || e.Seq >= uint64(len(writes)) {
+			break
+		}
+	}
+	if got != "abcde" {
+		t.Errorf("told of %q", got)
+	}
+}

@@ -9,7 +9,7 @@ var featureBugs = []bug{
 	},
 	{
 		name: "a key that a transaction has read is not validated in tables", file: "txn_commit.go",
-		old: "\t\t} else if ok {\n\t\t\treturn c.verdict(found)\n\t\t}", new: "\t\t} else if ok {\n\t\t\treturn nil\n\t\t}",
+		old: "\t\t} else if ok {\n\t\t\treturn c.verdict(found)\n\t\t}", new: "\t\t} else if ok && found == 0 {\n\t\t\treturn c.verdict(found)\n\t\t}",
 		test: "TestTx_ConflictsAreThoseOfWhatWasRead",
 	},
 	{
@@ -25,7 +25,7 @@ var featureBugs = []bug{
 	{
 		name: "transactions of one group are not validated against each other", file: "txn_commit.go",
 		old: "\t\tif c.meets(&r.write) {", new: "\t\tif false {",
-		test: "TestTx_WriteSkewWithinAGroupIsRefused",
+		test: "TestTx_ConflictsWithinAGroupAreFound",
 	},
 	{
 		name: "transactions are not validated against their leader", file: "txn_commit.go",
@@ -90,7 +90,7 @@ var featureBugs = []bug{
 	{
 		name: "compactions do not ask what snapshots still see of what expires", file: "expiry.go",
 		old: "append(db.snapshotReadings(), now)", new: "[]clockReading{now}",
-		test: "TestHistory_GoesOnAfterCrashes",
+		test: "TestTTL_SnapshotsAndIteratorsSeeOneInstant",
 	},
 	{
 		name: "a clock that goes back leaves no mark", file: "expiry.go",
@@ -98,18 +98,13 @@ var featureBugs = []bug{
 		test: "TestClock_ThrownForwardAndBackLosesAndRevivesNothing",
 	},
 	{
-		name: "keyspaces that come into being are found before they are durable", file: "buckets.go",
-		old: "\t\tif db.manifest.Err() != nil {\n\t\t\treturn db.latch(err)\n\t\t}\n\t\treturn err\n", new: "",
-		test: "TestFailed_WhicheverCallFailsTheStoreKeepsItsWord",
-	},
-	{
 		name: "DropBucket leaves what is in the bucket", file: "buckets.go",
 		old: "\tif err := db.commitGroup(&clears, nil); err != nil {\n\t\treturn err\n\t}\n", new: "\t_ = clears\n",
-		test: "TestDropBucket_TakesAllThatIsInIt",
+		test: "TestDropBucket_GivesTheSpaceOfWholeTablesBackAtOnce",
 	},
 	{
-		name: "watchers are not told of those who share a group", file: "feed.go",
-		old: "\tfor r := group; r != nil; r = r.next {\n\t\tseq = f.append(&r.write, seq)\n\t}\n", new: "",
-		test: "TestWatch_TellsAllInOrderWhileManyWrite",
+		name: "a watcher is not told that more of a batch follows", file: "watch.go",
+		old: "\te.Last = true\n", new: "",
+		test: "TestWatch_NumbersAndMarksEventsOfBatches",
 	},
 }
