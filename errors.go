@@ -83,8 +83,8 @@ func isNotFound(err error) bool {
 	return ok
 }
 
-// errNoFunction is what Peek without a function gives.
-var errNoFunction = fmt.Errorf("%w: Peek has no function to call", ErrInvalidOption)
+// errNoFunction is what Peek, View and Update without a function give.
+var errNoFunction = fmt.Errorf("%w: there is no function to call", ErrInvalidOption)
 
 // errNoSeqs is what writing to a store gives that has given out nearly all sequence numbers.
 var errNoSeqs = fmt.Errorf("%w: its sequence numbers are used up; copy what it holds to a new store", ErrReadOnly)

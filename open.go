@@ -260,7 +260,7 @@ func (db *DB) shutDown() error {
 		err = errors.Join(err, m.close(db))
 	}
 	db.mems.close()
-	db.ownTables.trim()
+	db.ownTables.close()
 	db.files.cache.Unref()      // iterators that are still open hold it too
 	for _, g := range garbage { // at once
 		db.removeFile(g)

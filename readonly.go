@@ -108,7 +108,7 @@ func (db *DB) shutDownReadOnly() {
 	db.mu.Unlock()
 	old.unref()
 	db.mems.close()
-	db.ownTables.trim()
+	db.ownTables.close()
 	db.files.cache.Unref() // iterators that are still open hold it too
 }
 

@@ -3,6 +3,7 @@ package tinykv
 import (
 	"bytes"
 	"slices"
+	"sync/atomic"
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/batchrepr"
@@ -196,7 +197,8 @@ func (o *ownWrites) release() {
 
 // ownTables keeps a few of the smallest memtables of transactions for new use.
 type ownTables struct {
-	spare chan *memtable.Table
+	spare  chan *memtable.Table
+	closed atomic.Bool
 }
 
 // maxSpareOwn is how many are kept.
@@ -220,11 +222,20 @@ func (p *ownTables) put(t *memtable.Table) {
 	if t.Size() == firstOwnTable {
 		select {
 		case p.spare <- t:
+			if p.closed.Load() {
+				p.trim()
+			}
 			return
 		default:
 		}
 	}
 	_ = t.Free() // unmapping memory of our own fails only for a wrong address
+}
+
+// close frees those that are kept; from now on, what comes back is freed at once.
+func (p *ownTables) close() {
+	p.closed.Store(true)
+	p.trim()
 }
 
 // trim frees those that are kept.
