@@ -28,7 +28,7 @@ type suite struct {
 // suites are what there is. Each of them leaves one row of the table or more; docs/RELIABILITY.md says what they are about.
 var suites = []suite{
 	{name: "crashes", lane: processor, dir: ".", run: "^TestCrash_", seeded: true},
-	{name: "isolation", lane: processor, dir: "reliability/isolation", run: "^Test(Isolation|Bank|Huge)_", seeded: true},
+	{name: "isolation", lane: processor, dir: "reliability/isolation", run: "^Test(Isolation|Bank|Huge|Register)_", seeded: true},
 	{name: "histories", lane: processor, dir: ".", run: "^Test(History|Metamorphic)_", seeded: true},
 	{name: "failures", lane: processor, dir: ".", run: "^Test(Failed|Resume|Close)_", seeded: true},
 	{name: "damage", lane: processor, dir: ".", run: "^TestDamage_", seeded: true},

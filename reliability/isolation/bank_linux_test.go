@@ -226,6 +226,8 @@ func runOther(c config) (done bool, err error) {
 		return true, runBank(c)
 	case c.Huge:
 		return true, runHuge(c)
+	case c.Registers:
+		return true, runRegisters(c)
 	default:
 		return false, nil
 	}

@@ -34,7 +34,7 @@ type config struct {
 	Seed   uint64
 	Length int // transactions of each client
 
-	Bank, Huge bool // see bank_linux_test.go
+	Bank, Huge, Registers bool // instead
 }
 
 func TestMain(m *testing.M) {
