@@ -58,14 +58,7 @@ type history struct {
 func run(t *testing.T, c config, kills int) history {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(c.Seed, 99))
-	pulses := clients * c.Length / pulse // about so many in all lives together
-	for range kills {
-		if !life(t, c, rng.IntN(pulses/(kills+1))) {
-			t.Fatal("the child ended before it was killed")
-		}
-	}
-	life(t, c, -1)
-	h := history{kills: kills}
+	h := history{kills: livesOf(t, c, rng, kills)}
 	keys := map[string]bool{}
 	for client := range clients {
 		entries, _, err := readLog(c.Dir, client)
@@ -79,6 +72,26 @@ func run(t *testing.T, c config, kills int) history {
 	}
 	h.txns = append(h.txns, finally(t, c, keys))
 	return h
+}
+
+// livesOf runs a child to its end, and kills it some times before. It returns how often: a child may be quicker than that, but once it
+// must be killed.
+func livesOf(t *testing.T, c config, rng *rand.Rand, kills int) (killed int) {
+	t.Helper()
+	pulses := clients * c.Length / pulse // about so many in all lives together
+	for killed < kills {
+		if !life(t, c, rng.IntN(max(pulses/(2*kills), 1))) {
+			break
+		}
+		killed++
+	}
+	if killed == 0 {
+		t.Fatal("the child ended before it was killed")
+	}
+	if killed == kills {
+		life(t, c, -1)
+	}
+	return killed
 }
 
 // life starts a child and kills it after so many signs of life; -1 is never. It reports whether it was killed.
