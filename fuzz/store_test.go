@@ -160,6 +160,9 @@ func useStore(t *testing.T, fsys vfs.FS) error {
 	var before []string
 	for _, readOnly := range []bool{true, false} {
 		db, oerr := tinykv.Open(hostileDir, &tinykv.Options{FS: fsys, ReadOnly: readOnly, MemTableSize: 64 << 10, CacheSize: -1})
+		if errors.Is(oerr, tinykv.ErrInvalidOption) && strings.Contains(oerr.Error(), "MergeOperator") {
+			return nil // the manifest names one that nobody has
+		}
 		if oerr != nil {
 			if healthy {
 				t.Errorf("verification finds nothing, opening finds %v", oerr)
