@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/vfs"
@@ -512,5 +511,3 @@ func BenchmarkMerge(b *testing.B) {
 		})
 	}
 }
-
-var _ = time.Second

@@ -83,23 +83,48 @@ func logName(dir string, client int) string {
 }
 
 // readLog returns the lines of a client's log, and how long the whole ones are. A process that is killed in the middle of a write
-// leaves a part of the last line: the transaction that it told of is one of unknown outcome, or has not begun.
-func readLog(dir string, client int) (all []entry, length int64, err error) {
+// leaves a part of the last line: what it told of has an unknown outcome, or has not begun.
+func readLog[line any](dir string, client int) (all []line, length int64, err error) {
 	text, err := os.ReadFile(logName(dir, client))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, 0, err
 	}
 	for {
-		line, rest, whole := bytes.Cut(text, []byte{'\n'})
+		part, rest, whole := bytes.Cut(text, []byte{'\n'})
 		if !whole {
 			return all, length, nil
 		}
-		var e entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, 0, fmt.Errorf("client %d: %w: %.200s", client, err, line)
+		var l line
+		if err := json.Unmarshal(part, &l); err != nil {
+			return nil, 0, fmt.Errorf("client %d: %w: %.200s", client, err, part)
 		}
-		all, text, length = append(all, e), rest, length+int64(len(line))+1
+		all, text, length = append(all, l), rest, length+int64(len(part))+1
 	}
+}
+
+// resumeLog returns what an earlier life of a client has logged, and the log to go on with behind its last whole line.
+func resumeLog[line any](dir string, client int) (before []line, log *os.File, err error) {
+	before, length, err := readLog[line](dir, client)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err = os.OpenFile(logName(dir, client), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := log.Truncate(length); err != nil {
+		return nil, nil, errors.Join(err, log.Close())
+	}
+	return before, log, nil
+}
+
+// writeLine appends a line to a log.
+func writeLine(log *os.File, l any) error {
+	text, err := json.Marshal(l)
+	if err == nil {
+		_, err = log.Write(append(text, '\n'))
+	}
+	return err
 }
 
 // client is one that runs transactions, one after the other.
@@ -127,23 +152,16 @@ func runChild(c config) error {
 }
 
 func runClient(c config, number int, db *tinykv.DB) error {
-	before, length, err := readLog(c.Dir, number)
+	before, log, err := resumeLog[entry](c.Dir, number)
 	if err != nil {
 		return err
 	}
-	cl := &client{config: c, number: number, db: db}
+	defer log.Close()
+	cl := &client{config: c, number: number, db: db, log: log}
 	if len(before) > 0 {
 		cl.n = before[len(before)-1].N + 1
 	}
 	cl.Rand = rand.New(rand.NewPCG(c.Seed, uint64(number)<<32|uint64(cl.n)))
-	cl.log, err = os.OpenFile(logName(c.Dir, number), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer cl.log.Close()
-	if err := cl.log.Truncate(length); err != nil {
-		return err
-	}
 	for ; cl.n < c.Length; cl.n++ {
 		if err := cl.transaction(); err != nil {
 			return err
@@ -167,14 +185,7 @@ func (c *client) maintain() error {
 	return c.db.Flush(context.Background())
 }
 
-func (c *client) write(e entry) error {
-	line, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
-	_, err = c.log.Write(append(line, '\n'))
-	return err
-}
+func (c *client) write(e entry) error { return writeLine(c.log, e) }
 
 // plan is what a transaction is going to do. A scan is an op without an element whose key is an area.
 func (c *client) plan(ops int, appends bool) []op {

@@ -61,7 +61,7 @@ func run(t *testing.T, c config, kills int) history {
 	h := history{kills: livesOf(t, c, rng, kills)}
 	keys := map[string]bool{}
 	for client := range clients {
-		entries, _, err := readLog(c.Dir, client)
+		entries, _, err := readLog[entry](c.Dir, client)
 		must(t, err)
 		h.txns = append(h.txns, transactions(client, entries)...)
 	}

@@ -1,14 +1,11 @@
 package isolation
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -105,37 +102,23 @@ func runRegisters(c config) error {
 }
 
 func runRegisterClient(c config, number int, db *tinykv.DB) error {
-	before, length, err := readRegisterLog(c.Dir, number)
-	if err != nil {
-		return err
-	}
-	log, err := os.OpenFile(logName(c.Dir, number), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	before, log, err := resumeLog[registerLine](c.Dir, number)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	if err := log.Truncate(length); err != nil {
-		return err
-	}
-	write := func(l registerLine) error {
-		text, err := json.Marshal(l)
-		if err == nil {
-			_, err = log.Write(append(text, '\n'))
-		}
-		return err
-	}
 	rng := rand.New(rand.NewPCG(c.Seed, uint64(number)<<32|uint64(len(before))))
 	seen := 0
 	for n := len(before); n < 2*c.Length; n += 2 {
 		do := []string{"get", "get", "get", "put", "put", "delete", "put if absent", "compare and swap", "compare and swap", "compare and delete", "update", "update"}[rng.IntN(12)]
 		x := call{Do: do, Register: rng.IntN(registers), Old: seen, New: (number+1)*1_000_000 + n + 1}
-		if err := write(registerLine{At: now(), Call: &x}); err != nil {
+		if err := writeLine(log, registerLine{At: now(), Call: &x}); err != nil {
 			return err
 		}
 		a, err := carryOut(db, x)
 		if errors.Is(err, tinykv.ErrConflict) { // refused: it had no effect
 			x.Do, a = "get", answer{}
-			if err := write(registerLine{At: now(), Call: &x}); err != nil {
+			if err := writeLine(log, registerLine{At: now(), Call: &x}); err != nil {
 				return err
 			}
 			a, err = carryOut(db, x)
@@ -146,7 +129,7 @@ func runRegisterClient(c config, number int, db *tinykv.DB) error {
 		if a.Value != 0 {
 			seen = a.Value
 		}
-		if err := write(registerLine{At: now(), Answer: &a}); err != nil {
+		if err := writeLine(log, registerLine{At: now(), Answer: &a}); err != nil {
 			return err
 		}
 		if n/2%pulse == 0 {
@@ -197,25 +180,6 @@ func valueOf(v []byte, err error) (int, error) {
 	return int(n), err
 }
 
-// readRegisterLog returns the lines of a client's log, and how long the whole ones are.
-func readRegisterLog(dir string, client int) (all []registerLine, length int64, err error) {
-	text, err := os.ReadFile(logName(dir, client))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, 0, err
-	}
-	for {
-		line, rest, whole := bytes.Cut(text, []byte{'\n'})
-		if !whole {
-			return all, length, nil
-		}
-		var l registerLine
-		if err := json.Unmarshal(line, &l); err != nil {
-			return nil, 0, fmt.Errorf("client %d: %w: %.200s", client, err, line)
-		}
-		all, text, length = append(all, l), rest, length+int64(len(line))+1
-	}
-}
-
 // operations returns what a client's log says, as porcupine has it. What has no answer may take effect at any later time, or never.
 func operations(client int, lines []registerLine) (all []porcupine.Operation) {
 	for i, l := range lines {
@@ -241,7 +205,7 @@ func TestRegister_CallsAreLinearizableThroughKills(t *testing.T) {
 		killed += livesOf(t, c, rng, kills)
 		var history []porcupine.Operation
 		for client := range clients {
-			lines, _, err := readRegisterLog(c.Dir, client)
+			lines, _, err := readLog[registerLine](c.Dir, client)
 			must(t, err)
 			history = append(history, operations(client, lines)...)
 		}
