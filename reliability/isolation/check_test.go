@@ -278,7 +278,7 @@ func (c *checker) addRealTime() {
 	}
 }
 
-// findCycles reports one cycle, the shortest of the worst kind, for each knot of transactions.
+// findCycles reports one cycle, of the worst kind that there is.
 func (c *checker) findCycles() {
 	for _, level := range []struct {
 		within edgeKind
@@ -301,7 +301,7 @@ func (c *checker) findCycles() {
 	}
 }
 
-// findCycle reports a cycle of an edge of one kind and a path of edges of some kinds, if there is one within a knot of all these.
+// findCycle reports a cycle, the shortest through its first edge, of an edge of one kind and a path of edges of some kinds, if there is one within a knot of all these.
 func (c *checker) findCycle(within, closing edgeKind, kind string) {
 	knot := c.knots(within | closing)
 	for from, edges := range c.edges {

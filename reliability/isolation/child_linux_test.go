@@ -56,6 +56,20 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// runOther runs what a child does but for histories.
+func runOther(c config) (done bool, err error) {
+	switch {
+	case c.Bank:
+		return true, runBank(c)
+	case c.Huge:
+		return true, runHuge(c)
+	case c.Registers:
+		return true, runRegisters(c)
+	default:
+		return false, nil
+	}
+}
+
 func options() *tinykv.Options {
 	return &tinykv.Options{MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10, CacheSize: 128 << 10, MergeOperator: tinykv.MergeAppend}
 }

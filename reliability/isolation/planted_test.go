@@ -99,7 +99,8 @@ func TestCheck_FindsNothingInASerialHistory(t *testing.T) {
 	}
 }
 
-// One read in a long history that misses the newest element is found, if anything follows from that.
+// One read in a long history that misses the newest four elements is found, but where all of these came while it was under way: then it
+// may have taken effect before them, which happens a few times in fifty.
 func TestCheck_FindsOneStaleReadInALongHistory(t *testing.T) {
 	found := 0
 	for seed := range uint64(50) {
