@@ -45,6 +45,8 @@ type commandLine struct {
 	Verify  verifyCommand  `cmd:"" help:"Check all that the store consists of."`
 	Repair  repairCommand  `cmd:"" help:"Copy what is good of a damaged store into a new one."`
 	Compact compactCommand `cmd:"" help:"Merge everything, which drops what was overwritten or deleted."`
+	Shell   shellCommand   `cmd:"" help:"Type commands, one after the other."`
+	Serve   serveCommand   `cmd:"" help:"Serve the store over HTTP, with the page."`
 	Dump    dumpCommands   `cmd:"" help:"Show what is in a file, without opening the store."`
 }
 

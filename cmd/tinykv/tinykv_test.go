@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/tinykv/tinykv"
 )
 
@@ -34,9 +36,18 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	buildDir = dir
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	testscript.Main(cleanUp{m, dir}, map[string]func(){"tinykv": main})
+}
+
+// cleanUp runs the tests and removes what they share.
+type cleanUp struct {
+	*testing.M
+	dir string
+}
+
+func (c cleanUp) Run() int {
+	defer os.RemoveAll(c.dir)
+	return c.M.Run()
 }
 
 // shell runs the program as its user does.

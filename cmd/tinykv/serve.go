@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/server"
+)
+
+type serveCommand struct {
+	Listen string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen."`
+}
+
+// Run serves the store until it is interrupted.
+func (c *serveCommand) Run(e *environment) error {
+	return e.with(nil, func(db *tinykv.DB) error {
+		s, err := server.New(db, &server.Options{Address: c.Listen})
+		if err != nil {
+			return err
+		}
+		l, err := net.Listen("tcp", c.Listen)
+		if err != nil {
+			return err
+		}
+		e.say("http://%s/", l.Addr())
+		h := &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second}
+		context.AfterFunc(e.ctx, func() { _ = h.Close() })
+		if err := h.Serve(l); err != http.ErrServerClosed {
+			return err
+		}
+		return nil
+	})
+}
