@@ -128,10 +128,13 @@ func (db *DB) drop(plans []*compaction.Plan) error {
 	for _, p := range plans {
 		e.Deleted = append(e.Deleted, p.Edit(nil).Deleted...)
 		info.Inputs += len(p.Inputs())
+		info.InputTables = append(info.InputTables, tableNumbers(p.Inputs())...)
 		info.InputBytes += p.InputBytes()
 		info.FromLevel = min(info.FromLevel, int(p.Start))
 		info.ToLevel = max(info.ToLevel, int(p.Start))
 	}
+	db.beginCompaction(&info)
+	defer db.endJob(info.Job)
 	emit(db, db.opts.Events.CompactionBegin, info)
 	start := time.Now()
 	info.Err = db.install(e, nil)

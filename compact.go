@@ -28,11 +28,13 @@ func (db *DB) compact(ctx context.Context, p *compaction.Plan, spans []compactio
 	defer db.step("compact")()
 	info := CompactionInfo{
 		Job: db.newJob(), Kind: compactionMerge, FromLevel: int(p.Start), ToLevel: int(p.Output),
-		Inputs: len(p.Inputs()), InputBytes: p.InputBytes(),
+		Inputs: len(p.Inputs()), InputBytes: p.InputBytes(), InputTables: tableNumbers(p.Inputs()),
 	}
 	if p.Move {
 		info.Kind = compactionMove
 	}
+	db.beginCompaction(&info)
+	defer db.endJob(info.Job)
 	emit(db, db.opts.Events.CompactionBegin, info)
 	start := time.Now()
 	info.Err = db.carryOut(ctx, p, spans, &info)
@@ -72,7 +74,7 @@ func (db *DB) carryOut(ctx context.Context, p *compaction.Plan, spans []compacti
 		db.disown(outputs, tables)
 		return err
 	}
-	info.Outputs, info.OutputBytes = len(tables), stats.BytesOut
+	info.Outputs, info.OutputBytes, info.OutputTables = len(tables), stats.BytesOut, tableNumbers(tables)
 	info.EntriesIn, info.EntriesOut = stats.EntriesIn, stats.EntriesOut
 	return nil
 }

@@ -37,6 +37,7 @@ import (
 //	alarm.go       what is due a while later  rest.go         giving back what is spare
 //	verify.go      looking for damage         repair.go       copying what is good
 //	metrics.go     numbers                    prometheus.go   and for machines
+//	layout.go      every part, for pictures   doing.go        and every job
 //	stats.go       counters                   histogram.go    how long things take
 //	sampling.go    what reads and writes do   drawn.go        reads that are looked at
 //	holders.go     what is open, since when   events.go       who is told of what
@@ -127,7 +128,8 @@ type DB struct {
 
 	flushes, removals worker
 	jobs              jobs
-	inline            []func() // see internalOptions.inline
+	doing             []JobLayout // under way, see Layout
+	inline            []func()    // see internalOptions.inline
 
 	// background ends when the store closes; running counts its goroutines. work ends also when Resume has
 	// compactions give up, and is guarded by mu.

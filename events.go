@@ -72,26 +72,32 @@ type FlushInfo struct {
 	Job           uint64        `json:"job"` // the same for begin and end, and for nothing else
 	MemTables     int           `json:"memtables"`
 	MemTableBytes int64         `json:"memtable_bytes"`
-	Tables        int           `json:"tables"` // made; 0 when nothing was worth keeping
-	Bytes         int64         `json:"bytes"`  // of these
+	Tables        int           `json:"tables"`                  // made; 0 when nothing was worth keeping
+	Bytes         int64         `json:"bytes"`                   // of these
+	OutputTables  []uint64      `json:"output_tables,omitempty"` // their numbers, for the receiver to keep
 	Duration      time.Duration `json:"duration_ns"`
 	Err           error         `json:"-"`
 }
 
 // CompactionInfo describes a compaction.
 type CompactionInfo struct {
-	Job         uint64        `json:"job"`  // the same for begin and end, and for nothing else
-	Kind        string        `json:"kind"` // merge, move or drop
-	FromLevel   int           `json:"from_level"`
-	ToLevel     int           `json:"to_level"`
-	Inputs      int           `json:"inputs"` // tables
-	InputBytes  int64         `json:"input_bytes"`
-	Outputs     int           `json:"outputs"` // tables; 0 for those that only moved
-	OutputBytes int64         `json:"output_bytes"`
-	EntriesIn   uint64        `json:"entries_in"`
-	EntriesOut  uint64        `json:"entries_out"`
-	Duration    time.Duration `json:"duration_ns"`
-	Err         error         `json:"-"`
+	Job         uint64 `json:"job"`  // the same for begin and end, and for nothing else
+	Kind        string `json:"kind"` // merge, move or drop
+	FromLevel   int    `json:"from_level"`
+	ToLevel     int    `json:"to_level"`
+	Inputs      int    `json:"inputs"` // tables
+	InputBytes  int64  `json:"input_bytes"`
+	Outputs     int    `json:"outputs"` // tables; 0 for those that only moved
+	OutputBytes int64  `json:"output_bytes"`
+
+	// The numbers of these tables, for the receiver to keep.
+	InputTables  []uint64 `json:"input_tables"`
+	OutputTables []uint64 `json:"output_tables,omitempty"`
+
+	EntriesIn  uint64        `json:"entries_in"`
+	EntriesOut uint64        `json:"entries_out"`
+	Duration   time.Duration `json:"duration_ns"`
+	Err        error         `json:"-"`
 }
 
 // Kinds of compactions.

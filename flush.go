@@ -32,12 +32,14 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 	for _, m := range oldest {
 		info.MemTableBytes += m.table.Used()
 	}
+	db.beginJob(JobLayout{Job: info.Job, Kind: jobFlush, FromLevel: -1})
+	defer db.endJob(info.Job)
 	emit(db, db.opts.Events.FlushBegin, info)
 	start := time.Now()
 	tables, err := db.flush(ctx, oldest, next)
 	info.Duration, info.Err = time.Since(start), err
 	if err == nil {
-		info.Tables, info.Bytes = len(tables), inputBytes(tables)
+		info.Tables, info.Bytes, info.OutputTables = len(tables), inputBytes(tables), tableNumbers(tables)
 		db.stats.flushed(tables, info.Duration)
 	}
 	emit(db, db.opts.Events.FlushEnd, info)
