@@ -60,6 +60,8 @@ bench/internal/memory
 # Its probes use the log and the file that the engine writes to, its hash, and pages that are not huge.
 bench/internal/machine vfs bench/internal/meter bench/internal/memory github.com/cespare/xxhash/v2 golang.org/x/sys/unix
 examples/...        . vfs
+# Items as JSON and CSV, for the command line and the server alike.
+internal/interchange .
 # The command line; dump opens no store, since it is for files that cannot be opened any more: so it reads the formats.
 cmd/tinykv          . vfs server internal/key internal/batchrepr internal/corrupt internal/iterator wal sstable manifest github.com/alecthomas/kong github.com/peterh/liner
 # A store over HTTP; it knows the engine by its public names alone.
