@@ -46,7 +46,7 @@ func TestPage_Opens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if title != "tinykv" {
+	if title != "Play · tinykv" {
 		t.Errorf("title %q", title)
 	}
 }

@@ -1,0 +1,106 @@
+// One WebSocket for each base address. It is opened by the first subscription, comes back by itself when it is lost, and then
+// subscribes anew; a watch goes on behind the last change that was seen.
+//
+//	const stop = socket.subscribe("metrics", {every_ms: 1000}, (data) => ..., (error) => ...);
+//	const {out, prompt} = await socket.call("shell", {line: "get a"});
+
+import { token } from "./api.js";
+
+const pauses = [250, 500, 1000, 2000, 5000]; // milliseconds before the next try
+
+export class Socket {
+  constructor(base) {
+    this.base = base;
+    this.state = "idle"; // idle, connecting, open, lost
+    this.next = 1;
+    this.running = new Map(); // id -> {what, params, data, failed, once, sent}
+    this.listeners = new Set();
+    this.tries = 0;
+  }
+
+  // onState calls f with the state now and whenever it changes; what it returns ends that.
+  onState(f) {
+    this.listeners.add(f);
+    f(this.state);
+    return () => this.listeners.delete(f);
+  }
+
+  subscribe(what, params, data, failed = () => {}) {
+    return this.#begin({ what, params: { ...params }, data, failed });
+  }
+
+  // call promises the data of the one answer. A call that is under way when the connection is lost fails: it may have been done.
+  call(what, params) {
+    return new Promise((data, failed) => this.#begin({ what, params, data, failed, once: true }));
+  }
+
+  #begin(job) {
+    const id = this.next++;
+    this.running.set(id, job);
+    if (this.state === "open") this.#send(id, job);
+    else if (this.state === "idle") this.#open();
+    return () => {
+      if (!this.running.delete(id)) return;
+      if (this.state === "open") this.#write({ id: this.next++, do: "stop", what: id });
+    };
+  }
+
+  #become(state) {
+    this.state = state;
+    for (const f of this.listeners) f(state);
+  }
+
+  #open() {
+    this.#become(this.tries ? "lost" : "connecting");
+    const url = new URL(this.base + "/v1/ws", location.href);
+    url.protocol = url.protocol.replace("http", "ws");
+    this.socket = new WebSocket(url);
+    this.socket.onopen = () => this.#opened();
+    this.socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
+    this.socket.onclose = () => this.#closed();
+  }
+
+  #opened() {
+    this.tries = 0;
+    if (token()) this.#write({ id: this.next++, do: "auth", token: token() });
+    this.#become("open");
+    for (const [id, job] of this.running) this.#send(id, job);
+  }
+
+  #closed() {
+    for (const [id, job] of this.running) {
+      if (!job.once || !job.sent) continue;
+      this.running.delete(id);
+      job.failed({ code: "unreachable", message: "the connection was lost; what was asked may have been done" });
+    }
+    const pause = pauses[Math.min(this.tries++, pauses.length - 1)];
+    this.#become("lost");
+    setTimeout(() => this.#open(), pause);
+  }
+
+  #send(id, job) {
+    job.sent = true;
+    this.#write({ id, do: job.what, ...job.params });
+  }
+
+  #write(message) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  #receive({ kind, id, data, error }) {
+    const job = this.running.get(id);
+    if (!job) return;
+    if (kind === "error") {
+      this.running.delete(id);
+      job.failed(error);
+    } else if (kind === "done") {
+      if (!job.once) return; // a subscription has begun, or ended
+      this.running.delete(id);
+      job.data(null);
+    } else {
+      if (job.once) this.running.delete(id);
+      if (kind === "change" && data.length) job.params.since = data[data.length - 1].seq;
+      job.data(data);
+    }
+  }
+}
