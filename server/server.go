@@ -5,44 +5,68 @@
 //	err = s.Serve(ctx) // until ctx ends, then drains
 //
 // Every peer is untrusted until it has shown a token; docs/API.md describes all requests, and openapi.json, which the server serves, says it to machines.
+//
+// Where to find what:
+//
+//	server.go   what answers where         route.go    how it comes to answer
+//	options.go  what can be chosen         errors.go   what can go wrong
+//	keys.go     one key                    range.go    many
+//	space.go    store, bucket, transaction item.go     keys and values as JSON
+//	query.go    parameters                 numbers.go  what there is to know
 package server
 
 import (
 	"net/http"
+	"sync/atomic"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/server/web"
 )
-
-// Options say what is served, to whom, and how much of it.
-type Options struct {
-	// Address is where to listen. Default: 127.0.0.1:0, a free port.
-	Address string
-}
 
 // Server is an HTTP handler over a store. It may be used concurrently.
 type Server struct {
 	db   *tinykv.DB
 	opts Options
 	mux  *http.ServeMux
+
+	requests, errors atomic.Uint64
 }
 
-// New returns a server of a store, which stays the caller's to close after the server.
+// New returns a server of a store, which stays the caller's to close after the server. Error: tinykv.ErrInvalidOption.
 func New(db *tinykv.DB, opts *Options) (*Server, error) {
-	s := &Server{db: db, mux: http.NewServeMux()}
-	if opts != nil {
-		s.opts = *opts
+	o, err := opts.complete()
+	if err != nil {
+		return nil, err
 	}
-	s.routes()
+	s := &Server{db: db, opts: o, mux: http.NewServeMux()}
+	s.mux.Handle("/", page(http.FileServerFS(web.Files)))
+	s.mux.HandleFunc("GET /v1/ws", s.webSocket)
+	s.register(s.routes())
 	return s, nil
 }
 
-// routes is the table of contents: what answers where.
-func (s *Server) routes() {
-	s.mux.HandleFunc("GET /v1/ws", s.webSocket)
-	s.mux.HandleFunc("GET /openapi.json", s.openAPI)
-	s.mux.Handle("GET /", http.FileServerFS(web.Files))
+// routes is the table of contents: what answers where, and what its peer must be allowed to.
+func (s *Server) routes() []route {
+	return []route{
+		{"GET", "/healthz", open, s.health},
+		{"GET", "/openapi.json", open, s.openAPI},
+		{"GET", "/metrics", read, s.metrics},
+
+		{"GET", "/v1/keys/{key...}", read, s.getKey},
+		{"PUT", "/v1/keys/{key...}", write, s.putKey},
+		{"DELETE", "/v1/keys/{key...}", write, s.deleteKey},
+		{"GET", "/v1/range", read, s.getRange},
+		{"DELETE", "/v1/range", write, s.deleteRange},
+		{"GET", "/v1/count", read, s.count},
+
+		{"GET", "/v1/stats", read, s.stats},
+		{"GET", "/v1/levels", read, s.levels},
+		{"GET", "/v1/explain/{key...}", read, s.explain},
+		{"GET", "/v1/buckets", read, s.buckets},
+		{"DELETE", "/v1/buckets/{key...}", admin, s.dropBucket},
+		{"GET", "/v1/info", read, s.info},
+	}
 }
 
 // ServeHTTP answers a request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, sealed(r)) }

@@ -1,0 +1,250 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tinykv/tinykv"
+)
+
+// getKey answers with a value, or for those who accept JSON with an item.
+func (s *Server) getKey(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r)
+	if err != nil {
+		return err
+	}
+	key, err := q.key(r)
+	if err != nil {
+		return err
+	}
+	snap, err := s.db.NewSnapshot() // of one moment are number and value
+	if err != nil {
+		return err
+	}
+	defer snap.Close()
+	return writeKey(w, r, readerIn(snap, &q), key)
+}
+
+func writeKey(w http.ResponseWriter, r *http.Request, in reader, key []byte) error {
+	it, err := find(in, key)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Vary", "Accept")
+	if it.Seq != 0 { // a transaction's own writes have none yet
+		h.Set("ETag", etag(it.Seq))
+	}
+	if !it.ExpiresAt.IsZero() {
+		h.Set("Tinykv-Expires-At", it.ExpiresAt.UTC().Format(time.RFC3339Nano))
+	}
+	if match := r.Header.Get("If-None-Match"); match != "" && match == h.Get("ETag") {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	if acceptsJSON(r) {
+		value, err := in.Get(key)
+		if err != nil {
+			return err
+		}
+		i := itemOf(&it)
+		i.setValue(value)
+		answer(w, http.StatusOK, i)
+		return nil
+	}
+	return writeValue(w, in, key)
+}
+
+const pieceBytes = 64 << 10
+
+// writeValue copies a value piece by piece, so that a slow peer holds one piece, and a fault of the disk is met by Peek.
+func writeValue(w http.ResponseWriter, in reader, key []byte) error {
+	begun := false
+	err := in.Peek(key, func(value []byte) error {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		w.Header().Set("Content-Length", strconv.Itoa(len(value)))
+		piece := make([]byte, min(len(value), pieceBytes))
+		for len(value) > 0 {
+			n := copy(piece, value)
+			begun = true
+			if _, err := w.Write(piece[:n]); err != nil {
+				return err
+			}
+			value = value[n:]
+		}
+		return nil
+	})
+	if err != nil && begun {
+		return errBroken
+	}
+	return err
+}
+
+// errBroken tells that an answer ends before its end: the connection is cut, so that the peer sees it.
+var errBroken = errors.New("server: answer broken off")
+
+func acceptsJSON(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "application/json")
+}
+
+func etag(seq uint64) string { return `"` + strconv.FormatUint(seq, 10) + `"` }
+
+// condition is what must hold of a key for a write to happen: nothing, that it is absent, present, or of a number.
+type condition struct {
+	absent, present bool
+	seq             uint64
+}
+
+func conditionOf(r *http.Request) (c condition, err error) {
+	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
+	switch {
+	case match != "" && none != "":
+		return c, badRequest("there are both If-Match and If-None-Match; send one of them")
+	case none == "*":
+		c.absent = true
+	case none != "":
+		return c, badRequest(`If-None-Match of a write must be *`)
+	case match == "*":
+		c.present = true
+	case match != "":
+		digits, ok := strings.CutPrefix(match, `"`)
+		digits, ok2 := strings.CutSuffix(digits, `"`)
+		if c.seq, err = strconv.ParseUint(digits, 10, 64); err != nil || !ok || !ok2 || c.seq == 0 {
+			return c, badRequest(`If-Match must be * or one ETag of a key, such as "17"`)
+		}
+	}
+	return c, nil
+}
+
+func (c condition) isNone() bool { return c == condition{} }
+
+// holds returns the error for a condition that does not.
+func (c condition) holds(in reader, key []byte) error {
+	it, err := find(in, key)
+	switch {
+	case err != nil && !errors.Is(err, tinykv.ErrNotFound):
+		return err
+	case err != nil && c.absent:
+		return nil
+	case err != nil:
+		return preconditionFailed("there is no such key")
+	case c.absent:
+		return preconditionFailed("the key is there already")
+	case c.seq != 0 && it.Seq != c.seq:
+		return preconditionFailed("the key was written since; read it again")
+	default:
+		return nil
+	}
+}
+
+// putKey sets a value, which is the body.
+func (s *Server) putKey(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r, "ttl", "expires_at", "sync")
+	if err != nil {
+		return err
+	}
+	key, err := q.key(r)
+	if err != nil {
+		return err
+	}
+	expires, err := q.expiry(time.Now())
+	if err != nil {
+		return err
+	}
+	value, err := s.body(w, r)
+	if err != nil {
+		return err
+	}
+	var opts []tinykv.WriteOption
+	if !expires.IsZero() {
+		opts = append(opts, tinykv.ExpireAt(expires))
+	}
+	if err := s.write(r, &q, key, func(to writer, more ...tinykv.WriteOption) error {
+		return to.Put(key, value, append(more, opts...)...)
+	}); err != nil {
+		return err
+	}
+	s.tellETag(w, &q, key, value)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// deleteKey removes a key, which need not be there.
+func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r, "sync")
+	if err != nil {
+		return err
+	}
+	key, err := q.key(r)
+	if err != nil {
+		return err
+	}
+	if err := s.write(r, &q, key, func(to writer, more ...tinykv.WriteOption) error {
+		return to.Delete(key, more...)
+	}); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// write does a write at once, or under the conditions of a request in a transaction.
+func (s *Server) write(r *http.Request, q *query, key []byte, do func(to writer, more ...tinykv.WriteOption) error) error {
+	durable, err := q.durability()
+	if err != nil {
+		return err
+	}
+	c, err := conditionOf(r)
+	if err != nil {
+		return err
+	}
+	if c.isNone() {
+		return do(s.space(q), durable...)
+	}
+	return s.update(durable, func(tx *tinykv.Tx) error {
+		in := inTx(tx, q)
+		if err := c.holds(in, key); err != nil {
+			return err
+		}
+		return do(in)
+	})
+}
+
+// update is DB.Update with a durability.
+func (s *Server) update(durable []tinykv.WriteOption, fn func(tx *tinykv.Tx) error) error {
+	if err := s.db.Update(fn); err != nil {
+		return err
+	}
+	if len(durable) > 0 && durable[0] == tinykv.Sync {
+		return s.db.Sync()
+	}
+	return nil
+}
+
+// tellETag tells the number of what was just written, unless somebody has written the key since: that number is for those alone who have
+// seen what it stands for.
+func (s *Server) tellETag(w http.ResponseWriter, q *query, key, value []byte) {
+	for it, err := range s.space(q).Scan(only(key), tinykv.Limit(1)) {
+		if err == nil && bytes.Equal(it.Value, value) {
+			w.Header().Set("ETag", etag(it.Seq))
+		}
+	}
+}
+
+// body reads the body. Memory grows with what arrives, whatever length is declared.
+func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
+	if err == nil {
+		return b, nil
+	}
+	var p *http.MaxBytesError
+	if errors.As(err, &p) {
+		return nil, err
+	}
+	return nil, badRequest("the body could not be read to its end")
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestKeys_AreWrittenReadAndDeleted(t *testing.T) {
+	s := newSite(t, nil)
+	put := s.send("PUT", "/v1/keys/fig", "ripe").want(204, "")
+	got := s.get("/v1/keys/fig").want(200, "ripe")
+	if e := got.header.Get("ETag"); e == "" || e != put.header.Get("ETag") {
+		t.Errorf("ETag %q after one of %q", e, put.header.Get("ETag"))
+	}
+	if typ := got.header.Get("Content-Type"); typ != "application/octet-stream" {
+		t.Errorf("a value is served as %q", typ)
+	}
+	s.send("HEAD", "/v1/keys/fig", "").want(200, "")
+	s.get("/v1/keys/fig", "Accept: application/json").want(200, `{"key":"fig","value":"ripe","seq":1}`)
+	s.get("/v1/keys/fig", `If-None-Match: "1"`).want(304, "")
+	s.send("DELETE", "/v1/keys/fig", "").want(204, "")
+	s.send("DELETE", "/v1/keys/fig", "").want(204, "")
+	s.get("/v1/keys/fig").wantError(404, "not_found")
+	s.send("HEAD", "/v1/keys/fig", "").want(404, "")
+}
+
+func TestKeys_OfAnyBytesHaveAnAddress(t *testing.T) {
+	s := newSite(t, nil)
+	for path, key := range map[string]string{
+		"/v1/keys/": "", "/v1/keys/?encoding=hex": "", "/v1/keys/%00": "\x00", "/v1/keys/ff00?encoding=hex": "\xff\x00", "/v1/keys/%ff%00": "\xff\x00",
+		"/v1/keys/a/b": "a/b", "/v1/keys/a%2Fb": "a/b", "/v1/keys/a//b": "a//b", "/v1/keys//": "/", "/v1/keys/a/../b": "a/../b",
+		"/v1/keys/%2e%2e": "..", "/v1/keys/..": "..", "/v1/keys/./": "./", "/v1/keys/2e?encoding=hex": ".", "/v1/keys/a%20b+c": "a b+c",
+		"/v1/keys/%C3%A9": "é", "/v1/keys/%252F": "%2F", "/v1/keys/keys/x": "keys/x",
+	} {
+		s.send("PUT", path, "value of "+path).want(204, "")
+		value, err := s.db.Get([]byte(key))
+		if err != nil || string(value) != "value of "+path {
+			t.Errorf("%s: key %q has %q, %v", path, key, value, err)
+		}
+		s.get(path).want(200, "value of "+path)
+		s.send("DELETE", path, "").want(204, "")
+	}
+}
+
+func TestKeys_BelongToABucketThatIsNamed(t *testing.T) {
+	s := newSite(t, nil)
+	s.send("PUT", "/v1/keys/a?bucket=x", "in x").want(204, "")
+	s.send("PUT", "/v1/keys/a", "outside").want(204, "")
+	s.get("/v1/keys/a?bucket=x").want(200, "in x")
+	s.get("/v1/keys/a").want(200, "outside")
+	s.get("/v1/keys/a?bucket=y").wantError(404, "not_found")
+	s.get("/v1/keys/a?bucket=").wantError(400, "bad_request")
+	s.get("/v1/buckets").want(200, `{"buckets":[{"name":"x"}]}`)
+	s.send("DELETE", "/v1/buckets/x", "").want(204, "")
+	s.send("DELETE", "/v1/buckets/x", "").wantError(404, "not_found")
+	s.get("/v1/buckets").want(200, `{"buckets":[]}`)
+}
+
+func TestKeys_AreWrittenUnderConditions(t *testing.T) {
+	s := newSite(t, nil)
+	s.send("PUT", "/v1/keys/k", "1", "If-Match: *").wantError(412, "precondition_failed")
+	first := s.send("PUT", "/v1/keys/k", "1", "If-None-Match: *").want(204, "").header.Get("ETag")
+	s.send("PUT", "/v1/keys/k", "2", "If-None-Match: *").wantError(412, "precondition_failed")
+	second := s.send("PUT", "/v1/keys/k", "2", "If-Match: "+first).want(204, "").header.Get("ETag")
+	s.send("PUT", "/v1/keys/k", "3", "If-Match: "+first).wantError(412, "precondition_failed")
+	s.send("DELETE", "/v1/keys/k", "", "If-Match: "+first).wantError(412, "precondition_failed")
+	s.get("/v1/keys/k").want(200, "2")
+	s.send("DELETE", "/v1/keys/k", "", "If-Match: "+second).want(204, "")
+	for _, bad := range []string{"7", `"x"`, `"0"`, `"1", "2"`, `W/"1"`, `"-1"`, `"`} {
+		s.send("PUT", "/v1/keys/k", "3", "If-Match: "+bad).wantError(400, "bad_request")
+	}
+	s.send("PUT", "/v1/keys/k", "3", `If-None-Match: "1"`).wantError(400, "bad_request")
+	s.send("PUT", "/v1/keys/k", "3", "If-None-Match: *", "If-Match: *").wantError(400, "bad_request")
+}
+
+func TestKeys_MayExpire(t *testing.T) {
+	s := newSite(t, nil)
+	s.send("PUT", "/v1/keys/a?ttl=1h", "x").want(204, "")
+	at, err := time.Parse(time.RFC3339Nano, s.get("/v1/keys/a").want(200, "x").header.Get("Tinykv-Expires-At"))
+	if d := time.Until(at); err != nil || d > time.Hour || d < time.Minute {
+		t.Errorf("expires in %v, %v", d, err)
+	}
+	s.send("PUT", "/v1/keys/b?expires_at=2100-01-02T03:04:05Z", "x").want(204, "")
+	s.get("/v1/keys/b", "Accept: application/json").want(200, `{"key":"b","value":"x","expires_at":"2100-01-02T03:04:05Z","seq":2}`)
+	s.send("PUT", "/v1/keys/c?expires_at=2001-01-02T03:04:05Z", "x").want(204, "")
+	s.get("/v1/keys/c").wantError(404, "not_found")
+	for _, bad := range []string{"ttl=0", "ttl=-1s", "ttl=5", "ttl=", "expires_at=tomorrow", "ttl=1s&expires_at=2100-01-02T03:04:05Z"} {
+		s.send("PUT", "/v1/keys/a?"+bad, "x").wantError(400, "bad_request")
+	}
+}
+
+func TestKeys_TooLargeAreRefused(t *testing.T) {
+	s := newSite(t, &Options{MaxBody: 10})
+	s.send("PUT", "/v1/keys/a", "0123456789").want(204, "")
+	s.send("PUT", "/v1/keys/a", "0123456789a").wantError(413, "too_large")
+	s.get("/v1/keys/a").want(200, "0123456789")
+	s = newSite(t, nil)
+	s.get("/v1/keys/"+strings.Repeat("ab", 1<<16)+"?encoding=hex").wantError(404, "not_found")
+	s.send("PUT", "/v1/keys/"+strings.Repeat("ab", 1<<16)+"?encoding=hex", "x").wantError(413, "too_large")
+}

@@ -1,0 +1,146 @@
+package server
+
+import (
+	"bytes"
+	"net/http"
+
+	"github.com/tinykv/tinykv"
+)
+
+// health answers that the server is there, and whether the store takes writes.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
+	if _, err := s.db.Buckets(); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+	return nil
+}
+
+// metrics answers with the store's numbers for Prometheus.
+func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) error {
+	var b bytes.Buffer
+	if err := s.db.Metrics().WritePrometheus(&b); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = w.Write(b.Bytes())
+	return nil
+}
+
+// stats answers with the store's numbers, and the server's.
+func (s *Server) stats(w http.ResponseWriter, r *http.Request) error {
+	if _, err := queryOf(r); err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, struct {
+		*tinykv.Metrics
+		Server serverNumbers `json:"server"`
+	}{s.db.Metrics(), s.numbers()})
+	return nil
+}
+
+// serverNumbers describe the server.
+type serverNumbers struct {
+	Requests uint64 `json:"requests"` // that came in, this one included
+	Errors   uint64 `json:"errors"`   // that were answered with an error
+}
+
+func (s *Server) numbers() serverNumbers {
+	return serverNumbers{Requests: s.requests.Load(), Errors: s.errors.Load()}
+}
+
+// levels answers with the levels of the tree.
+func (s *Server) levels(w http.ResponseWriter, r *http.Request) error {
+	if _, err := queryOf(r); err != nil {
+		return err
+	}
+	m := s.db.Metrics()
+	answer(w, http.StatusOK, struct {
+		BaseLevel int                   `json:"base_level"`
+		Levels    []tinykv.LevelMetrics `json:"levels"`
+	}{m.BaseLevel, m.Levels[:]})
+	return nil
+}
+
+// explain answers with the way of one read.
+func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r)
+	if err != nil {
+		return err
+	}
+	key, err := q.key(r)
+	if err != nil {
+		return err
+	}
+	e, err := s.space(&q).Explain(key)
+	if err != nil {
+		return err
+	}
+	type explanation tinykv.Explanation
+	a := struct {
+		Key    *string `json:"key,omitempty"`
+		KeyHex *string `json:"key_hex,omitempty"`
+		*explanation
+	}{explanation: (*explanation)(e)}
+	a.Key, a.KeyHex = text(e.Key)
+	answer(w, http.StatusOK, a)
+	return nil
+}
+
+// buckets answers with the names of the buckets.
+func (s *Server) buckets(w http.ResponseWriter, r *http.Request) error {
+	if _, err := queryOf(r); err != nil {
+		return err
+	}
+	names, err := s.db.Buckets()
+	if err != nil {
+		return err
+	}
+	type bucket struct {
+		Name    *string `json:"name,omitempty"`
+		NameHex *string `json:"name_hex,omitempty"`
+	}
+	all := make([]bucket, len(names))
+	for i, name := range names {
+		all[i].Name, all[i].NameHex = text([]byte(name))
+	}
+	answer(w, http.StatusOK, struct {
+		Buckets []bucket `json:"buckets"`
+	}{all})
+	return nil
+}
+
+// dropBucket removes a bucket with all that is in it.
+func (s *Server) dropBucket(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r)
+	if err != nil {
+		return err
+	}
+	name, err := q.bytes("the name", r.PathValue("key"))
+	if err != nil {
+		return err
+	}
+	if err := s.db.DropBucket(r.Context(), string(name)); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// info answers with what this server is.
+func (s *Server) info(w http.ResponseWriter, r *http.Request) error {
+	if _, err := queryOf(r); err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, struct {
+		Version  string         `json:"version"`
+		ReadOnly bool           `json:"read_only"`
+		Auth     bool           `json:"auth"`
+		Class    bool           `json:"classroom"`
+		Limits   map[string]any `json:"limits"`
+	}{s.opts.Version, s.opts.ReadOnly, false, false, map[string]any{
+		"body_bytes": s.opts.MaxBody, "range_keys": maxRangeKeys, "range_bytes": maxRangeBytes,
+	}})
+	return nil
+}

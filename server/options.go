@@ -1,0 +1,50 @@
+package server
+
+import (
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/tinykv/tinykv"
+)
+
+// Options say what is served, to whom, and how much of it. The zero value of every field means its default.
+type Options struct {
+	// Address is where to listen. Default: 127.0.0.1:0, a free port.
+	Address string
+
+	// Version is what the server says it is. Default: what the program was built from.
+	Version string
+
+	// ReadOnly refuses all requests that change anything.
+	ReadOnly bool
+
+	// MaxBody is the size of the largest body of a request that is not a stream, in bytes. Default: 8 MiB.
+	MaxBody int64
+
+	// Logger is told of failures; never of keys, values or tokens. Default: nobody.
+	Logger *slog.Logger
+}
+
+// complete returns the options with their defaults.
+func (o *Options) complete() (Options, error) {
+	var c Options
+	if o != nil {
+		c = *o
+	}
+	if c.MaxBody < 0 {
+		return c, tinykv.ErrInvalidOption
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 8 << 20
+	}
+	if c.Address == "" {
+		c.Address = "127.0.0.1:0"
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && c.Version == "" {
+		c.Version = info.Main.Version
+	}
+	return c, nil
+}

@@ -1,0 +1,239 @@
+package server
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/http"
+	"regexp"
+
+	"github.com/tinykv/tinykv"
+)
+
+// Bounds of one answer to a range, which goes on at a cursor. Filters may pass over much: so what is looked at is bounded, too.
+const (
+	defaultRangeKeys = 100
+	maxRangeKeys     = 10_000
+	maxRangeBytes    = 8 << 20
+	maxScannedKeys   = 100_000
+	maxScannedBytes  = 64 << 20
+	maxPatternBytes  = 1 << 10
+)
+
+// cursorVersion stands before the last key that was looked at: together they are a cursor, in base64.
+const cursorVersion = 1
+
+// rangeQuery is which items to answer with.
+type rangeQuery struct {
+	bounds   tinykv.Range
+	limit    int
+	reverse  bool
+	keysOnly bool
+	filters  []func(it *tinykv.Item) bool
+	values   bool // a filter looks at values
+}
+
+// rangeNames are the parameters of a range.
+func rangeNames() []string {
+	return []string{"prefix", "lower", "upper", "limit", "reverse", "keys_only", "cursor", "key_contains", "key_regex", "value_contains", "where"}
+}
+
+func rangeQueryOf(q *query) (rq rangeQuery, err error) {
+	if rq.bounds, _, err = q.bounds(); err != nil {
+		return rq, err
+	}
+	if rq.limit, err = q.number("limit", defaultRangeKeys, maxRangeKeys); err != nil {
+		return rq, err
+	}
+	if rq.reverse, err = q.flag("reverse"); err != nil {
+		return rq, err
+	}
+	if rq.keysOnly, err = q.flag("keys_only"); err != nil {
+		return rq, err
+	}
+	if err := rq.filter(q); err != nil {
+		return rq, err
+	}
+	return rq, rq.goOn(q)
+}
+
+// filter reads what keys and values must look like.
+func (rq *rangeQuery) filter(q *query) error {
+	if part := []byte(q.Get("key_contains")); len(part) > 0 {
+		rq.filters = append(rq.filters, func(it *tinykv.Item) bool { return bytes.Contains(it.Key, part) })
+	}
+	if pattern := q.Get("key_regex"); pattern != "" {
+		if len(pattern) > maxPatternBytes {
+			return badRequest("key_regex is longer than %d bytes", maxPatternBytes)
+		}
+		re, err := regexp.Compile(pattern)
+		if err != nil {
+			return badRequest("key_regex is not a regular expression as Go's regexp package reads it")
+		}
+		rq.filters = append(rq.filters, func(it *tinykv.Item) bool { return re.Match(it.Key) })
+	}
+	if part := []byte(q.Get("value_contains")); len(part) > 0 {
+		rq.values = true
+		rq.filters = append(rq.filters, func(it *tinykv.Item) bool { return bytes.Contains(it.Value, part) })
+	}
+	return nil
+}
+
+// goOn begins behind the cursor of an earlier answer.
+func (rq *rangeQuery) goOn(q *query) error {
+	if !q.Has("cursor") {
+		return nil
+	}
+	last, err := base64.RawURLEncoding.DecodeString(q.Get("cursor"))
+	if err != nil || len(last) == 0 || last[0] != cursorVersion {
+		return badRequest("the cursor is not one that an answer gave as next")
+	}
+	last = last[1:]
+	if rq.reverse {
+		if rq.bounds.Upper == nil || bytes.Compare(last, rq.bounds.Upper) < 0 {
+			rq.bounds.Upper = last
+		}
+		if bytes.Compare(rq.bounds.Lower, last) > 0 {
+			rq.bounds.Lower = last
+		}
+		return nil
+	}
+	next := append(last, 0)
+	if bytes.Compare(next, rq.bounds.Lower) > 0 {
+		rq.bounds.Lower = next
+	}
+	if rq.bounds.Upper != nil && bytes.Compare(next, rq.bounds.Upper) > 0 {
+		rq.bounds.Upper = next
+	}
+	return nil
+}
+
+// rangePage is one answer. Next is empty at the end of the range.
+type rangePage struct {
+	Items   []item `json:"items"`
+	Next    string `json:"next,omitempty"`
+	Scanned int    `json:"scanned"`
+}
+
+// read goes over a range until the page is full.
+func (rq *rangeQuery) read(r *http.Request, in reader) (*rangePage, error) {
+	var opts []tinykv.ScanOption
+	if rq.reverse {
+		opts = append(opts, tinykv.Reverse)
+	}
+	if rq.keysOnly && !rq.values {
+		opts = append(opts, tinykv.KeysOnly)
+	}
+	p, told, seen := &rangePage{Items: []item{}}, 0, 0
+	for it, err := range in.Scan(rq.bounds, opts...) {
+		if err != nil {
+			return nil, err
+		}
+		if err := r.Context().Err(); err != nil {
+			return nil, err
+		}
+		p.Scanned++
+		seen += len(it.Key) + len(it.Value)
+		if rq.takes(&it) {
+			size := len(it.Key) + len(it.Value)
+			if told+size > maxRangeBytes && len(p.Items) > 0 {
+				p.Scanned--
+				return p, nil
+			}
+			told += size
+			p.Items = append(p.Items, rq.tell(&it))
+		}
+		p.Next = base64.RawURLEncoding.EncodeToString(append([]byte{cursorVersion}, it.Key...))
+		if len(p.Items) == rq.limit || p.Scanned == maxScannedKeys || seen >= maxScannedBytes {
+			return p, nil
+		}
+	}
+	p.Next = ""
+	return p, nil
+}
+
+func (rq *rangeQuery) takes(it *tinykv.Item) bool {
+	for _, f := range rq.filters {
+		if !f(it) {
+			return false
+		}
+	}
+	return true
+}
+
+func (rq *rangeQuery) tell(it *tinykv.Item) item {
+	i := itemOf(it)
+	switch {
+	case rq.keysOnly:
+	case len(it.Value) > maxRangeBytes:
+		i.ValueBytes = len(it.Value)
+	default:
+		i.setValue(it.Value)
+	}
+	return i
+}
+
+// getRange answers with the items of a range, page by page.
+func (s *Server) getRange(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r, rangeNames()...)
+	if err != nil {
+		return err
+	}
+	rq, err := rangeQueryOf(&q)
+	if err != nil {
+		return err
+	}
+	p, err := rq.read(r, s.space(&q))
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, p)
+	return nil
+}
+
+// deleteRange removes the keys of a range as one operation. All keys go only when that is said.
+func (s *Server) deleteRange(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r, "prefix", "lower", "upper", "all", "sync")
+	if err != nil {
+		return err
+	}
+	bounds, bounded, err := q.bounds()
+	if err != nil {
+		return err
+	}
+	all, err := q.flag("all")
+	if err != nil {
+		return err
+	}
+	if bounded == all {
+		return badRequest("give prefix, lower or upper, or all=true")
+	}
+	durable, err := q.durability()
+	if err != nil {
+		return err
+	}
+	if err := s.space(&q).DeleteRange(bounds.Lower, bounds.Upper, durable...); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// count answers with the exact number of keys in a range.
+func (s *Server) count(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r, "prefix", "lower", "upper")
+	if err != nil {
+		return err
+	}
+	bounds, _, err := q.bounds()
+	if err != nil {
+		return err
+	}
+	n, err := s.space(&q).Count(r.Context(), bounds)
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, struct {
+		Count uint64 `json:"count"`
+	}{n})
+	return nil
+}

@@ -1,0 +1,132 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// scope is what a request does, and so what its peer must be allowed to.
+type scope int
+
+const (
+	open  scope = iota // for everybody
+	read               // tells what is in the store
+	write              // changes keys
+	admin              // works on the store as a whole
+)
+
+// handler answers a request, or returns an error before it has written anything.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// route is one line of the table of contents.
+type route struct {
+	method string
+	path   string
+	scope  scope
+	handle handler
+}
+
+// register makes the routes known. A path that is there for other methods says so, and one that is not there is told in the form of
+// all errors.
+func (s *Server) register(routes []route) {
+	allowed := map[string][]string{}
+	for _, rt := range routes {
+		s.mux.HandleFunc(rt.method+" "+rt.path, func(w http.ResponseWriter, r *http.Request) { s.run(w, r, rt) })
+		allowed[rt.path] = append(allowed[rt.path], rt.method)
+		if rt.method == http.MethodGet {
+			allowed[rt.path] = append(allowed[rt.path], http.MethodHead)
+		}
+	}
+	for path, methods := range allowed {
+		allow := strings.Join(methods, ", ")
+		s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", allow)
+			s.fail(w, r, &problem{http.StatusMethodNotAllowed, "method_not_allowed", "that address takes " + allow})
+		})
+	}
+	for _, path := range []string{"/v1/", "/v1/keys", "/v1/explain", "/v1/transactions/{id}/keys"} { // else the last would lead to the empty key
+		s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			s.fail(w, r, notFound("there is nothing at that address; /openapi.json lists what there is"))
+		})
+	}
+}
+
+// run answers one request.
+func (s *Server) run(w http.ResponseWriter, r *http.Request, rt route) {
+	s.requests.Add(1)
+	err := s.guard(r, rt)
+	if err == nil {
+		err = rt.handle(w, r)
+	}
+	if err == nil {
+		return
+	}
+	s.errors.Add(1)
+	if errors.Is(err, errBroken) {
+		panic(http.ErrAbortHandler) // the only way to end an answer so that the peer sees it
+	}
+	s.fail(w, r, err)
+}
+
+// guard refuses what a peer may not do.
+func (s *Server) guard(_ *http.Request, rt route) error {
+	if s.opts.ReadOnly && rt.scope > read {
+		return &problem{http.StatusForbidden, "read_only", "this server is for reading only"}
+	}
+	return nil
+}
+
+// sealed returns a request whose key is one part of its path, whatever it holds: the mux would take "a//b" and "a/../b" for other keys.
+func sealed(r *http.Request) *http.Request {
+	escaped := r.URL.EscapedPath()
+	begin := keyBegin(escaped)
+	if begin < 0 || !strings.ContainsAny(escaped[begin:], "/.") {
+		return r
+	}
+	key, err := url.PathUnescape(escaped[begin:])
+	if err != nil {
+		return r // the mux sees it, too
+	}
+	var b strings.Builder
+	b.WriteString(escaped[:begin])
+	for _, c := range []byte(key) {
+		const digits = "0123456789ABCDEF"
+		b.Write([]byte{'%', digits[c>>4], digits[c&15]})
+	}
+	u, to := *r.URL, *r
+	u.RawPath = b.String()
+	to.URL = &u
+	return &to
+}
+
+// keyBegin returns where in a path a key begins, or -1.
+func keyBegin(path string) int {
+	for _, before := range []string{"/v1/keys/", "/v1/explain/", "/v1/buckets/"} {
+		if strings.HasPrefix(path, before) {
+			return len(before)
+		}
+	}
+	rest, ok := strings.CutPrefix(path, "/v1/transactions/")
+	if !ok {
+		return -1
+	}
+	id, key, ok := strings.Cut(rest, "/keys/")
+	if !ok || strings.Contains(id, "/") {
+		return -1
+	}
+	return len(path) - len(key)
+}
+
+// page serves the files of the page, and nothing but that.
+func page(files http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			answer(w, http.StatusMethodNotAllowed, errorBody{&problem{Code: "method_not_allowed", Message: "the page can only be read; REST is under /v1"}})
+			return
+		}
+		files.ServeHTTP(w, r)
+	})
+}
