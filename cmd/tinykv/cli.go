@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/shell"
 )
 
 // The exit codes.
@@ -119,6 +120,7 @@ func (e quietError) Unwrap() error { return e.error }
 
 func exitCode(err error) int {
 	var usage usageError
+	var mistake shell.Mistake
 	switch {
 	case errors.Is(err, tinykv.ErrCorrupt):
 		return exitDamaged
@@ -126,7 +128,7 @@ func exitCode(err error) int {
 		return exitNotFound
 	case errors.Is(err, tinykv.ErrLocked):
 		return exitLocked
-	case errors.As(err, &usage), errors.Is(err, tinykv.ErrInvalidRange), errors.Is(err, tinykv.ErrInvalidOption),
+	case errors.As(err, &usage), errors.As(err, &mistake), errors.Is(err, tinykv.ErrInvalidRange), errors.Is(err, tinykv.ErrInvalidOption),
 		errors.Is(err, tinykv.ErrKeyTooLarge), errors.Is(err, tinykv.ErrValueTooLarge):
 		return exitUsage
 	default:
@@ -136,6 +138,7 @@ func exitCode(err error) int {
 
 // explain says what went wrong and what to do next.
 func (e *environment) explain(err error) string {
+	var stopped stoppedError
 	switch {
 	case errors.Is(err, tinykv.ErrMissing):
 		return fmt.Sprintf("there is no store in %s; check --db, or make one with put --create", e.db)
@@ -143,6 +146,8 @@ func (e *environment) explain(err error) string {
 		return fmt.Sprintf("%v; end the program that has it open, and try again", err)
 	case errors.Is(err, tinykv.ErrCorrupt):
 		return fmt.Sprintf("%v; tinykv verify lists all damage, and tinykv repair copies the rest", err)
+	case errors.As(err, &stopped):
+		return stopped.Error()
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	default:

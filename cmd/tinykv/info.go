@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/shell"
 )
 
 type infoCommand struct {
@@ -61,29 +62,9 @@ func (i *storeInfo) addFiles() error {
 }
 
 func (i *storeInfo) print(e *environment) {
-	m := i.Metrics
-	var all tinykv.LevelMetrics
-	levels := 0
-	for _, l := range m.Levels {
-		all.Tables += l.Tables
-		all.Bytes += l.Bytes
-		all.DataBytes += l.DataBytes
-		all.Entries += l.Entries
-		all.Deletes += l.Deletes
-		if l.Tables > 0 {
-			levels++
-		}
-	}
-	row := func(name, format string, args ...any) {
-		e.printf("%-10s "+format+"\n", append([]any{name}, args...)...)
-	}
-	row("store", "%s", i.Dir)
-	row("keys", "about %d", m.Keys)
-	row("tables", "%d in %s, %s", all.Tables, countText(levels, "level"), sizeText(all.Bytes))
-	row("entries", "%d, of which %s; %s of keys and values", all.Entries, countText(all.Deletes, "tombstone"), sizeText(all.DataBytes))
-	row("log", "%s, %s", countText(i.Logs, "file"), sizeText(i.LogSize))
-	row("sequence", "%d", m.LastSeq)
-	row("files", "%d, %s in all", i.Files, sizeText(i.Bytes))
+	e.printf("store      %s\n%s", i.Dir, shell.Info(i.Metrics))
+	e.printf("log        %s, %s\n", countText(i.Logs, "file"), sizeText(i.LogSize))
+	e.printf("files      %d, %s in all\n", i.Files, sizeText(i.Bytes))
 }
 
 type levelsCommand struct {
@@ -97,38 +78,9 @@ func (c *levelsCommand) Run(e *environment) error {
 		if c.JSON {
 			return e.json(m.Levels)
 		}
-		e.printf("level  tables       size       data    entries  deletes     target  score\n")
-		var total tinykv.LevelMetrics
-		for n := range m.Levels {
-			l := &m.Levels[n]
-			total.Tables += l.Tables
-			total.Bytes += l.Bytes
-			total.DataBytes += l.DataBytes
-			total.Entries += l.Entries
-			total.Deletes += l.Deletes
-			if l.Tables > 0 {
-				e.printf("L%-5d", n)
-				e.printLevel(l)
-			}
-		}
-		e.printf("total ")
-		e.printLevel(&total)
-		e.printf("level 0 is merged into L%d; a score of 1 makes a compaction due\n", m.BaseLevel)
+		e.printf("%s", shell.Levels(m))
 		return nil
 	})
-}
-
-func (e *environment) printLevel(l *tinykv.LevelMetrics) {
-	target := "-"
-	if l.TargetBytes > 0 {
-		target = sizeText(l.TargetBytes)
-	}
-	e.printf(" %6d %10s %10s %10d %8d %10s", l.Tables, sizeText(l.Bytes), sizeText(l.DataBytes), l.Entries, l.Deletes, target)
-	if l.Score > 0 {
-		e.printf(" %6.2f\n", l.Score)
-	} else {
-		e.printf("      -\n")
-	}
 }
 
 type explainCommand struct {

@@ -21,7 +21,8 @@
 //	data.go   get, put, del                            scan.go      scan, count
 //	info.go   info, levels, explain                    upkeep.go    verify, compact
 //	dump.go   dump sst                                 dump_log.go  dump wal, dump manifest
-//	repair.go repair
+//	repair.go repair                                   shell.go     shell
+//	progress.go  how far something is
 package main
 
 import "os"

@@ -22,10 +22,11 @@ func (c *repairCommand) Run(e *environment) error {
 	report, err := tinykv.Repair(e.ctx, c.Src, c.Dst, &tinykv.RepairOptions{
 		KeepDoubtful: c.KeepDoubtful,
 		Progress: func(p tinykv.RepairProgress) {
-			m.show("%s: %s of %s, %s  %s", p.Phase, sizeText(p.Done), sizeText(p.Total), countText(p.Damages, "damaged place"), filepath.Base(p.File))
+			m.update(step{Phase: p.Phase, Done: p.Done, Total: p.Total, Note: countText(p.Damages, "damaged place") + "  " + filepath.Base(p.File)})
 		},
 	})
 	m.end()
+	err = m.stopped(err)
 	switch {
 	case errors.Is(err, tinykv.ErrMissing):
 		return fmt.Errorf("there is no store in %s", c.Src)

@@ -1,27 +1,171 @@
 package main
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
 
 	"github.com/peterh/liner"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/shell"
 )
 
-type shellCommand struct{}
+type shellCommand struct {
+	Create  bool   `help:"Make the store if it is not there."`
+	History string `env:"TINYKV_HISTORY" placeholder:"FILE" help:"Where lines are kept; no: nowhere. Default: tinykv/history among the files of your settings."`
+}
 
-// Run reads lines until the end of the input.
+// maxLine bounds a line that does not come from a terminal.
+const maxLine = 16 << 20
+
+// Run carries out lines until their end. Without a terminal it goes on behind a line that failed, and its exit code is that of the
+// last such line.
 func (c *shellCommand) Run(e *environment) error {
-	line := liner.NewLiner()
-	defer line.Close()
-	line.SetCtrlCAborts(true)
-	for {
-		text, err := line.Prompt("tinykv> ")
-		if errors.Is(err, io.EOF) || errors.Is(err, liner.ErrPromptAborted) {
-			return nil
+	return e.with(&tinykv.Options{ErrorIfMissing: !c.Create}, func(db *tinykv.DB) error {
+		s := shell.New(db)
+		defer s.Close()
+		if isTerminal(e.in) && isTerminal(os.Stdout) {
+			return c.converse(e, s)
 		}
-		if err != nil {
-			return err
+		return c.read(e, s)
+	})
+}
+
+// read takes lines from a file or a pipe.
+func (c *shellCommand) read(e *environment, s *shell.Session) (failed error) {
+	lines := bufio.NewScanner(e.in)
+	lines.Buffer(nil, maxLine)
+	text := ""
+	for lines.Scan() {
+		if text += lines.Text(); shell.Unfinished(text) && len(text) < maxLine {
+			text += "\n"
+			continue
 		}
-		e.printf("%s\n", text)
+		r := s.Do(e.ctx, text)
+		text = ""
+		if err := e.answer(r); err != nil {
+			failed = err
+		}
+		if r.Quit || e.ctx.Err() != nil {
+			return failed
+		}
 	}
+	if text != "" {
+		failed = errors.Join(failed, e.answer(s.Do(e.ctx, text)))
+	}
+	return errors.Join(failed, lines.Err())
+}
+
+// answer writes the result of a line, at once, and returns why it failed, which is then told.
+func (e *environment) answer(r shell.Result) error {
+	e.printf("%s", r.Out)
+	if err := e.out.Flush(); err != nil || r.Err == "" {
+		return err
+	}
+	e.say("tinykv: %s", r.Err)
+	return quietError{r.Cause}
+}
+
+// converse takes lines from somebody at a terminal, to whom mistakes are no failure.
+func (c *shellCommand) converse(e *environment, s *shell.Session) error {
+	l := liner.NewLiner()
+	defer l.Close()
+	l.SetCtrlCAborts(true)
+	l.SetTabCompletionStyle(liner.TabPrints)
+	l.SetCompleter(s.Complete)
+	history := c.history()
+	loadHistory(l, history)
+	e.say("help lists the words, Tab completes, Ctrl-D leaves")
+	for {
+		text, err := prompt(l, s.Prompt())
+		switch {
+		case errors.Is(err, liner.ErrPromptAborted):
+			continue
+		case errors.Is(err, io.EOF):
+			e.printf("\n")
+			return saveHistory(l, history)
+		case err != nil:
+			return err
+		case strings.TrimSpace(text) == "":
+			continue
+		}
+		l.AppendHistory(strings.ReplaceAll(text, "\n", `\n`))
+		r := interruptible(text, s)
+		if err := e.answer(r); err != nil {
+			var quiet quietError
+			if !errors.As(err, &quiet) {
+				return err
+			}
+		}
+		if r.Quit {
+			return saveHistory(l, history)
+		}
+	}
+}
+
+// prompt reads a line, and further ones as long as quotes are open.
+func prompt(l *liner.State, p string) (string, error) {
+	text, err := l.Prompt(p)
+	for err == nil && shell.Unfinished(text) {
+		var more string
+		more, err = l.Prompt(strings.Repeat(" ", max(0, len(p)-4)) + "... ")
+		text += "\n" + more
+	}
+	return text, err
+}
+
+// interruptible carries out a line, which Ctrl-C ends: it alone.
+func interruptible(text string, s *shell.Session) shell.Result {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	return s.Do(ctx, text)
+}
+
+// history returns the file of the history, or an empty string for none.
+func (c *shellCommand) history() string {
+	switch c.History {
+	case "no":
+		return ""
+	case "":
+	default:
+		return c.History
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "tinykv", "history")
+}
+
+// loadHistory reads what is there; that nothing is, is no failure.
+func loadHistory(l *liner.State, path string) {
+	if path == "" {
+		return
+	}
+	if f, err := os.Open(path); err == nil {
+		_, _ = l.ReadHistory(f)
+		_ = f.Close()
+	}
+}
+
+// saveHistory writes it for nobody else to read.
+func saveHistory(l *liner.State, path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = l.WriteHistory(f)
+	return errors.Join(err, f.Close())
 }

@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/shell"
 )
 
 // hexFlag says how keys and values are written, on the command line and in the output.
@@ -33,18 +32,10 @@ func (f hexFlag) text(b []byte) string {
 	if f.Hex {
 		return hex.EncodeToString(b)
 	}
-	if plain(b) {
+	if shell.Prints(b) {
 		return string(b)
 	}
 	return strconv.Quote(string(b))
-}
-
-// plain tells whether bytes can be shown as they are and are not taken for anything else.
-func plain(b []byte) bool {
-	if len(b) == 0 || b[0] == '"' || !utf8.Valid(b) {
-		return false
-	}
-	return !strings.ContainsFunc(string(b), func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 // rangeFlags choose keys.
@@ -71,16 +62,7 @@ func (f rangeFlags) bounds(x hexFlag) (r tinykv.Range, err error) {
 }
 
 // sizeText returns a size in bytes with a unit, in at most nine columns.
-func sizeText(n int64) string {
-	if n < 1024 {
-		return fmt.Sprintf("%d B", n)
-	}
-	size, units := float64(n)/1024, "KMGTPE"
-	for size >= 999.95 {
-		size, units = size/1024, units[1:]
-	}
-	return fmt.Sprintf("%.1f %ciB", size, units[0])
-}
+func sizeText(n int64) string { return shell.Size(n) }
 
 func entriesText(n uint64) string {
 	if n == 1 {
@@ -90,9 +72,4 @@ func entriesText(n uint64) string {
 }
 
 // countText returns a number and what it counts.
-func countText[T int | uint64](n T, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
+func countText[T int | uint64](n T, what string) string { return shell.Counted(n, what) }

@@ -50,19 +50,19 @@ func (c cleanUp) Run() int {
 	return c.M.Run()
 }
 
-// shell runs the program as its user does.
-type shell struct {
+// program is run as its user does.
+type program struct {
 	*testing.T
 	dir   string // the store
 	input string // standard input of the next call
 }
 
-func newShell(t *testing.T) *shell {
-	return &shell{T: t, dir: filepath.Join(t.TempDir(), "db")}
+func newProgram(t *testing.T) *program {
+	return &program{T: t, dir: filepath.Join(t.TempDir(), "db")}
 }
 
 // run runs a command line, divided at spaces, and returns both outputs and the exit code.
-func (s *shell) run(line string) (out, errOut string, code int) {
+func (s *program) run(line string) (out, errOut string, code int) {
 	s.Helper()
 	path, err := binary()
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *shell) run(line string) (out, errOut string, code int) {
 }
 
 // want runs a command line that must succeed with this output.
-func (s *shell) want(line, want string) {
+func (s *program) want(line, want string) {
 	s.Helper()
 	if out, errOut, code := s.run(line); code != 0 || out != want || errOut != "" {
 		s.Errorf("%s: exit code %d, output\n%s%s, want\n%s", line, code, out, errOut, want)
@@ -92,7 +92,7 @@ func (s *shell) want(line, want string) {
 
 // shows runs a command line that must succeed and have all these words in its output, which must fit
 // in 80 columns. It returns the output.
-func (s *shell) shows(line string, words ...string) string {
+func (s *program) shows(line string, words ...string) string {
 	s.Helper()
 	out, errOut, code := s.run(line)
 	if code != 0 || errOut != "" {
@@ -102,7 +102,7 @@ func (s *shell) shows(line string, words ...string) string {
 	return out
 }
 
-func (s *shell) contains(line, out string, words []string) {
+func (s *program) contains(line, out string, words []string) {
 	s.Helper()
 	for _, word := range words {
 		if !strings.Contains(out, word) {
@@ -117,7 +117,7 @@ func (s *shell) contains(line, out string, words []string) {
 }
 
 // fails runs a command line that must end with an exit code and say these words on standard error.
-func (s *shell) fails(line string, want int, words ...string) {
+func (s *program) fails(line string, want int, words ...string) {
 	s.Helper()
 	_, errOut, code := s.run(line)
 	if code != want {
@@ -131,7 +131,7 @@ func (s *shell) fails(line string, want int, words ...string) {
 }
 
 // fill makes a store with a few keys, of which some were deleted.
-func (s *shell) fill() {
+func (s *program) fill() {
 	s.Helper()
 	s.want("put fig ripe --create", "")
 	db, err := tinykv.Open(s.dir, nil)
@@ -149,7 +149,7 @@ func (s *shell) fill() {
 }
 
 // footprint describes every byte of the store.
-func (s *shell) footprint() (text string) {
+func (s *program) footprint() (text string) {
 	s.Helper()
 	entries, err := os.ReadDir(s.dir)
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *shell) footprint() (text string) {
 }
 
 // files returns the paths of the files whose names match.
-func (s *shell) files(pattern string) []string {
+func (s *program) files(pattern string) []string {
 	s.Helper()
 	paths, err := filepath.Glob(filepath.Join(s.dir, pattern))
 	if err != nil || len(paths) == 0 {
@@ -180,7 +180,7 @@ func (s *shell) files(pattern string) []string {
 }
 
 // flip damages a file.
-func (s *shell) flip(path string, off int) {
+func (s *program) flip(path string, off int) {
 	s.Helper()
 	data, err := os.ReadFile(path)
 	if err == nil {
@@ -193,7 +193,7 @@ func (s *shell) flip(path string, off int) {
 }
 
 func TestPutGetDel(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	s.fails("put fig ripe", exitFailed, "no store in", "put --create")
 	s.fails("get fig", exitFailed, "no store in")
 	s.want("put fig ripe --create", "")
@@ -218,7 +218,7 @@ func TestPutGetDel(t *testing.T) {
 }
 
 func TestPutForATime(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	s.want("put fig ripe --create --ttl 1h", "")
 	s.want("get fig", "ripe\n")
 	s.shows("explain fig", "expires at 20")
@@ -231,7 +231,7 @@ func TestPutForATime(t *testing.T) {
 }
 
 func TestScanAndCount(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	s.fill()
 	s.want("scan -p fruit/ -n 2", "fruit/1\tv1\nfruit/2\tv2\n")
 	s.want("scan --prefix fruit/ --limit 2 --reverse --keys-only", "fruit/9\nfruit/8\n")
@@ -246,7 +246,7 @@ func TestScanAndCount(t *testing.T) {
 }
 
 func TestBuckets(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	s.want("put fig outside --create", "")
 	s.want("buckets --json", "[]\n")
 	s.fails("get fig --bucket fruit", exitNotFound, "key not found: fig")
@@ -270,7 +270,7 @@ func TestBuckets(t *testing.T) {
 }
 
 func TestLookingAround(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	s.fill()
 	s.want("del --range fruit/1 fruit/3", "")
 	s.shows("info", "store      DIR", "keys       about", "tables     ", "sequence   13", "log        0 files")
@@ -293,7 +293,7 @@ func TestLookingAround(t *testing.T) {
 }
 
 func TestDumpWal(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	s.fill()
 	db, err := tinykv.Open(s.dir, nil)
 	if err != nil {
@@ -333,7 +333,7 @@ func TestDumpWal(t *testing.T) {
 }
 
 func TestWhatIsWrongWithTheCommandLine(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	s.fill()
 	s.fails("gte fig", exitUsage, `did you mean "get"?`, "tinykv --help")
 	s.fails("get --hxe fig", exitUsage, `did you mean "--hex"?`)
@@ -351,7 +351,7 @@ func TestWhatIsWrongWithTheCommandLine(t *testing.T) {
 }
 
 func TestWhatIsWrongWithTheDirectory(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	for _, line := range []string{"get a", "scan", "count", "info", "levels", "explain a", "verify", "del a", "compact"} {
 		s.fails(line, exitFailed, "no store in "+s.dir)
 	}
@@ -366,7 +366,7 @@ func TestWhatIsWrongWithTheDirectory(t *testing.T) {
 	s.fails("get a", exitFailed, "no store in "+s.dir)
 	s.fails("put a b --create", exitFailed, "notes.txt", "choose an empty directory")
 
-	s = newShell(t)
+	s = newProgram(t)
 	s.fill()
 	db, err := tinykv.Open(s.dir, nil)
 	if err != nil {
@@ -381,7 +381,7 @@ func TestWhatIsWrongWithTheDirectory(t *testing.T) {
 }
 
 func TestDamage(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	s.fill()
 	s.shows("compact", "tables: ")
 	tables := s.files("*.sst")
@@ -416,7 +416,7 @@ func TestDamage(t *testing.T) {
 }
 
 // repairs copies the store, of which a block of a table is damaged.
-func (s *shell) repairs(table string) {
+func (s *program) repairs(table string) {
 	s.Helper()
 	before, dst := s.footprint(), filepath.Join(s.TempDir(), "dst")
 	out, errOut, code := s.run("repair " + s.dir + " " + dst)
@@ -442,7 +442,7 @@ func (s *shell) repairs(table string) {
 }
 
 func TestRepairOfWhatIsWhole(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	s.fill()
 	want, _, _ := s.run("scan")
 	src := s.dir
@@ -463,7 +463,7 @@ func TestRepairOfWhatIsWhole(t *testing.T) {
 }
 
 func TestReadingCommandsChangeNothing(t *testing.T) {
-	s := newShell(t)
+	s := newProgram(t)
 	s.fill()
 	other, err := tinykv.Open(s.dir, &tinykv.Options{ReadOnly: true})
 	if err != nil {

@@ -1,56 +1,11 @@
 package main
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/tinykv/tinykv"
 )
-
-// progressFlag says whether to tell how far it is.
-type progressFlag struct {
-	Progress bool `help:"Tell on standard error how far it is, also where that is no terminal."`
-}
-
-const progressEvery = 100 * time.Millisecond
-
-// meter writes over one line of standard error, now and then.
-type meter struct {
-	e    *environment
-	on   bool
-	last time.Time
-	used bool
-}
-
-func (f progressFlag) meter(e *environment) *meter {
-	return &meter{e: e, on: f.Progress || isTerminal(e.errors)}
-}
-
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}
-
-// show writes a line of less than 80 columns in the place of the last one.
-func (m *meter) show(format string, args ...any) {
-	if now := time.Now(); m.on && now.Sub(m.last) >= progressEvery {
-		m.last, m.used = now, true
-		fmt.Fprintf(m.e.errors, "\r%-78.78s", fmt.Sprintf(format, args...))
-	}
-}
-
-// end removes the line.
-func (m *meter) end() {
-	if m.used {
-		fmt.Fprintf(m.e.errors, "\r%78s\r", "")
-	}
-}
 
 type verifyCommand struct {
 	progressFlag
@@ -78,9 +33,10 @@ func (c *verifyCommand) Run(e *environment) error {
 	}
 	m := c.meter(e)
 	report, err := tinykv.Verify(e.ctx, e.db, &tinykv.VerifyOptions{Progress: func(p tinykv.VerifyProgress) {
-		m.show("%s: %s of %s, %s  %s", p.Phase, sizeText(p.Done), sizeText(p.Total), countText(p.Problems, "problem"), filepath.Base(p.File))
+		m.update(step{Phase: p.Phase, Done: p.Done, Total: p.Total, Note: countText(p.Problems, "problem") + "  " + filepath.Base(p.File)})
 	}})
 	m.end()
+	err = m.stopped(err)
 	if report == nil {
 		return err
 	}
@@ -142,13 +98,13 @@ func (c *compactCommand) compact(e *environment, db *tinykv.DB, r tinykv.Range) 
 	for {
 		select {
 		case err := <-done:
-			return err
+			return m.stopped(err)
 		case <-tick.C:
 			read, written := int64(0), int64(0)
 			for _, l := range db.Metrics().Levels {
 				read, written = read+l.ReadBytes, written+l.WrittenBytes
 			}
-			m.show("compacting: %s merged to %s, %s of tables", sizeText(read), sizeText(written), sizeText(tableBytes(db)))
+			m.update(step{Phase: "compacting", Done: read, Note: sizeText(written) + " written, " + sizeText(tableBytes(db)) + " of tables"})
 		}
 	}
 }

@@ -20,10 +20,16 @@ type tinykvReader interface {
 // absent names the key in the error that says that it is absent.
 func absent(k []byte, err error) error {
 	if errors.Is(err, tinykv.ErrNotFound) {
-		return mistakef("key not found: %s", cut(k))
+		return absentError{cut(k)}
 	}
 	return err
 }
+
+// absentError names the key that is not there.
+type absentError struct{ key string }
+
+func (e absentError) Error() string { return "key not found: " + e.key }
+func (e absentError) Unwrap() error { return tinykv.ErrNotFound }
 
 func (s *Session) get(c *call) error {
 	for i := range c.args.plain {
@@ -83,14 +89,14 @@ func (s *Session) del(c *call) error {
 			return err
 		}
 	case c.args.has("range"):
-		return mistake("--range wants two keys: where it begins, and the first one that stays")
+		return Mistake("--range wants two keys: where it begins, and the first one that stays")
 	case c.args.has("prefix") && n == 0:
 		r := tinykv.Prefix([]byte(c.args.options["prefix"]))
 		if err := s.written(s.space().DeleteRange(r.Lower, r.Upper)); err != nil {
 			return err
 		}
 	case n == 0 || c.args.has("prefix"):
-		return mistake("name keys, or a --prefix, or a --range of two keys; clear deletes everything")
+		return Mistake("name keys, or a --prefix, or a --range of two keys; clear deletes everything")
 	default:
 		if err := s.deleteKeys(c); err != nil {
 			return err
@@ -116,7 +122,7 @@ func (s *Session) deleteKeys(c *call) error {
 func (a arguments) bounds() (r tinykv.Range, err error) {
 	if len(a.plain) > 0 {
 		if a.has("lower") || a.has("upper") {
-			return r, mistake("a prefix does not go with --lower or --upper")
+			return r, Mistake("a prefix does not go with --lower or --upper")
 		}
 		r = tinykv.Prefix(a.key(0))
 	}
@@ -174,7 +180,7 @@ func (s *Session) list(c *call, limit uint64, items iter.Seq2[tinykv.Item, error
 				more = "--upper"
 			}
 			if last == nil {
-				return mistake("the key is longer than what is shown here; tinykv scan writes it whole")
+				return Mistake("the key is longer than what is shown here; tinykv scan writes it whole")
 			}
 			c.out.printf("-- %s shown, and there are more: scan %s %s\n", Counted(shown, "key"), more, Quote(last))
 			return nil

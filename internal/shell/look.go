@@ -120,7 +120,7 @@ func (s *Session) use(c *call) error {
 	}
 	name := c.args.plain[0].text
 	if name == "" || len(name) > 255 {
-		return mistake("the name of a bucket has 1 to 255 bytes; use alone leaves buckets")
+		return Mistake("the name of a bucket has 1 to 255 bytes; use alone leaves buckets")
 	}
 	s.bucket = name
 	return nil
@@ -148,7 +148,7 @@ func (s *Session) compact(c *call) error {
 		return err
 	}
 	if s.bucket != "" {
-		return mistake("compact is about keys outside of buckets; use leaves the bucket")
+		return Mistake("compact is about keys outside of buckets; use leaves the bucket")
 	}
 	before := s.db.Metrics().TableBytes
 	if err := s.db.Compact(c.ctx, r); err != nil {

@@ -37,6 +37,10 @@ type Result struct {
 	Err    string `json:"error,omitempty"` // what is wrong and what to do next, without an end of line
 	Prompt string `json:"prompt"`          // for the next line
 	Quit   bool   `json:"quit,omitempty"`  // the line asked for the end
+
+	// Cause is what Err tells of: a Mistake, an error of the store, or that of the context. A key that is not there
+	// matches tinykv.ErrNotFound.
+	Cause error `json:"-"`
 }
 
 // New returns a session outside of all buckets, without a transaction. The store stays the caller's.
@@ -69,7 +73,7 @@ func (s *Session) Do(ctx context.Context, line string) Result {
 	err := s.do(ctx, line, out)
 	r := Result{Out: out.String(), Quit: errors.Is(err, errQuit), Prompt: s.Prompt()}
 	if err != nil && !r.Quit {
-		r.Err = explain(err)
+		r.Err, r.Cause = explain(err), err
 	}
 	return r
 }
@@ -137,16 +141,17 @@ func (s *Session) update(fn func(space) error) error {
 // errQuit is how the word quit ends.
 var errQuit = errors.New("quit")
 
-// mistake is an error in what was typed.
-type mistake string
+// Mistake is an error in what was typed.
+type Mistake string
 
-func (m mistake) Error() string { return string(m) }
+// Error tells what is wrong, and what would be right.
+func (m Mistake) Error() string { return string(m) }
 
-func mistakef(format string, args ...any) error { return mistake(fmt.Sprintf(format, args...)) }
+func mistakef(format string, args ...any) error { return Mistake(fmt.Sprintf(format, args...)) }
 
 // explain says what is wrong and what to do next.
 func explain(err error) string {
-	var m mistake
+	var m Mistake
 	switch {
 	case errors.As(err, &m):
 		return err.Error()

@@ -22,7 +22,7 @@ func (t token) bare() bool { return t.quote == 0 }
 func (t token) is(text string) bool { return t.bare() && t.text == text }
 
 // errOpen reports a line that ends within quotes.
-var errOpen = errors.New("the line ends within quotes")
+const errOpen = Mistake("the line ends within quotes")
 
 // split divides a line into words. Of a line that ends within quotes it returns all words, the last as far as it goes, and errOpen.
 func split(line string) (words []token, err error) {

@@ -58,7 +58,7 @@ func operations(tokens []token) (ops []operation, err error) {
 		first = end + 1
 	}
 	if len(ops) == 0 {
-		return nil, mistake("a batch is put, get and del, divided by a ; with a space on either side")
+		return nil, Mistake("a batch is put, get and del, divided by a ; with a space on either side")
 	}
 	return ops, nil
 }
@@ -113,12 +113,12 @@ func (op operation) del(in space) error {
 	case op.args.has("range") && len(op.args.plain) == 2:
 		return in.DeleteRange(op.args.key(0), op.args.key(1))
 	case op.args.has("range"):
-		return mistake("--range wants two keys: where it begins, and the first one that stays")
+		return Mistake("--range wants two keys: where it begins, and the first one that stays")
 	case op.args.has("prefix") && len(op.args.plain) == 0:
 		r := tinykv.Prefix([]byte(op.args.options["prefix"]))
 		return in.DeleteRange(r.Lower, r.Upper)
 	case op.args.has("prefix"):
-		return mistake("name keys or a --prefix, not both")
+		return Mistake("name keys or a --prefix, not both")
 	}
 	for i := range op.args.plain {
 		if err := in.Delete(op.args.key(i)); err != nil {
@@ -130,7 +130,7 @@ func (op operation) del(in space) error {
 
 func (s *Session) begin(c *call) error {
 	if s.tx != nil {
-		return mistake("a transaction is open; commit or rollback ends it")
+		return Mistake("a transaction is open; commit or rollback ends it")
 	}
 	tx, err := s.db.Begin(!c.args.has("read-only"))
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *Session) begin(c *call) error {
 	return nil
 }
 
-const errNoTransaction = mistake("no transaction is open; begin begins one")
+const errNoTransaction = Mistake("no transaction is open; begin begins one")
 
 func (s *Session) commit(c *call) error {
 	if s.tx == nil {
