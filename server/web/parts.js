@@ -1,0 +1,33 @@
+// Parts that know the API: more than ui.js may.
+
+import { html, useEffect, useState } from "./lib.js";
+import { Field } from "./ui.js";
+
+// BucketChoice offers the buckets of a store; "" is outside of buckets. Nothing is shown while there are none.
+export function BucketChoice({ store, value, onChange }) {
+  const [names, set] = useState([]);
+  useEffect(() => {
+    let gone = false;
+    store.api.json("GET", "/v1/buckets").then((answer) => {
+      if (!gone) set((answer.buckets ?? answer ?? []).map((b) => b.name ?? b));
+    }, () => {});
+    return () => { gone = true; };
+  }, [store]);
+  if (names.length === 0) return null;
+  return html`<${Field} label="Bucket">${(id) => html`<select id=${id} value=${value} onChange=${(e) => onChange(e.target.value)}>
+    <option value="">(outside of buckets)</option>${names.map((n) => html`<option key=${n} value=${n}>${n}</option>`)}
+  </select>`}<//>`;
+}
+
+// Ring is a circle that empties until a moment in time; total is its length when full, in milliseconds.
+export function Ring({ until, total, now }) {
+  const left = Math.max(0, until - now);
+  const around = 2 * Math.PI * 17;
+  const text = left >= 86_400_000 ? Math.round(left / 86_400_000) + "d" : left >= 3_600_000 ? Math.round(left / 3_600_000) + "h"
+    : left >= 60_000 ? Math.round(left / 60_000) + "m" : Math.ceil(left / 1000) + "s";
+  return html`<svg class="ring" viewBox="0 0 42 42" width="42" height="42" role="img" aria-label=${left ? `expires in ${text}` : "expired"} data-ring=${Math.ceil(left / 1000)}>
+    <circle cx="21" cy="21" r="17" class="ring-ground" />
+    <circle cx="21" cy="21" r="17" class="ring-left" stroke-dasharray=${around} stroke-dashoffset=${around * (1 - Math.min(1, left / Math.max(1, total)))} transform="rotate(-90 21 21)" />
+    <text x="21" y="25" text-anchor="middle">${left ? text : "–"}</text>
+  </svg>`;
+}

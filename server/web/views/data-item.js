@@ -1,0 +1,71 @@
+// One key in a dialog: its value in all forms; editing it, unless somebody else has meanwhile; and a new key.
+
+import { html, useState } from "../lib.js";
+import { clock, nanos, shown } from "../format.js";
+import { BytesField, Button, Dialog, Field, Problem, Value, useBytes, useTask } from "../ui.js";
+
+export function ItemDialog({ store, bucket, item: first, onClose, onChanged }) {
+  const [item, setItem] = useState(first);
+  const [editing, setEditing] = useState(false);
+  const [run, task, setTask] = useTask();
+  const fresh = () => run(async () => {
+    setItem(await store.api.get(item.key, { bucket }));
+    setEditing(false);
+  });
+  const remove = () => run(async () => {
+    await store.api.delete(item.key, { bucket, seq: item.seq });
+    onChanged("deleted " + shown(item.key, 40));
+  });
+  const stale = task.error?.status === 412;
+  return html`<${Dialog} title=${shown(item.key, 60) || "(empty key)"} onClose=${onClose}>
+    <p class="soft">version <b data-version=${item.seq}>${item.seq}</b> · ${item.expiresAt ? "expires " + item.expiresAt.toLocaleDateString("en-CA") + " " + clock(item.expiresAt) : "never expires"}</p>
+    <${Problem} error=${task.error} />
+    ${stale && html`<p class="soft">Somebody has written to this key since you opened it, so nothing was changed. Look at the present version, then decide.</p>
+      <${Button} data-do="fresh" onClick=${fresh}>Show the present version<//>`}
+    ${editing
+      ? html`<${Edit} store=${store} bucket=${bucket} item=${item} run=${run} busy=${task.busy} onCancel=${() => { setEditing(false); setTask({ busy: false, error: null, result: null }); }} onChanged=${onChanged} />`
+      : html`<${Value} bytes=${item.value} key=${item.seq} />
+        <div class="row spread"><${Button} data-do="edit" onClick=${() => setEditing(true)}>Edit<//><${Button} kind="danger" busy=${task.busy} onClick=${remove}>Delete<//></div>`}
+  <//>`;
+}
+
+function Edit({ store, bucket, item, run, busy, onCancel, onChanged }) {
+  const value = useBytesOf(item.value);
+  const save = () => run(async () => {
+    const seq = await store.api.put(item.key, value.bytes, { bucket, seq: item.seq, expiresAt: item.expiresAt });
+    onChanged(`saved as version ${seq}`);
+  });
+  return html`<form class="stack" onSubmit=${(e) => { e.preventDefault(); if (!value.error) save(); }}>
+    <${BytesField} label="Value" rows=${8} state=${value} name="edit" />
+    <p class="hint">It is saved only if version ${item.seq} is still the present one.</p>
+    <div class="row"><${Button} kind="main" type="submit" data-do="save" busy=${busy} disabled=${!!value.error}>Save<//><${Button} onClick=${onCancel}>Cancel<//></div>
+  </form>`;
+}
+
+// useBytesOf is useBytes that begins with bytes.
+function useBytesOf(bytes) {
+  const state = useBytes(null);
+  if (state.text === null) state.setBytes(bytes);
+  return state.text === null ? { ...state, text: "", bytes, error: "" } : state;
+}
+
+export function NewDialog({ store, bucket, prefix, onClose, onChanged }) {
+  const key = useBytesOf(prefix), value = useBytes("");
+  const [ttl, setTTL] = useState("");
+  const [run, task] = useTask();
+  const wrong = ttl !== "" && !(nanos(ttl) > 0) ? "such as 30s, 5m or 1h30m" : "";
+  const able = !key.error && !value.error && !wrong;
+  const save = () => run(async () => {
+    const seq = await store.api.put(key.bytes, value.bytes, { bucket, absent: true, ttl: ttl === "" ? undefined : nanos(ttl) / 1e9 + "s" });
+    onChanged(`saved as version ${seq}`);
+  });
+  return html`<${Dialog} title="New key" onClose=${onClose}>
+    <form class="stack" onSubmit=${(e) => { e.preventDefault(); if (able) save(); }}>
+      <${BytesField} label="Key" state=${key} name="new-key" />
+      <${BytesField} label="Value" rows=${5} state=${value} name="new-value" />
+      <${Field} label="Time to live" hint="30s, 5m; empty: for ever" value=${ttl} error=${wrong} onInput=${(e) => setTTL(e.target.value)} />
+      <${Problem} error=${task.error?.status === 412 ? { code: "there already", message: "This key exists. Close this, and open it in the list to edit it." } : task.error} />
+      <div class="row"><${Button} kind="main" type="submit" data-do="save" busy=${task.busy} disabled=${!able}>Save<//><${Button} onClick=${onClose}>Cancel<//></div>
+    </form>
+  <//>`;
+}

@@ -1,0 +1,76 @@
+// A terminal that speaks the words of the shell, over the WebSocket.
+
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
+import { Card } from "../ui.js";
+
+const historyKey = "tinykv.history";
+const most = 500; // lines that are kept
+
+function loadHistory() {
+  try {
+    return JSON.parse(sessionStorage.getItem(historyKey)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+export function Terminal({ store }) {
+  const [lines, setLines] = useState([{ kind: "soft", text: "The words of the shell: type help. Arrow up and down for what was typed before, Ctrl-L to wipe." }]);
+  const [prompt, setPrompt] = useState("tinykv> ");
+  const [text, setText] = useState("");
+  const [busy, setBusy] = useState(false);
+  const history = useRef(loadHistory());
+  const at = useRef(history.current.length);
+  const foot = useRef(null), input = useRef(null), used = useRef(false);
+  useLayoutEffect(() => { foot.current.scrollTop = foot.current.scrollHeight; }, [lines, busy]);
+  useEffect(() => { if (!busy && used.current) input.current?.focus({ preventScroll: true }); }, [busy]);
+
+  const print = (...more) => setLines((l) => [...l, ...more].slice(-most));
+  const remember = (line) => {
+    if (line.trim() && history.current[history.current.length - 1] !== line) history.current = [...history.current, line].slice(-200);
+    at.current = history.current.length;
+    try {
+      sessionStorage.setItem(historyKey, JSON.stringify(history.current));
+    } catch { /* it lasts as long as the view */ }
+  };
+  const enter = async () => {
+    const line = text;
+    used.current = true;
+    remember(line);
+    setText("");
+    print({ kind: "typed", text: prompt + line });
+    if (!line.trim()) return;
+    setBusy(true);
+    try {
+      const answer = await store.socket.call("shell", { line });
+      if (answer?.out) print({ text: answer.out.replace(/\n$/, "") });
+      if (answer?.error) print({ kind: "bad", text: answer.error.message ?? answer.error });
+      if (answer?.prompt) setPrompt(answer.prompt);
+    } catch (e) {
+      print({ kind: "bad", text: e.message });
+    }
+    setBusy(false);
+  };
+  const recall = (by) => {
+    at.current = Math.max(0, Math.min(history.current.length, at.current + by));
+    setText(history.current[at.current] ?? "");
+  };
+  const key = (e) => {
+    if (e.key === "ArrowUp") recall(-1);
+    else if (e.key === "ArrowDown") recall(1);
+    else if (e.key === "l" && e.ctrlKey) setLines([]);
+    else return;
+    e.preventDefault();
+  };
+
+  return html`<${Card} title="Terminal">
+    <div class="terminal" ref=${foot} onClick=${() => String(getSelection()) === "" && input.current.focus({ preventScroll: true })}>
+      <div role="log" aria-label="output" data-terminal>${lines.map((l, i) => html`<pre key=${i} class=${l.kind ?? ""}>${l.text}</pre>`)}</div>
+      <form onSubmit=${(e) => { e.preventDefault(); if (!busy) enter(); }}>
+        <label for="terminal-line"><span class="away">command</span><span aria-hidden="true">${prompt}</span></label>
+        <input id="terminal-line" ref=${input} autocomplete="off" autocapitalize="off" spellcheck=${false} value=${text} readonly=${busy}
+          onInput=${(e) => setText(e.target.value)} onKeyDown=${key} />
+      </form>
+    </div>
+  <//>`;
+}
