@@ -30,6 +30,14 @@ func notFound(format string, args ...any) error {
 	return &problem{http.StatusNotFound, "not_found", fmt.Sprintf(format, args...)}
 }
 
+func tooLarge(format string, args ...any) error {
+	return &problem{http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf(format, args...)}
+}
+
+func tooMany(format string, args ...any) error {
+	return &problem{http.StatusTooManyRequests, "too_many", fmt.Sprintf(format, args...)}
+}
+
 func preconditionFailed(format string, args ...any) error {
 	return &problem{http.StatusPreconditionFailed, "precondition_failed", fmt.Sprintf(format, args...)}
 }

@@ -35,6 +35,7 @@ func siteOf(t *testing.T, db *tinykv.DB, opts *Options) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close() })
 	at := httptest.NewServer(s)
 	t.Cleanup(at.Close)
 	return &site{t: t, db: db, s: s, at: at}

@@ -44,10 +44,12 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) error {
 type serverNumbers struct {
 	Requests uint64 `json:"requests"` // that came in, this one included
 	Errors   uint64 `json:"errors"`   // that were answered with an error
+
+	Transactions int `json:"transactions"` // open
 }
 
 func (s *Server) numbers() serverNumbers {
-	return serverNumbers{Requests: s.requests.Load(), Errors: s.errors.Load()}
+	return serverNumbers{Requests: s.requests.Load(), Errors: s.errors.Load(), Transactions: s.transactions.count()}
 }
 
 // levels answers with the levels of the tree.

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"cmp"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/tinykv/tinykv"
 )
@@ -21,6 +24,12 @@ type Options struct {
 	// MaxBody is the size of the largest body of a request that is not a stream, in bytes. Default: 8 MiB.
 	MaxBody int64
 
+	// TransactionLease is how long a transaction of several requests stays open when nobody asks for it. Default: 30 s.
+	TransactionLease time.Duration
+
+	// MaxTransactions is how many of them a peer may have open: a token, or an address where no token is asked for. Default: 64.
+	MaxTransactions int
+
 	// Logger is told of failures; never of keys, values or tokens. Default: nobody.
 	Logger *slog.Logger
 }
@@ -31,12 +40,12 @@ func (o *Options) complete() (Options, error) {
 	if o != nil {
 		c = *o
 	}
-	if c.MaxBody < 0 {
-		return c, tinykv.ErrInvalidOption
+	if c.MaxBody < 0 || c.TransactionLease < 0 || c.MaxTransactions < 0 {
+		return c, fmt.Errorf("server: a limit is negative: %w", tinykv.ErrInvalidOption)
 	}
-	if c.MaxBody == 0 {
-		c.MaxBody = 8 << 20
-	}
+	c.MaxBody = cmp.Or(c.MaxBody, 8<<20)
+	c.TransactionLease = cmp.Or(c.TransactionLease, 30*time.Second)
+	c.MaxTransactions = cmp.Or(c.MaxTransactions, 64)
 	if c.Address == "" {
 		c.Address = "127.0.0.1:0"
 	}

@@ -56,7 +56,7 @@ func (s *Server) register(routes []route) {
 // run answers one request.
 func (s *Server) run(w http.ResponseWriter, r *http.Request, rt route) {
 	s.requests.Add(1)
-	err := s.guard(r, rt)
+	err := s.permit(r, rt.scope)
 	if err == nil {
 		err = rt.handle(w, r)
 	}
@@ -68,14 +68,6 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, rt route) {
 		panic(http.ErrAbortHandler) // the only way to end an answer so that the peer sees it
 	}
 	s.fail(w, r, err)
-}
-
-// guard refuses what a peer may not do.
-func (s *Server) guard(_ *http.Request, rt route) error {
-	if s.opts.ReadOnly && rt.scope > read {
-		return &problem{http.StatusForbidden, "read_only", "this server is for reading only"}
-	}
-	return nil
 }
 
 // sealed returns a request whose key is one part of its path, whatever it holds: the mux would take "a//b" and "a/../b" for other keys.

@@ -12,6 +12,8 @@
 //	options.go  what can be chosen         errors.go   what can go wrong
 //	keys.go     one key                    range.go    many
 //	space.go    store, bucket, transaction item.go     keys and values as JSON
+//	batch.go    operations at once         json.go     the JSON of requests
+//	transactions.go  over several requests grant.go    who may do what
 //	query.go    parameters                 numbers.go  what there is to know
 package server
 
@@ -29,6 +31,8 @@ type Server struct {
 	opts Options
 	mux  *http.ServeMux
 
+	transactions *transactions
+
 	requests, errors atomic.Uint64
 }
 
@@ -38,7 +42,7 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{db: db, opts: o, mux: http.NewServeMux()}
+	s := &Server{db: db, opts: o, mux: http.NewServeMux(), transactions: newTransactions(&o)}
 	s.mux.Handle("/", page(http.FileServerFS(web.Files)))
 	s.mux.HandleFunc("GET /v1/ws", s.webSocket)
 	s.register(s.routes())
@@ -59,6 +63,16 @@ func (s *Server) routes() []route {
 		{"DELETE", "/v1/range", write, s.deleteRange},
 		{"GET", "/v1/count", read, s.count},
 
+		{"POST", "/v1/batch", write, s.batch},
+		{"POST", "/v1/txn", write, s.txn},
+		{"POST", "/v1/transactions", read, s.beginTransaction}, // and write, for one that writes
+		{"GET", "/v1/transactions/{id}/keys/{key...}", read, s.getKeyInTransaction},
+		{"PUT", "/v1/transactions/{id}/keys/{key...}", write, s.putKeyInTransaction},
+		{"DELETE", "/v1/transactions/{id}/keys/{key...}", write, s.deleteKeyInTransaction},
+		{"GET", "/v1/transactions/{id}/range", read, s.getRangeInTransaction},
+		{"POST", "/v1/transactions/{id}/commit", read, s.commit},
+		{"DELETE", "/v1/transactions/{id}", read, s.rollback},
+
 		{"GET", "/v1/stats", read, s.stats},
 		{"GET", "/v1/levels", read, s.levels},
 		{"GET", "/v1/explain/{key...}", read, s.explain},
@@ -66,6 +80,12 @@ func (s *Server) routes() []route {
 		{"DELETE", "/v1/buckets/{key...}", admin, s.dropBucket},
 		{"GET", "/v1/info", read, s.info},
 	}
+}
+
+// Close ends what peers have open. It is to be called when no request is answered any more, and before the store is closed.
+func (s *Server) Close() error {
+	s.transactions.close()
+	return nil
 }
 
 // ServeHTTP answers a request.

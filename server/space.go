@@ -60,6 +60,7 @@ func readerIn[P interface {
 // find returns a key without its value.
 func find(in reader, key []byte) (tinykv.Item, error) {
 	for it, err := range in.Scan(only(key), tinykv.KeysOnly, tinykv.Limit(1)) {
+		it.Seq = number(it.Seq)
 		return it, err
 	}
 	return tinykv.Item{}, tinykv.ErrNotFound

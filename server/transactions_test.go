@@ -1,0 +1,120 @@
+package server
+
+import (
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/vfs"
+)
+
+// begin begins a transaction and returns its address.
+func (s *site) begin(body string, headers ...string) string {
+	s.t.Helper()
+	var b struct {
+		ID    string `json:"id"`
+		Lease int    `json:"lease_ms"`
+	}
+	if err := json.Unmarshal([]byte(s.send("POST", "/v1/transactions", body, headers...).want(200, "").body), &b); err != nil || b.ID == "" || b.Lease == 0 {
+		s.t.Fatalf("%+v, %v", b, err)
+	}
+	return "/v1/transactions/" + b.ID
+}
+
+func TestTransaction_SeesOneMomentAndItsOwnWrites(t *testing.T) {
+	s := newSite(t, nil)
+	s.send("PUT", "/v1/keys/a", "1").want(204, "")
+	tx := s.begin(`{"writable":true}`)
+	past := s.begin(`{"writable":false}`)
+	s.send("PUT", tx+"/keys/b//c", "2").want(204, "")
+	s.get(tx+"/keys/b//c").want(200, "2")
+	s.get("/v1/keys/b//c").wantError(404, "not_found")
+	s.get(tx+"/range").want(200, `{"items":[{"key":"a","value":"1","seq":1},{"key":"b//c","value":"2"}],"scanned":2}`)
+	s.send("DELETE", tx+"/keys/a", "").want(204, "")
+	s.get(tx+"/keys/a").wantError(404, "not_found")
+	s.send("POST", tx+"/commit?sync=true", `{}`).want(200, `{"committed":true}`)
+	s.get("/v1/keys/a").wantError(404, "not_found")
+	s.get("/v1/keys/b//c").want(200, "2")
+	s.get(past+"/keys/a").want(200, "1")
+	s.get(past+"/keys/b//c").wantError(404, "not_found")
+	s.get(tx+"/keys/a").wantError(404, "not_found")
+	s.send("POST", tx+"/commit", ``).wantError(404, "not_found")
+}
+
+func TestTransaction_ThatConflictsIsRefused(t *testing.T) {
+	s := newSite(t, nil)
+	tx := s.begin(`{"writable":true}`)
+	s.get(tx+"/keys/a").wantError(404, "not_found")
+	s.send("PUT", tx+"/keys/b", "from within").want(204, "")
+	s.send("PUT", "/v1/keys/a", "from without").want(204, "")
+	s.send("POST", tx+"/commit", ``).wantError(409, "conflict")
+	s.get("/v1/keys/b").wantError(404, "not_found")
+}
+
+func TestTransaction_RolledBackLeavesNothing(t *testing.T) {
+	s := newSite(t, nil)
+	tx := s.begin(`{"writable":true}`)
+	s.send("PUT", tx+"/keys/b", "x").want(204, "")
+	s.send("DELETE", tx, "").want(204, "")
+	s.send("DELETE", tx, "").wantError(404, "not_found")
+	s.get("/v1/keys/b").wantError(404, "not_found")
+	s.send("PUT", s.begin(`{}`)+"/keys/b", "x").wantError(403, "read_only")
+}
+
+func TestTransaction_ThereIsABound(t *testing.T) {
+	s := newSite(t, &Options{MaxTransactions: 3})
+	first := s.begin(`{}`)
+	s.begin(`{}`)
+	s.begin(`{}`)
+	s.send("POST", "/v1/transactions", `{}`).wantError(429, "too_many")
+	s.send("DELETE", first, "").want(204, "")
+	s.begin(`{}`)
+}
+
+func TestTransaction_EndsWithItsLease(t *testing.T) {
+	db, err := tinykv.Open("db", &tinykv.Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := New(db, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun, err := s.transactions.begin(db, "peer", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		use := func() error { return s.transactions.with(begun.id, "peer", func(*transaction) error { return nil }) }
+		for range 3 {
+			<-time.After(29 * time.Second) // by the clock of the bubble
+			if err := use(); err != nil {
+				t.Errorf("within the lease: %v", err)
+			}
+		}
+		<-time.After(31 * time.Second)
+		synctest.Wait()
+		if err := use(); err == nil {
+			t.Error("there is a transaction after its lease")
+		}
+		if n := db.Metrics().Snapshots; n != 0 {
+			t.Errorf("%d snapshots are open", n)
+		}
+	})
+}
+
+func TestClose_EndsTransactions(t *testing.T) {
+	s := newSite(t, nil)
+	s.begin(`{"writable":true}`)
+	if n := s.db.Metrics().Snapshots; n != 1 {
+		t.Fatalf("%d snapshots are open", n)
+	}
+	s.s.Close()
+	if n := s.db.Metrics().Snapshots; n != 0 {
+		t.Errorf("%d snapshots are open", n)
+	}
+	s.send("POST", "/v1/transactions", `{}`).wantError(503, "closed")
+}
