@@ -75,6 +75,14 @@ func (rq *rangeQuery) filter(q *query) error {
 		rq.values = true
 		rq.filters = append(rq.filters, func(it *tinykv.Item) bool { return bytes.Contains(it.Value, part) })
 	}
+	if text := q.Get("where"); text != "" {
+		w, err := parseWhere(text)
+		if err != nil {
+			return err
+		}
+		rq.values = true
+		rq.filters = append(rq.filters, func(it *tinykv.Item) bool { return holdsOf(w, it.Value) })
+	}
 	return nil
 }
 
