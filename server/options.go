@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/server/classroom"
 )
 
 // Options say what is served, to whom, and how much of it. The zero value of every field means its default.
@@ -30,6 +31,15 @@ type Options struct {
 	// MaxTransactions is how many of them a peer may have open: a token, or an address where no token is asked for. Default: 64.
 	MaxTransactions int
 
+	// Events is where the store tells what it does, for those who watch it over a WebSocket: see [NewEventLog]. Default: nowhere.
+	Events *EventLog
+
+	// Motion lets peers slow down flushes and compactions, so that people can watch them; it needs Events. Default: false.
+	Motion bool
+
+	// Classroom is a process with a store of its own, whose plug peers may pull. The caller closes it, after the server. Default: none.
+	Classroom *classroom.Room
+
 	// Logger is told of failures; never of keys, values or tokens. Default: nobody.
 	Logger *slog.Logger
 }
@@ -42,6 +52,9 @@ func (o *Options) complete() (Options, error) {
 	}
 	if c.MaxBody < 0 || c.TransactionLease < 0 || c.MaxTransactions < 0 {
 		return c, fmt.Errorf("server: a limit is negative: %w", tinykv.ErrInvalidOption)
+	}
+	if c.Motion && c.Events == nil {
+		return c, fmt.Errorf("%w: Motion needs Events", tinykv.ErrInvalidOption)
 	}
 	c.MaxBody = cmp.Or(c.MaxBody, 8<<20)
 	c.TransactionLease = cmp.Or(c.TransactionLease, 30*time.Second)

@@ -15,11 +15,15 @@
 //	batch.go    operations at once         json.go     the JSON of requests
 //	transactions.go  over several requests grant.go    who may do what
 //	query.go    parameters                 numbers.go  what there is to know
+//	ws.go       WebSocket                  ws_*.go     what is told and done there
+//	events.go   what the engine does       layout.go   what it consists of
+//	classroom.go  a process whose plug may be pulled
 package server
 
 import (
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/server/web"
@@ -32,6 +36,7 @@ type Server struct {
 	mux  *http.ServeMux
 
 	transactions *transactions
+	started      time.Time
 
 	requests, errors atomic.Uint64
 }
@@ -42,10 +47,13 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{db: db, opts: o, mux: http.NewServeMux(), transactions: newTransactions(&o)}
+	s := &Server{db: db, opts: o, mux: http.NewServeMux(), transactions: newTransactions(&o), started: time.Now()}
 	s.mux.Handle("/", page(http.FileServerFS(web.Files)))
 	s.mux.HandleFunc("GET /v1/ws", s.webSocket)
-	s.register(s.routes())
+	if o.Classroom != nil {
+		s.mux.HandleFunc("/classroom/", func(w http.ResponseWriter, r *http.Request) { s.run(w, r, route{scope: write, handle: s.askChild}) })
+	}
+	s.register(append(s.routes(), s.classroomRoutes()...))
 	return s, nil
 }
 
@@ -75,6 +83,7 @@ func (s *Server) routes() []route {
 
 		{"GET", "/v1/stats", read, s.stats},
 		{"GET", "/v1/levels", read, s.levels},
+		{"GET", "/v1/layout", read, s.layout},
 		{"GET", "/v1/explain/{key...}", read, s.explain},
 		{"GET", "/v1/buckets", read, s.buckets},
 		{"DELETE", "/v1/buckets/{key...}", admin, s.dropBucket},

@@ -34,21 +34,22 @@ type commandLine struct {
 	DB      string           `short:"d" name:"db" env:"TINYKV_DB" placeholder:"DIR" help:"Directory of the store."`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Get     getCommand     `cmd:"" help:"Print the value of a key."`
-	Put     putCommand     `cmd:"" help:"Give a key a value."`
-	Del     delCommand     `cmd:"" help:"Delete keys, or a range of them."`
-	Scan    scanCommand    `cmd:"" help:"Print keys and values in order."`
-	Count   countCommand   `cmd:"" help:"Count keys."`
-	Buckets bucketsCommand `cmd:"" help:"List the buckets, which hold keys of their own."`
-	Info    infoCommand    `cmd:"" help:"Tell what there is and how large it is."`
-	Levels  levelsCommand  `cmd:"" help:"Print a table of the levels of the tree."`
-	Explain explainCommand `cmd:"" help:"Tell how a key is found."`
-	Verify  verifyCommand  `cmd:"" help:"Check all that the store consists of."`
-	Repair  repairCommand  `cmd:"" help:"Copy what is good of a damaged store into a new one."`
-	Compact compactCommand `cmd:"" help:"Merge everything, which drops what was overwritten or deleted."`
-	Shell   shellCommand   `cmd:"" help:"Type commands, one after the other."`
-	Serve   serveCommand   `cmd:"" help:"Serve the store over HTTP, with the page."`
-	Dump    dumpCommands   `cmd:"" help:"Show what is in a file, without opening the store."`
+	Get       getCommand       `cmd:"" help:"Print the value of a key."`
+	Put       putCommand       `cmd:"" help:"Give a key a value."`
+	Del       delCommand       `cmd:"" help:"Delete keys, or a range of them."`
+	Scan      scanCommand      `cmd:"" help:"Print keys and values in order."`
+	Count     countCommand     `cmd:"" help:"Count keys."`
+	Buckets   bucketsCommand   `cmd:"" help:"List the buckets, which hold keys of their own."`
+	Info      infoCommand      `cmd:"" help:"Tell what there is and how large it is."`
+	Levels    levelsCommand    `cmd:"" help:"Print a table of the levels of the tree."`
+	Explain   explainCommand   `cmd:"" help:"Tell how a key is found."`
+	Verify    verifyCommand    `cmd:"" help:"Check all that the store consists of."`
+	Repair    repairCommand    `cmd:"" help:"Copy what is good of a damaged store into a new one."`
+	Compact   compactCommand   `cmd:"" help:"Merge everything, which drops what was overwritten or deleted."`
+	Shell     shellCommand     `cmd:"" help:"Type commands, one after the other."`
+	Serve     serveCommand     `cmd:"" help:"Serve the store over HTTP, with the page."`
+	Classroom classroomCommand `cmd:"" hidden:""`
+	Dump      dumpCommands     `cmd:"" help:"Show what is in a file, without opening the store."`
 }
 
 // environment is what a command works with.

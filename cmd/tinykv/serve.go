@@ -11,13 +11,24 @@ import (
 )
 
 type serveCommand struct {
-	Listen string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen."`
+	Listen    string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen."`
+	Classroom bool   `help:"Also serve a store of tiny sizes whose process may be killed."`
 }
 
 // Run serves the store until it is interrupted.
 func (c *serveCommand) Run(e *environment) error {
-	return e.with(nil, func(db *tinykv.DB) error {
-		s, err := server.New(db, &server.Options{Address: c.Listen})
+	events := server.NewEventLog()
+	return e.with(&tinykv.Options{Events: events.Events()}, func(db *tinykv.DB) error {
+		o := &server.Options{Address: c.Listen, Events: events}
+		if c.Classroom {
+			room, closeRoom, err := openClassroom(e.ctx)
+			if err != nil {
+				return err
+			}
+			defer closeRoom()
+			o.Classroom = room
+		}
+		s, err := server.New(db, o)
 		if err != nil {
 			return err
 		}

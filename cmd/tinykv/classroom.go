@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/server"
+	"github.com/tinykv/tinykv/server/classroom"
+)
+
+// openClassroom starts a process with a store of tiny sizes in a directory of its own, which goes when the room is closed.
+func openClassroom(ctx context.Context) (room *classroom.Room, closeRoom func() error, err error) {
+	dir, err := os.MkdirTemp("", "tinykv-classroom-") // 0700, and short: the path of a socket has at most some hundred bytes
+	if err != nil {
+		return nil, nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	socket := filepath.Join(dir, "s")
+	room, err = classroom.Open(ctx, classroom.Options{Socket: socket, Command: func() *exec.Cmd {
+		cmd := exec.Command(self, "classroom", "--db", filepath.Join(dir, "db"), "--socket", socket)
+		cmd.Stderr = os.Stderr
+		separate(cmd) // an interrupt is for the parent, which ends it
+		return cmd
+	}})
+	if err != nil {
+		return nil, nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return room, func() error { return errors.Join(room.Close(), os.RemoveAll(dir)) }, nil
+}
+
+// classroomCommand is the child of a classroom. It is not for people.
+type classroomCommand struct {
+	Socket string `required:"" help:"Where to listen."`
+}
+
+// Sizes so small that everything happens soon.
+func classroomSizes(events *server.EventLog, found *classroom.Ready) *tinykv.Options {
+	hooks := events.Events()
+	opened := hooks.Opened
+	hooks.Opened = func(i tinykv.OpenInfo) {
+		*found = classroom.Ready{Records: i.Records, LogBytes: i.LogBytes}
+		opened(i)
+	}
+	return &tinykv.Options{
+		MemoryBudget: 2 << 20, MemTableSize: 64 << 10, TableSize: 32 << 10, BlockSize: 1 << 10, CacheSize: 256 << 10,
+		MergeOperator: tinykv.MergeAddInt64, Events: hooks,
+	}
+}
+
+// Run serves until standard input ends, as it does when the parent is gone, however it went.
+func (c *classroomCommand) Run(e *environment) error {
+	events := server.NewEventLog()
+	var found classroom.Ready
+	return e.with(classroomSizes(events, &found), func(db *tinykv.DB) error {
+		defer events.Release()
+		s, err := server.New(db, &server.Options{Events: events, Motion: true})
+		if err != nil {
+			return err
+		}
+		if err := os.Remove(c.Socket); err != nil && !errors.Is(err, os.ErrNotExist) { // of one that was killed
+			return err
+		}
+		l, err := net.Listen("unix", c.Socket)
+		if err != nil {
+			return err
+		}
+		h := &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second}
+		go func() {
+			_, _ = io.Copy(io.Discard, e.in)
+			_ = h.Close()
+		}()
+		if err := json.NewEncoder(e.out).Encode(found); err != nil {
+			return err
+		}
+		if err := e.out.Flush(); err != nil {
+			return err
+		}
+		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+}

@@ -1,0 +1,40 @@
+package server
+
+import (
+	"net/http"
+)
+
+// classroomRoutes are what answers for the child, if there is one.
+func (s *Server) classroomRoutes() (all []route) {
+	if s.opts.Motion {
+		all = append(all, route{"PUT", "/v1/motion", write, s.setMotion})
+	}
+	if s.opts.Classroom == nil {
+		return all
+	}
+	return append(
+		all,
+		route{"GET", "/v1/classroom", read, s.classroom},
+		route{"POST", "/v1/classroom/plug", write, s.pullPlug},
+	)
+}
+
+func (s *Server) classroom(w http.ResponseWriter, _ *http.Request) error {
+	answer(w, http.StatusOK, s.opts.Classroom.Status())
+	return nil
+}
+
+func (s *Server) pullPlug(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.opts.Classroom.Plug(r.Context())
+	if err != nil {
+		return &problem{http.StatusServiceUnavailable, "down", err.Error() + "; ask again"}
+	}
+	answer(w, http.StatusOK, p)
+	return nil
+}
+
+// askChild passes a request on to the child, which has the same addresses behind /classroom, and nothing of this store.
+func (s *Server) askChild(w http.ResponseWriter, r *http.Request) error {
+	http.StripPrefix("/classroom", s.opts.Classroom).ServeHTTP(w, r)
+	return nil
+}
