@@ -1,6 +1,7 @@
 package interchange
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -87,6 +88,13 @@ var errNotObject = errors.New("an item is a JSON object, as {\"key\":\"fig\",\"v
 // DecodeItem reads what AppendItem appends. The item owns its memory. The error says what is wrong in words for whoever made the
 // JSON.
 func DecodeItem(data []byte) (tinykv.Item, error) {
+	item, err := lendItem(data)
+	item.Key, item.Value = bytes.Clone(item.Key), bytes.Clone(item.Value)
+	return item, err
+}
+
+// lendItem is DecodeItem for an item that may share memory with data.
+func lendItem(data []byte) (tinykv.Item, error) {
 	var d itemDecoder
 	if err := members(data, d.member); err != nil {
 		return tinykv.Item{}, err
@@ -177,10 +185,13 @@ func parseTime(s string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// text returns the bytes of a JSON string, not nil.
+// text returns the bytes of a JSON string, not nil, which may be lent from it.
 func text(raw []byte) ([]byte, error) {
-	if len(raw) == 0 || raw[0] != '"' {
+	if raw[0] != '"' {
 		return nil, errors.New("want a string")
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1 : len(raw)-1], nil
 	}
 	return unquote(raw)
 }
@@ -194,16 +205,16 @@ func digits(raw []byte) ([]byte, error) {
 	return fromHex(s)
 }
 
-// fromHex decodes in place.
+// fromHex decodes into new memory.
 func fromHex(s []byte) ([]byte, error) {
 	if len(s)%2 != 0 {
 		return nil, fmt.Errorf("%d hexadecimal digits; each byte has two", len(s))
 	}
-	n, err := hex.Decode(s, s)
-	if err != nil {
+	b := make([]byte, len(s)/2)
+	if _, err := hex.Decode(b, s); err != nil {
 		return nil, errors.New("not hexadecimal; write two digits for each byte")
 	}
-	return s[:n], nil
+	return b, nil
 }
 
 // quoted returns text for an error, cut where it is long.

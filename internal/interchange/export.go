@@ -1,0 +1,148 @@
+package interchange
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/tinykv/tinykv"
+)
+
+// ExportOptions say how items are written. Only Format must be set.
+type ExportOptions struct {
+	Format Format
+
+	// KeysOnly leaves out values, and Seq adds the numbers of writes, which CSV has not.
+	KeysOnly, Seq bool
+
+	// Columns are those of CSV, of key, value, expires_at, key_hex and value_hex. Bytes that a text column cannot hold are an error where there is no
+	// column for their digits. Default: all of them, or key and key_hex where values are left out.
+	Columns []string
+
+	// Comma separates the fields of CSV. Default: ','.
+	Comma byte
+
+	// Progress is told how far it is, now and then. Default: nobody.
+	Progress func(ExportReport)
+}
+
+// ExportReport tells what was written.
+type ExportReport struct {
+	Items int64 `json:"items"`
+	Bytes int64 `json:"bytes"`
+}
+
+// writeSize is how much is written at once.
+const writeSize = 256 << 10
+
+// Export writes items, as DB.Scan yields them, to w. It needs memory for the longest of them.
+//
+// In CSV, bytes stand in the column of text where they are UTF-8 without carriage return and NUL, which other programs are known to change, and
+// otherwise as hexadecimal digits in the column with _hex in its name; the other one is empty then. Both are empty for empty bytes. So all bytes come back.
+//
+// Errors: ErrOption, the cause of ctx, and those of items and of w. What was written before one is a part of the whole.
+func Export(ctx context.Context, w io.Writer, items iter.Seq2[tinykv.Item, error], o *ExportOptions) (ExportReport, error) {
+	e := exporter{w: w, ctx: ctx, buf: make([]byte, 0, writeSize+writeSize/4)}
+	if err := e.prepare(o); err != nil {
+		return e.report, err
+	}
+	e.buf = append(e.buf, e.begin...)
+	for item, err := range items {
+		if err != nil {
+			return e.report, err
+		}
+		if e.report.Items > 0 {
+			e.buf = append(e.buf, e.between...)
+		}
+		if e.buf, err = e.append(e.buf, &item); err != nil {
+			return e.report, err
+		}
+		e.buf = append(e.buf, e.after...)
+		e.report.Items++
+		if len(e.buf) >= writeSize {
+			if err := e.flush(); err != nil {
+				return e.report, err
+			}
+		}
+	}
+	e.buf = append(e.buf, e.end...)
+	return e.report, e.flush()
+}
+
+// exporter writes items.
+type exporter struct {
+	ctx    context.Context
+	w      io.Writer
+	o      ExportOptions
+	buf    []byte
+	report ExportReport
+
+	begin, between, after, end string
+	append                     func(dst []byte, item *tinykv.Item) ([]byte, error)
+}
+
+func (e *exporter) flush() error {
+	if err := context.Cause(e.ctx); err != nil {
+		return err
+	}
+	n, err := e.w.Write(e.buf)
+	e.report.Bytes += int64(n)
+	if cap(e.buf) > 4*writeSize {
+		e.buf = make([]byte, 0, writeSize)
+	}
+	e.buf = e.buf[:0]
+	if err == nil && e.o.Progress != nil {
+		e.o.Progress(e.report)
+	}
+	return err
+}
+
+// prepare sets what depends on the options.
+func (e *exporter) prepare(o *ExportOptions) error {
+	if o != nil {
+		e.o = *o
+	}
+	switch e.o.Format {
+	case CSV:
+		return e.prepareCSV()
+	case JSON:
+		e.begin, e.between, e.end = "[\n", ",\n", "\n]\n"
+	case JSONLines:
+		e.after = "\n"
+	default:
+		return fmt.Errorf("%w: %v", ErrOption, e.o.Format)
+	}
+	if e.o.Columns != nil {
+		return fmt.Errorf("%w: only CSV has columns", ErrOption)
+	}
+	fields := FieldExpiry
+	if !e.o.KeysOnly {
+		fields |= FieldValue
+	}
+	if e.o.Seq {
+		fields |= FieldSeq
+	}
+	e.append = func(dst []byte, item *tinykv.Item) ([]byte, error) { return AppendItem(dst, item, fields), nil }
+	return nil
+}
+
+func (e *exporter) prepareCSV() error {
+	if e.o.Comma == 0 {
+		e.o.Comma = ','
+	}
+	if e.o.Columns == nil && e.o.KeysOnly {
+		e.o.Columns = []string{columnKey, columnKeyHex}
+	} else if e.o.Columns == nil {
+		e.o.Columns = []string{columnKey, columnValue, columnExpiresAt, columnKeyHex, columnValueHex}
+	}
+	c, err := newCSVWriter(e.o.Columns, e.o.Comma)
+	if err != nil {
+		return err
+	}
+	if e.o.KeysOnly && (c.value.text || c.value.digits) {
+		return fmt.Errorf("%w: a column of values, where these are left out", ErrOption)
+	}
+	e.begin, e.append = string(c.header()), c.appendItem
+	return nil
+}
