@@ -109,14 +109,19 @@ type errorBody struct {
 // fail answers with an error. Nothing must have been written.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
-	if p.Code == "internal" {
-		s.opts.Logger.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", r.Pattern, "error", err)
-	}
+	s.logUnknown(r, err)
 	h := w.Header()
 	for _, name := range []string{"ETag", "Tinykv-Expires-At", "Content-Length"} {
 		h.Del(name)
 	}
 	answer(w, p.status, errorBody{p})
+}
+
+// logUnknown logs an error of which the peer is told nothing.
+func (s *Server) logUnknown(r *http.Request, err error) {
+	if problemOf(err).Code == "internal" {
+		s.opts.Logger.ErrorContext(r.Context(), "request failed", "method", r.Method, "route", r.Pattern, "error", err)
+	}
 }
 
 // answer writes a value as JSON.

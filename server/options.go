@@ -40,6 +40,12 @@ type Options struct {
 	// Classroom is a process with a store of its own, whose plug peers may pull. The caller closes it, after the server. Default: none.
 	Classroom *classroom.Room
 
+	// MaxWatches is how many watches there may be at once. Default: 256.
+	MaxWatches int
+
+	// MaxJobs is how many verifications and compactions there may be at once. Default: 4.
+	MaxJobs int
+
 	// Logger is told of failures; never of keys, values or tokens. Default: nobody.
 	Logger *slog.Logger
 }
@@ -50,7 +56,7 @@ func (o *Options) complete() (Options, error) {
 	if o != nil {
 		c = *o
 	}
-	if c.MaxBody < 0 || c.TransactionLease < 0 || c.MaxTransactions < 0 {
+	if c.MaxBody < 0 || c.TransactionLease < 0 || c.MaxTransactions < 0 || c.MaxWatches < 0 || c.MaxJobs < 0 {
 		return c, fmt.Errorf("server: a limit is negative: %w", tinykv.ErrInvalidOption)
 	}
 	if c.Motion && c.Events == nil {
@@ -58,6 +64,8 @@ func (o *Options) complete() (Options, error) {
 	}
 	c.MaxBody = cmp.Or(c.MaxBody, 8<<20)
 	c.TransactionLease = cmp.Or(c.TransactionLease, 30*time.Second)
+	c.MaxWatches = cmp.Or(c.MaxWatches, 256)
+	c.MaxJobs = cmp.Or(c.MaxJobs, 4)
 	c.MaxTransactions = cmp.Or(c.MaxTransactions, 64)
 	if c.Address == "" {
 		c.Address = "127.0.0.1:0"

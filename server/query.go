@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"slices"
@@ -69,6 +70,9 @@ func (q *query) bounds() (r tinykv.Range, bounded bool, err error) {
 		if r.Upper, err = q.bytes("upper", q.Get("upper")); err != nil {
 			return r, false, err
 		}
+	}
+	if r.Upper != nil && bytes.Compare(r.Lower, r.Upper) > 0 {
+		return r, false, tinykv.ErrInvalidRange
 	}
 	return r, r.Lower != nil || r.Upper != nil, nil
 }

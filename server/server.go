@@ -14,6 +14,8 @@
 //	space.go    store, bucket, transaction item.go     keys and values as JSON
 //	batch.go    operations at once         json.go     the JSON of requests
 //	transactions.go  over several requests grant.go    who may do what
+//	watch.go    following the changes      upkeep.go   work on the whole store
+//	where.go    filters on JSON            stream.go   answers that go on
 //	query.go    parameters                 numbers.go  what there is to know
 //	ws.go       WebSocket                  ws_*.go     what is told and done there
 //	events.go   what the engine does       layout.go   what it consists of
@@ -21,6 +23,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -35,8 +38,12 @@ type Server struct {
 	opts Options
 	mux  *http.ServeMux
 
-	transactions *transactions
-	started      time.Time
+	started        time.Time
+	transactions   *transactions
+	watchers, jobs slots
+
+	stopping context.Context // ends when streams are to end
+	stop     context.CancelFunc
 
 	requests, errors atomic.Uint64
 }
@@ -47,7 +54,11 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{db: db, opts: o, mux: http.NewServeMux(), transactions: newTransactions(&o), started: time.Now()}
+	s := &Server{
+		db: db, opts: o, mux: http.NewServeMux(), started: time.Now(),
+		transactions: newTransactions(&o), watchers: make(slots, o.MaxWatches), jobs: make(slots, o.MaxJobs),
+	}
+	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.mux.Handle("/", page(http.FileServerFS(web.Files)))
 	s.mux.HandleFunc("GET /v1/ws", s.webSocket)
 	if o.Classroom != nil {
@@ -81,6 +92,15 @@ func (s *Server) routes() []route {
 		{"POST", "/v1/transactions/{id}/commit", read, s.commit},
 		{"DELETE", "/v1/transactions/{id}", read, s.rollback},
 
+		{"GET", "/v1/watch", read, s.watch},
+
+		{"POST", "/v1/verify", admin, s.verify},
+		{"POST", "/v1/compact", admin, s.compact},
+		{"POST", "/v1/flush", admin, s.flush},
+		{"POST", "/v1/sync", write, s.sync},
+		{"POST", "/v1/resume", admin, s.resume},
+		{"POST", "/v1/clear", admin, s.clear},
+
 		{"GET", "/v1/stats", read, s.stats},
 		{"GET", "/v1/levels", read, s.levels},
 		{"GET", "/v1/layout", read, s.layout},
@@ -91,8 +111,9 @@ func (s *Server) routes() []route {
 	}
 }
 
-// Close ends what peers have open. It is to be called when no request is answered any more, and before the store is closed.
+// Close ends what peers have open: streams, which are told so, and transactions. It is to be called before the store is closed.
 func (s *Server) Close() error {
+	s.stop()
 	s.transactions.close()
 	return nil
 }

@@ -33,12 +33,13 @@ type change struct {
 	Last       bool       `json:"last,omitempty"` // up to here it is a state that the store had
 }
 
-func changeOf(e *tinykv.Event) change {
+// changeOf tells an event, with a value of up to most bytes.
+func changeOf(e *tinykv.Event, most int) change {
 	c := change{Op: strings.ReplaceAll(e.Kind.String(), " ", "_"), Bucket: e.Bucket, Seq: e.Seq, Last: e.Last}
 	c.Key, c.KeyHex = textOrHex(e.Key)
 	switch {
 	case e.Kind == tinykv.EventPut || e.Kind == tinykv.EventMerge:
-		if len(e.Value) > wsValueBytes {
+		if len(e.Value) > most {
 			c.ValueBytes = len(e.Value)
 			break
 		}
@@ -78,7 +79,7 @@ func (c *conversation) tellChanges(ctx context.Context, q *request, r tinykv.Ran
 			}
 			return err
 		}
-		group = append(group, changeOf(&e))
+		group = append(group, changeOf(&e, wsValueBytes))
 		size += len(e.Key) + min(len(e.Value), wsValueBytes)
 		if e.Last || len(group) >= wsChanges || size >= wsChangeBytes {
 			if err := c.send(message{Kind: "change", ID: q.ID, Data: group}); err != nil {

@@ -1,0 +1,65 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// signOfLife is how often a stream that has nothing to tell says that it is there.
+const signOfLife = 15 * time.Second
+
+// watch tells the changes of a range as lines of JSON, or as server-sent events to those who accept them. When the header is there, the
+// watch has begun: what is written from then on is told.
+func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
+	q, err := queryOf(r, "prefix", "lower", "upper", "since")
+	if err != nil {
+		return err
+	}
+	bounds, _, err := q.bounds()
+	if err != nil {
+		return err
+	}
+	since, err := sinceOf(r, &q)
+	if err != nil {
+		return err
+	}
+	release, ok := s.watchers.take()
+	if !ok {
+		return tooMany("%d watches are open; end some", cap(s.watchers))
+	}
+	defer release()
+	ctx, cancel := s.untilStop(r)
+	defer cancel()
+	changes := s.space(&q).Watch(ctx, bounds, since)
+	st := newStream(w, r)
+	defer every(signOfLife, st.sign)()
+	for e, err := range changes {
+		if err != nil {
+			st.end(ctx, err)
+			return nil
+		}
+		if st.line(strconv.FormatUint(e.Seq, 10), changeOf(&e, maxRangeBytes)) != nil {
+			return nil
+		}
+		if e.Last && st.flush() != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// sinceOf reads the number to go on behind: a parameter, or what a browser sends when it comes back.
+func sinceOf(r *http.Request, q *query) (uint64, error) {
+	since, byDefault := q.Get("since"), r.Header.Get("Last-Event-ID")
+	if !q.Has("since") {
+		if since = byDefault; since == "" {
+			return 0, nil
+		}
+	}
+	n, err := strconv.ParseUint(since, 10, 64)
+	if err != nil {
+		return 0, badRequest("since must be the number of a change, as seq tells it, or 0 for changes from now on")
+	}
+	return n, nil
+}
