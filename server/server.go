@@ -81,6 +81,7 @@ func (s *Server) routes() []route {
 		{"GET", "/v1/range", read, s.getRange},
 		{"DELETE", "/v1/range", write, s.deleteRange},
 		{"GET", "/v1/count", read, s.count},
+		{"GET", "/v1/size", read, s.size},
 
 		{"POST", "/v1/batch", write, s.batch},
 		{"POST", "/v1/txn", write, s.txn},

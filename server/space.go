@@ -29,6 +29,7 @@ type space interface {
 	writer
 	PutIfAbsent(k, value []byte, opts ...tinykv.WriteOption) (bool, error)
 	Explain(k []byte) (*tinykv.Explanation, error)
+	EstimateSize(r tinykv.Range) (uint64, error)
 	Watch(ctx context.Context, r tinykv.Range, since uint64) iter.Seq2[tinykv.Event, error]
 }
 

@@ -32,30 +32,46 @@ const (
 // commandLine is everything that may stand on it.
 type commandLine struct {
 	DB      string           `short:"d" name:"db" env:"TINYKV_DB" placeholder:"DIR" help:"Directory of the store."`
+	Server  string           `env:"TINYKV_SERVER" placeholder:"URL" help:"Ask this server instead; TINYKV_TOKEN holds its token."`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Get       getCommand       `cmd:"" help:"Print the value of a key."`
-	Put       putCommand       `cmd:"" help:"Give a key a value."`
-	Del       delCommand       `cmd:"" help:"Delete keys, or a range of them."`
-	Scan      scanCommand      `cmd:"" help:"Print keys and values in order."`
-	Count     countCommand     `cmd:"" help:"Count keys."`
-	Buckets   bucketsCommand   `cmd:"" help:"List the buckets, which hold keys of their own."`
-	Info      infoCommand      `cmd:"" help:"Tell what there is and how large it is."`
-	Levels    levelsCommand    `cmd:"" help:"Print a table of the levels of the tree."`
-	Explain   explainCommand   `cmd:"" help:"Tell how a key is found."`
-	Verify    verifyCommand    `cmd:"" help:"Check all that the store consists of."`
-	Repair    repairCommand    `cmd:"" help:"Copy what is good of a damaged store into a new one."`
-	Compact   compactCommand   `cmd:"" help:"Merge everything, which drops what was overwritten or deleted."`
-	Shell     shellCommand     `cmd:"" help:"Type commands, one after the other."`
+	// Keys and values.
+	Get     getCommand     `cmd:"" help:"Print the value of a key."`
+	Put     putCommand     `cmd:"" help:"Give a key a value."`
+	Del     delCommand     `cmd:"" help:"Delete keys, or a range of them."`
+	Scan    scanCommand    `cmd:"" help:"Print keys and values in order."`
+	Count   countCommand   `cmd:"" help:"Count keys."`
+	Batch   batchCommand   `cmd:"" help:"Do many operations at once, or none."`
+	Txn     txnCommand     `cmd:"" help:"Do operations at once if what they build on is still so."`
+	TTL     ttlCommand     `cmd:"" name:"ttl" help:"Tell how long a value still lives."`
+	Expire  expireCommand  `cmd:"" help:"Let a value expire."`
+	Persist persistCommand `cmd:"" help:"Let a value stay that would have expired."`
+	Clear   clearCommand   `cmd:"" help:"Delete every key, or every one of a bucket."`
+	Shell   shellCommand   `cmd:"" help:"Type commands, one after the other."`
+
+	// The store from outside.
+	Buckets bucketsCommand `cmd:"" help:"List the buckets, which hold keys of their own."`
+	Info    infoCommand    `cmd:"" help:"Tell what there is and how large it is."`
+	Levels  levelsCommand  `cmd:"" help:"Print a table of the levels of the tree."`
+	Du      duCommand      `cmd:"" help:"Tell how many keys are under each prefix, and how large they are."`
+	Explain explainCommand `cmd:"" help:"Tell how a key is found."`
+	Dump    dumpCommands   `cmd:"" help:"Show what is in a file, without opening the store."`
+
+	// Its upkeep.
+	Verify  verifyCommand  `cmd:"" help:"Check all that the store consists of."`
+	Repair  repairCommand  `cmd:"" help:"Copy what is good of a damaged store into a new one."`
+	Compact compactCommand `cmd:"" help:"Merge everything, which drops what was overwritten or deleted."`
+
+	// Servers.
 	Serve     serveCommand     `cmd:"" help:"Serve the store over HTTP, with the page."`
 	Classroom classroomCommand `cmd:"" hidden:""`
-	Dump      dumpCommands     `cmd:"" help:"Show what is in a file, without opening the store."`
 }
 
 // environment is what a command works with.
 type environment struct {
 	ctx    context.Context
 	db     string
+	server string // URL of one to ask instead
 	in     io.Reader
 	out    *bufio.Writer
 	errors io.Writer
@@ -89,7 +105,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) (code int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program
-	e := &environment{ctx: ctx, db: c.DB, in: in, out: bufio.NewWriter(out), errors: errOut}
+	e := &environment{ctx: ctx, db: c.DB, server: c.Server, in: in, out: bufio.NewWriter(out), errors: errOut}
 	err = command.Run(e)
 	if err = errors.Join(err, e.out.Flush()); err == nil {
 		return exitDone
@@ -129,7 +145,7 @@ func exitCode(err error) int {
 		return exitNotFound
 	case errors.Is(err, tinykv.ErrLocked):
 		return exitLocked
-	case errors.As(err, &usage), errors.As(err, &mistake), errors.Is(err, tinykv.ErrInvalidRange), errors.Is(err, tinykv.ErrInvalidOption),
+	case errors.As(err, &usage), errors.As(err, &mistake), errors.Is(err, errBadRequest), errors.Is(err, tinykv.ErrInvalidRange), errors.Is(err, tinykv.ErrInvalidOption),
 		errors.Is(err, tinykv.ErrKeyTooLarge), errors.Is(err, tinykv.ErrValueTooLarge):
 		return exitUsage
 	default:
@@ -164,11 +180,6 @@ func (e *environment) open(o *tinykv.Options) (*tinykv.DB, error) {
 		return nil, errNoStore
 	}
 	return tinykv.Open(e.db, o)
-}
-
-// read opens the store to read only and calls fn.
-func (e *environment) read(fn func(db *tinykv.DB) error) error {
-	return e.with(&tinykv.Options{ReadOnly: true}, fn)
 }
 
 // with opens the store and calls fn.

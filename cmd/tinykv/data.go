@@ -13,8 +13,9 @@ import (
 type getCommand struct {
 	hexFlag
 	bucketFlag
-	Raw bool   `short:"r" xor:"form" help:"Write the bytes of the value and nothing else."`
-	Key string `arg:"" help:"The key."`
+	Raw  bool   `short:"r" xor:"form" help:"Write the bytes of the value and nothing else."`
+	JSON bool   `name:"json" xor:"form" help:"As JSON, with when it expires."`
+	Key  string `arg:"" help:"The key."`
 }
 
 // Run prints the value.
@@ -23,15 +24,24 @@ func (c *getCommand) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
-	return e.read(func(db *tinykv.DB) error {
-		return e.orAbsent(c.hexFlag, k, c.of(db).Peek(k, func(v []byte) error {
-			if c.Raw {
-				_, err := e.out.Write(v)
-				return err
+	return e.look(func(s site) error {
+		if c.JSON {
+			item, err := s.bucket(c.Bucket).item(k)
+			if err != nil {
+				return e.orAbsent(c.hexFlag, k, err)
 			}
-			e.printf("%s\n", c.text(v))
-			return nil
-		}))
+			return e.jsonLine(c.jsonItem(&item, true))
+		}
+		v, err := s.bucket(c.Bucket).get(k)
+		if err != nil {
+			return e.orAbsent(c.hexFlag, k, err)
+		}
+		if c.Raw {
+			_, err := e.out.Write(v)
+			return err
+		}
+		e.printf("%s\n", c.text(v))
+		return nil
 	})
 }
 
@@ -63,15 +73,11 @@ func (c *putCommand) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
-	opts := []tinykv.WriteOption{tinykv.Sync}
 	if c.TTL < 0 {
 		return usageError{"--ttl wants a positive time"}
 	}
-	if c.TTL > 0 {
-		opts = append(opts, tinykv.TTL(c.TTL))
-	}
-	return e.with(&tinykv.Options{ErrorIfMissing: !c.Create}, func(db *tinykv.DB) error {
-		return c.of(db).Put(k, v, opts...)
+	return e.at(&tinykv.Options{ErrorIfMissing: !c.Create}, func(s site) error {
+		return s.bucket(c.Bucket).put(k, v, writing{ttl: c.TTL})
 	})
 }
 
@@ -118,16 +124,10 @@ func (c *delCommand) Run(e *environment) error {
 		}
 		keys = append(keys, k)
 	}
-	return e.with(&tinykv.Options{ErrorIfMissing: true}, func(db *tinykv.DB) error {
+	return e.at(&tinykv.Options{ErrorIfMissing: true}, func(s site) error {
 		if c.Range {
-			return c.of(db).DeleteRange(keys[0], keys[1], tinykv.Sync)
+			return s.bucket(c.Bucket).deleteRange(tinykv.Between(keys[0], keys[1]))
 		}
-		b := db.NewBatch()
-		for _, k := range keys {
-			if err := c.deletes(b, k); err != nil {
-				return err
-			}
-		}
-		return db.Apply(b, tinykv.Sync)
+		return s.deleteKeys(c.Bucket, keys)
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -24,9 +25,15 @@ type storeInfo struct {
 
 // Run prints what there is.
 func (c *infoCommand) Run(e *environment) error {
-	return e.read(func(db *tinykv.DB) error {
-		i := storeInfo{Dir: e.db, Metrics: db.Metrics()}
-		if err := i.addFiles(); err != nil {
+	return e.look(func(s site) error {
+		m, err := s.metrics()
+		if err != nil {
+			return err
+		}
+		i := storeInfo{Dir: e.db, Metrics: m}
+		if e.server != "" {
+			i.Dir = e.server
+		} else if err := i.addFiles(); err != nil {
 			return err
 		}
 		if c.JSON {
@@ -63,24 +70,55 @@ func (i *storeInfo) addFiles() error {
 
 func (i *storeInfo) print(e *environment) {
 	e.printf("store      %s\n%s", i.Dir, shell.Info(i.Metrics))
+	if i.Files == 0 {
+		return // of a server somewhere else
+	}
 	e.printf("log        %s, %s\n", countText(i.Logs, "file"), sizeText(i.LogSize))
 	e.printf("files      %d, %s in all\n", i.Files, sizeText(i.Bytes))
 }
 
-type levelsCommand struct {
-	JSON bool `name:"json" help:"As JSON."`
-}
+type levelsCommand struct{ formatFlag }
 
 // Run prints a line for each level that holds tables.
 func (c *levelsCommand) Run(e *environment) error {
-	return e.read(func(db *tinykv.DB) error {
-		m := db.Metrics()
-		if c.JSON {
-			return e.json(m.Levels)
+	return e.look(func(s site) error {
+		m, err := s.metrics()
+		if err != nil {
+			return err
+		}
+		if form := c.form("json", ""); form != "" {
+			return c.list(e, form, m)
 		}
 		e.printf("%s", shell.Levels(m))
 		return nil
 	})
+}
+
+// list writes a row for each level, empty ones too.
+func (c *levelsCommand) list(e *environment, form string, m *tinykv.Metrics) error {
+	if c.Format == "" {
+		return e.json(m.Levels)
+	}
+	l := newList(e, form, ">level", ">tables", ">bytes", ">data_bytes", ">entries", ">deletes", ">target_bytes", ">score")
+	type level struct {
+		Level int `json:"level"`
+		tinykv.LevelMetrics
+	}
+	var err error
+	for n, v := range m.Levels {
+		if err == nil {
+			err = l.row(level{n, v}, cellsOf(n, v.Tables, v.Bytes, v.DataBytes, v.Entries, v.Deletes, v.TargetBytes, fmt.Sprintf("%.2f", v.Score))...)
+		}
+	}
+	return l.end(err)
+}
+
+// cellsOf writes values as cells.
+func cellsOf(values ...any) (cells []string) {
+	for _, v := range values {
+		cells = append(cells, fmt.Sprint(v))
+	}
+	return cells
 }
 
 type explainCommand struct {
@@ -96,8 +134,8 @@ func (c *explainCommand) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
-	return e.read(func(db *tinykv.DB) error {
-		x, err := c.of(db).Explain(k)
+	return e.look(func(s site) error {
+		x, err := s.bucket(c.Bucket).explain(k)
 		if x == nil {
 			return err
 		}

@@ -15,14 +15,21 @@
 //	1  the key is not there          4  another process has the store open
 //	2  the command line is wrong     5  anything else, such as no store or a failing disk
 //
+// While a server has the store open, commands for keys and those that look into the store ask it: by a socket that is its user's alone, or by
+// --server URL, with the token of TINYKV_TOKEN.
+//
 // Where to find what:
 //
-//	cli.go    the command line, opening, exit codes    text.go      keys and values as text
-//	data.go   get, put, del                            scan.go      scan, count
-//	info.go   info, levels, explain                    upkeep.go    verify, compact
-//	dump.go   dump sst                                 dump_log.go  dump wal, dump manifest
-//	repair.go repair                                   shell.go     shell
-//	progress.go  how far something is
+//	cli.go       the command line, opening, exit codes    text.go      keys and values as text
+//	format.go    lists as tables, JSON, CSV               progress.go  how far something is
+//	site.go      a store that is open here                remote.go    or in a server
+//	socket.go    how commands find that                   serve.go     the server
+//	data.go      get, put, del                            scan.go      scan, count
+//	batch.go     batch, txn, clear                        lifetime.go  ttl, expire, persist
+//	info.go      info, levels, explain                    du.go        du
+//	buckets.go   buckets                                  shell.go     shell
+//	upkeep.go    verify, compact                          repair.go    repair
+//	dump.go      dump sst                                 dump_log.go  dump wal, dump manifest
 package main
 
 import "os"

@@ -36,8 +36,13 @@ func (c *serveCommand) Run(e *environment) error {
 		if err != nil {
 			return err
 		}
-		e.say("http://%s/", l.Addr())
 		h := &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second}
+		if commands, err := listenSocket(e.db); err != nil {
+			e.say("tinykv: commands will not find this server: %v", err)
+		} else {
+			go func() { _ = h.Serve(commands) }()
+		}
+		e.say("http://%s/", l.Addr())
 		context.AfterFunc(e.ctx, func() { _ = h.Close() })
 		if err := h.Serve(l); err != http.ErrServerClosed {
 			return err

@@ -335,7 +335,7 @@ func TestDumpWal(t *testing.T) {
 func TestWhatIsWrongWithTheCommandLine(t *testing.T) {
 	s := newProgram(t)
 	s.fill()
-	s.fails("gte fig", exitUsage, `did you mean "get"?`, "tinykv --help")
+	s.fails("gte fig", exitUsage, "did you mean", `"get"`, "tinykv --help")
 	s.fails("get --hxe fig", exitUsage, `did you mean "--hex"?`)
 	s.fails("get", exitUsage, "expected \"<key>\"")
 	s.fails("get fig plum", exitUsage, "unexpected argument plum")

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/shell"
+)
+
+// maxOperations bounds what a batch or a transaction of the command line holds in memory, in bytes of JSON.
+const maxOperations = 256 << 20
+
+// input is a file, or standard input.
+type input struct {
+	File string `arg:"" optional:"" default:"-" help:"The file, or - for standard input."`
+}
+
+// open returns the file; what is read from it ends with the context.
+func (i input) open(e *environment) (io.ReadCloser, error) {
+	if i.File == "-" {
+		return io.NopCloser(e.in), nil
+	}
+	return os.Open(i.File)
+}
+
+type batchCommand struct {
+	input
+	bucketFlag
+	Create bool `help:"Make the store if it is not there."`
+}
+
+// Help tells what stands in the file.
+func (c *batchCommand) Help() string {
+	return `On each line stands an operation as a JSON object:
+
+  {"op":"put","key":"fig","value":"ripe","ttl":"30s"}
+  {"op":"get","key":"fig"}
+  {"op":"delete","key":"kiwi"}
+  {"op":"merge","key":"visits","value_hex":"0100000000000000"}
+
+Bytes that are no text stand as hexadecimal digits in key_hex and value_hex. All
+take effect at once or not at all; a get sees what stands before it. Of each a
+line tells what became of it.`
+}
+
+// Run does all operations or none, and prints a line for each.
+func (c *batchCommand) Run(e *environment) error {
+	ops, err := c.read(e)
+	if err != nil {
+		return err
+	}
+	body := append(append([]byte(`{"ops":[`), bytes.Join(ops, []byte(","))...), "]}"...)
+	return e.at(&tinykv.Options{ErrorIfMissing: !c.Create}, func(s site) error {
+		answer, err := s.post("/v1/batch", c.Bucket, body)
+		if err != nil {
+			return err
+		}
+		return e.results(answer)
+	})
+}
+
+// read returns the operations. What is no JSON is told with its line; the rest is for the store to judge.
+func (c *batchCommand) read(e *environment) (ops [][]byte, err error) {
+	in, err := c.open(e)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	lines := bufio.NewScanner(io.LimitReader(in, maxOperations+1))
+	lines.Buffer(nil, maxOperations)
+	size := 0
+	for n := 1; lines.Scan(); n++ {
+		line := bytes.TrimSpace(lines.Bytes())
+		if size += len(line); size >= maxOperations {
+			return nil, usageError{fmt.Sprintf("a batch has at most %s; import takes any amount, bit by bit", shell.Size(maxOperations))}
+		}
+		if len(line) == 0 {
+			continue
+		}
+		if line[0] != '{' || !json.Valid(line) {
+			return nil, usageError{fmt.Sprintf(`line %d is no JSON object; an operation is {"op":"put","key":"fig","value":"ripe"}`, n)}
+		}
+		ops = append(ops, bytes.Clone(line))
+	}
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return nil, usageError{"a line is too long for a batch"}
+	}
+	if len(ops) == 0 && lines.Err() == nil {
+		return nil, usageError{"there is no operation in the input; tinykv batch --help shows some"}
+	}
+	return ops, lines.Err()
+}
+
+// results prints what became of operations, each on a line.
+func (e *environment) results(answer []byte) error {
+	var a struct{ Results []json.RawMessage }
+	if err := json.Unmarshal(answer, &a); err != nil {
+		return err
+	}
+	for _, r := range a.Results {
+		e.printf("%s\n", r)
+	}
+	return nil
+}
+
+type txnCommand struct {
+	input
+	bucketFlag
+	Create bool `help:"Make the store if it is not there."`
+}
+
+// Help tells what stands in the file.
+func (c *txnCommand) Help() string {
+	return `The file holds one JSON object:
+
+  {"compare": [{"key":"fig","value":"ripe"}, {"key":"kiwi","absent":true}],
+   "then":    [{"op":"put","key":"kiwi","value":"hard"}],
+   "else":    [{"op":"get","key":"fig"}]}
+
+If all comparisons hold (a value, a "seq" that scan or get told, or absence),
+then is done, otherwise else: at once or not at all. Operations are those of
+batch. The exit code is 0 if then was done and 1 if else was.`
+}
+
+// Run does one of two lists of operations, and prints a line for each.
+func (c *txnCommand) Run(e *environment) error {
+	in, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	body, err := io.ReadAll(io.LimitReader(in, maxOperations+1))
+	if err != nil {
+		return err
+	}
+	if len(body) > maxOperations || !json.Valid(body) {
+		return usageError{"that is no transaction as JSON; tinykv txn --help shows one"}
+	}
+	return e.at(&tinykv.Options{ErrorIfMissing: !c.Create}, func(s site) error {
+		answer, err := s.post("/v1/txn", c.Bucket, body)
+		if err != nil {
+			return err
+		}
+		var a struct{ Succeeded bool }
+		if err := errors.Join(json.Unmarshal(answer, &a), e.results(answer)); err != nil {
+			return err
+		}
+		if !a.Succeeded {
+			e.say("tinykv: a comparison does not hold, so else was done")
+			return quietError{tinykv.ErrNotFound}
+		}
+		return nil
+	})
+}
+
+type clearCommand struct {
+	bucketFlag
+	Yes bool `help:"It is meant."`
+}
+
+// Run deletes every key outside of buckets, or in one.
+func (c *clearCommand) Run(e *environment) error {
+	if !c.Yes {
+		return usageError{"clear deletes every key outside of buckets, or of --bucket; say --yes if that is meant"}
+	}
+	return e.at(&tinykv.Options{ErrorIfMissing: true}, func(s site) error {
+		return s.bucket(c.Bucket).deleteRange(tinykv.All())
+	})
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// socketPath returns where a server of the store in a directory listens for commands of the same user, and makes the directory of
+// that, which is the user's alone. The name stands for the absolute path of the store, links resolved.
+func socketPath(store string) (string, error) {
+	dir, err := socketDir()
+	if err != nil {
+		return "", err
+	}
+	path, err := filepath.Abs(store)
+	if err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	sum := sha256.Sum256([]byte(path))
+	return filepath.Join(dir, hex.EncodeToString(sum[:8])+".sock"), nil
+}
+
+// socketDir makes the directory of sockets and refuses one that others may write to or look into: who listens there would be
+// believed.
+func socketDir() (string, error) {
+	top := os.Getenv("XDG_RUNTIME_DIR")
+	if top == "" {
+		var err error
+		if top, err = os.UserCacheDir(); err != nil {
+			return "", err
+		}
+	}
+	dir := filepath.Join(top, "tinykv")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return "", fmt.Errorf("%s must be a directory for its owner alone; chmod 700 makes it so", dir)
+	}
+	return dir, nil
+}
+
+// hasSocket tells whether a server has been listening there; it may be gone.
+func hasSocket(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// listenSocket listens for commands of the same user. Whoever calls it has the store open, so that a socket that is there was left behind.
+func listenSocket(store string) (net.Listener, error) {
+	path, err := socketPath(store)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
