@@ -64,6 +64,7 @@ type commandLine struct {
 
 	// Servers.
 	Serve     serveCommand     `cmd:"" help:"Serve the store over HTTP, with the page."`
+	Demo      demoCommand      `cmd:"" help:"Serve a store of sample data, to look around in."`
 	Classroom classroomCommand `cmd:"" hidden:""`
 }
 

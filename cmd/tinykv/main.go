@@ -28,6 +28,7 @@
 //	batch.go     batch, txn, clear                        lifetime.go  ttl, expire, persist
 //	info.go      info, levels, explain                    du.go        du
 //	buckets.go   buckets                                  shell.go     shell
+//	demo.go      demo                                     demo_data.go what it holds
 //	upkeep.go    verify, compact                          repair.go    repair
 //	dump.go      dump sst                                 dump_log.go  dump wal, dump manifest
 package main

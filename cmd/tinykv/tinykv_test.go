@@ -17,8 +17,8 @@ import (
 	"github.com/tinykv/tinykv"
 )
 
-// binary builds the program once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
+// built builds the program once for all tests.
+var built = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(buildDir, "tinykv.exe")
 	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
 	if err != nil {
@@ -64,7 +64,7 @@ func newProgram(t *testing.T) *program {
 // run runs a command line, divided at spaces, and returns both outputs and the exit code.
 func (s *program) run(line string) (out, errOut string, code int) {
 	s.Helper()
-	path, err := binary()
+	path, err := built()
 	if err != nil {
 		s.Fatal(err)
 	}
