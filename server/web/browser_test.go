@@ -3,50 +3,257 @@
 package web_test
 
 import (
+	"context"
+	"flag"
+	"fmt"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/server"
 )
 
-// browser starts a browser with an empty profile; the test skips where there is none, which continuous integration installs.
-func browser(t *testing.T) {
+var screenshots = flag.String("screenshots", "", "directory to save pictures of the page in")
+
+// patience bounds each wait: long enough that it ends only what would never come.
+const patience = 20 * time.Second
+
+// startBrowser starts a browser with an empty profile, for tabs to be opened in. The test skips where there is none, which continuous
+// integration installs.
+func startBrowser(t *testing.T) context.Context {
 	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {
 		t.Skip("no chromium (Debian: apt-get install chromium)")
 	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox)
+	alloc, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
+	t.Cleanup(stop)
+	ctx, end := chromedp.NewContext(alloc)
+	t.Cleanup(end)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
 }
 
-func TestPage_Opens(t *testing.T) {
-	browser(t)
+// newSite serves a new store, and returns it with its address.
+func newSite(t *testing.T) (*tinykv.DB, string) {
+	t.Helper()
 	db, err := tinykv.Open(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() { db.Close() })
 	s, err := server.New(db, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close() })
 	site := httptest.NewServer(s)
-	defer site.Close()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath("chromium"), chromedp.NoSandbox)
-	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
-	defer stop()
-	ctx, end := chromedp.NewContext(alloc)
-	defer end()
-	if err := chromedp.Do(ctx, chromedp.Navigate(site.URL)); err != nil {
-		t.Fatal(err)
+	t.Cleanup(func() {
+		site.CloseClientConnections()
+		site.Close()
+	})
+	return db, site.URL
+}
+
+// look is how the page is looked at.
+type look struct {
+	width int64
+	dark  bool
+}
+
+func (l look) String() string {
+	if l.dark {
+		return fmt.Sprintf("dark-%d", l.width)
 	}
-	title, err := chromedp.Run(ctx, chromedp.Title())
+	return fmt.Sprintf("light-%d", l.width)
+}
+
+// tab is a page that is open in a browser. When the test ends it is checked that the page has complained of nothing, and has
+// asked nobody but its own server.
+type tab struct {
+	t    *testing.T
+	ctx  context.Context
+	look look
+	site string
+
+	mu        sync.Mutex
+	complains []string
+}
+
+// openTab opens the page at a hash. Statuses that the test provokes are to be given as expected: browsers write failures to the console.
+func openTab(t *testing.T, browser context.Context, site, hash string, l look, expected ...string) *tab {
+	t.Helper()
+	ctx, end := chromedp.NewContext(browser)
+	t.Cleanup(end)
+	b := &tab{t: t, ctx: ctx, look: l, site: site}
+	scheme := "light"
+	if l.dark {
+		scheme = "dark"
+	}
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}}
+	b.must(chromedp.Do(ctx, chromedp.EmulateViewport(l.width, 900)))
+	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media)
+	b.must(err)
+	b.must(chromedp.Listen(ctx, func(event any) { b.hear(event, expected) }))
+	b.must(chromedp.Do(ctx, chromedp.Navigate(site+"/"+hash)))
+	t.Cleanup(b.check)
+	b.until("the frame", `document.querySelector("main h1")`)
+	return b
+}
+
+// hear notes what the page should not do.
+func (b *tab) hear(event any, expected []string) {
+	var text string
+	switch e := event.(type) {
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning || e.Type == runtime.ConsoleAPICalledTypeAssert {
+			text = "console: " + string(e.Args[0].Value) + e.Args[0].Description
+		}
+	case *runtime.EventExceptionThrown:
+		text = "exception: " + e.ExceptionDetails.Text
+		if x := e.ExceptionDetails.Exception; x != nil {
+			text += " " + x.Description
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
+			text = fmt.Sprintf("%s: %s %s", e.Entry.Source, e.Entry.Text, e.Entry.URL)
+		}
+	case *network.EventRequestWillBeSent:
+		if u := e.Request.URL; !strings.HasPrefix(u, b.site+"/") && !strings.HasPrefix(u, "blob:"+b.site+"/") {
+			text = "a request to " + u
+		}
+	case *network.EventWebSocketCreated:
+		if !strings.HasPrefix(e.URL, strings.Replace(b.site, "http", "ws", 1)+"/") {
+			text = "a WebSocket to " + e.URL
+		}
+	}
+	for _, status := range expected {
+		if strings.Contains(text, "status of "+status) {
+			return
+		}
+	}
+	if text != "" {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.complains = append(b.complains, text)
+	}
+}
+
+func (b *tab) check() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, text := range b.complains {
+		b.t.Error(text)
+	}
+}
+
+func (b *tab) must(err error) {
+	b.t.Helper()
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	if title != "Play · tinykv" {
-		t.Errorf("title %q", title)
+}
+
+// eval returns the value of an expression.
+func eval[T any](b *tab, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// until waits for a condition.
+func (b *tab) until(what, condition string) {
+	b.t.Helper()
+	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool]("Boolean("+condition+")", chromedp.WithPollingTimeout(patience)))
+	if err != nil {
+		b.shot("failed")
+		body, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string]("document.body.innerText"))
+		b.t.Fatalf("%s: %v never: %v\n%s", what, condition, err, body)
+	}
+}
+
+// untilText waits until what a selector finds first contains a text.
+func (b *tab) untilText(selector, text string) {
+	b.t.Helper()
+	b.until(text, fmt.Sprintf("(document.querySelector(%q)?.textContent ?? '').includes(%q)", selector, text))
+}
+
+// to shows another view.
+func (b *tab) to(hash, title string) {
+	b.t.Helper()
+	eval[bool](b, fmt.Sprintf("location.hash = %q; true", hash))
+	b.until(hash, fmt.Sprintf("document.querySelector('main h1').textContent === %q", title))
+}
+
+// click presses what a selector finds, once it is there and can be pressed.
+func (b *tab) click(selector string) {
+	b.t.Helper()
+	b.until(selector+" to be pressed", fmt.Sprintf("document.querySelector(%q) && !document.querySelector(%q).disabled", selector, selector))
+	b.must(chromedp.Do(b.ctx, chromedp.Click(chromedp.CSS(selector))))
+}
+
+// fill replaces the text of a field.
+func (b *tab) fill(selector, text string) {
+	b.t.Helper()
+	b.until(selector, fmt.Sprintf("document.querySelector(%q)", selector))
+	eval[bool](b, fmt.Sprintf("(e => { e.focus(); e.select(); return true })(document.querySelector(%q))", selector))
+	if text == "" {
+		b.press("\b")
+		return
+	}
+	_, err := chromedp.Call(b.ctx, input.InsertText, input.InsertTextParams{Text: text})
+	b.must(err)
+}
+
+// pick chooses an option.
+func (b *tab) pick(selector, value string) {
+	b.t.Helper()
+	eval[bool](b, fmt.Sprintf("(e => { e.value = %q; e.dispatchEvent(new Event('change', {bubbles: true})); return true })(document.querySelector(%q))", value, selector))
+}
+
+// press types keys; see package kb of chromedp for those that are not characters.
+func (b *tab) press(keys string, modifiers ...chromedp.Modifier) {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.KeyEvent(keys, chromedp.KeyModifiers(modifiers...))))
+}
+
+// shot saves a picture, if pictures are wanted.
+func (b *tab) shot(name string) {
+	b.t.Helper()
+	if *screenshots == "" {
+		return
+	}
+	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	b.must(err)
+	b.must(os.MkdirAll(*screenshots, 0o755))
+	b.must(os.WriteFile(filepath.Join(*screenshots, name+"-"+b.look.String()+".png"), picture, 0o644))
+}
+
+// fits checks that nothing is wider than the window: only boxes that say so may scroll sideways.
+func (b *tab) fits() {
+	b.t.Helper()
+	if wide := eval[int](b, "document.documentElement.scrollWidth"); wide > int(b.look.width) {
+		who := eval[string](b, fmt.Sprintf("[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > %d).slice(0, 5).map(e => e.outerHTML.slice(0, 120)).join('\\n')", b.look.width))
+		b.t.Errorf("%s: %d pixels wide:\n%s", b.look, wide, who)
 	}
 }

@@ -20,10 +20,10 @@ export function Button({ kind = "", busy, children, ...rest }) {
 }
 
 // Field is a labelled control: children is a function that gets the id for it, or text for a plain input with the rest of the properties.
-export function Field({ label, hint, error, children, class: name = "", ...rest }) {
+export function Field({ label, hint, error, children, ...rest }) {
   const id = useId("field");
   const control = typeof children === "function" ? children(id) : html`<input id=${id} autocomplete="off" spellcheck=${false} ...${rest} />`;
-  return html`<div class=${"field " + name}>
+  return html`<div class="field">
     <label for=${id}>${label}${hint && html` <span class="hint">${hint}</span>`}</label>
     ${control}
     ${error && html`<p class="field-error" role="alert">${error}</p>`}
