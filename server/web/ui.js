@@ -89,12 +89,12 @@ export function Tabs({ label, tabs, value, onChange }) {
   </div>`;
 }
 
-// Table: columns are {name, title, number?, cell(row)}; rows are anything, keyed by their place.
-export function Table({ caption, columns, rows, empty = "nothing here", row = () => ({}) }) {
-  return html`<div class="table-box" tabindex="0" role="region" aria-label=${caption}><table>
+// Table: columns are {title, number?, class?, cell(row, place)}; rows are anything, keyed by their place. stacks makes it readable on a phone.
+export function Table({ caption, columns, rows, empty = "nothing here", row = () => ({}), stacks = false }) {
+  return html`<div class=${"table-box" + (stacks ? " stacks" : "")} tabindex="0" role="region" aria-label=${caption}><table>
     <caption class="away">${caption}</caption>
     <thead><tr>${columns.map((c) => html`<th scope="col" class=${c.number ? "number" : ""}>${c.title}</th>`)}</tr></thead>
-    <tbody>${rows.map((r, i) => html`<tr key=${i} ...${row(r)}>${columns.map((c) => html`<td class=${c.number ? "number" : c.class ?? ""}>${c.cell(r, i)}</td>`)}</tr>`)}
+    <tbody>${rows.map((r, i) => html`<tr key=${i} ...${row(r)}>${columns.map((c) => html`<td class=${c.number ? "number" : c.class ?? ""} data-title=${stacks ? c.title : undefined}>${c.cell(r, i)}</td>`)}</tr>`)}
     ${rows.length === 0 && html`<tr><td class="empty" colspan=${columns.length}>${empty}</td></tr>`}</tbody>
   </table></div>`;
 }

@@ -3,7 +3,7 @@
 import { html } from "../lib.js";
 import { Card, Table } from "../ui.js";
 
-const tableOf = (caption, titles, rows) => html`<${Table} caption=${caption} rows=${rows}
+const tableOf = (caption, titles, rows) => html`<${Table} stacks=${true} caption=${caption} rows=${rows}
   columns=${titles.map((title, i) => ({ title, cell: (row) => (i === 0 ? html`<b>${row[0]}</b>` : row[i]) }))} />`;
 
 export function Costs() {

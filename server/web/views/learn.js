@@ -1,6 +1,6 @@
 // Learn: eight lessons on the classroom's store, which is tiny and may be broken, and what else one wants to know before one chooses.
 
-import { html, useEffect, useState } from "../lib.js";
+import { html, useEffect, useRef, useState } from "../lib.js";
 import { storeAt } from "../stores.js";
 import { Button, Card, Problem, say, still, useTask } from "../ui.js";
 import { lessons } from "./learn-lessons.js";
@@ -14,8 +14,14 @@ export function Learn({ info, path }) {
   const page = pages.find(([p]) => p === path);
   const n = Math.min(lessons.length, Math.max(1, Number(path) || 1));
   const current = page ? path : String(n);
+  const steps = useRef(null);
+  useEffect(() => { // on a narrow screen the lists scroll sideways
+    const at = steps.current.querySelector("[aria-current]");
+    const list = at.closest("ol, ul");
+    list.scrollLeft = at.offsetLeft - list.offsetLeft - (list.clientWidth - at.clientWidth) / 2;
+  }, [current]);
   return html`<div class="stack learn">
-    <nav class="steps" aria-label="lessons"><ol>${lessons.map((l, i) => html`<li key=${i}>
+    <nav class="steps" aria-label="lessons" ref=${steps}><ol>${lessons.map((l, i) => html`<li key=${i}>
       <a href=${`#/learn/${i + 1}`} aria-current=${current === String(i + 1) ? "step" : undefined}><span class="step-n">${i + 1}</span>${l.name}</a></li>`)}</ol>
       <ul>${pages.map(([p, text]) => html`<li key=${p}><a href=${"#/learn/" + p} aria-current=${current === p ? "step" : undefined}>${text}</a></li>`)}</ul></nav>
     ${page ? html`<${page[2]} />` : html`<${Lesson} key=${n} n=${n} lesson=${lessons[n - 1]} info=${info} />`}

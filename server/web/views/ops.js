@@ -14,15 +14,19 @@ export function Ops({ store, info }) {
   return html`<div class="stack">
     <${Card} title="The store" more=${html`<${Button} class="button small" onClick=${look}>Look again<//>`}>${stats ? html`<${Summary} stats=${stats} info=${info} />` : html`<p class="soft">asking…</p>`}<//>
     <div class="grid two">
-      <${Card} title="Verify"><p class="soft">Reads every byte of every file, checks all checksums and that what was counted is what is written down. Changes nothing; others go on.</p>
-        <${Job} store=${store} name="verify" label="Verify" path="/v1/verify" /><//>
-      <${Card} title="Compact"><p class="soft">Merges all tables down to the last level, so that nothing deleted, expired or overwritten is left. It happens by itself where it pays; this is for when you want it now.</p>
-        <${Job} store=${store} name="compact" label="Compact" path="/v1/compact" onDone=${look} /><//>
-      <${Card} title="Import"><${Import} store=${store} onDone=${look} /><//>
-      <${Card} title="Export"><${Export} store=${store} /><//>
-      <${Card} title="Memory to disk"><p class="soft">Flush writes the memtable to a table. Sync brings what was acknowledged to stable storage. Resume makes a store that failed take writes again, once the cause is mended.</p>
-        <${Calls} store=${store} onDone=${look} /><//>
-      <${Card} title="Clear"><p class="soft">Deletes every key, in buckets too.</p><${Clear} store=${store} onDone=${look} /><//>
+      <div class="stack">
+        <${Card} title="Verify"><p class="soft">Reads every byte of every file, checks all checksums and that what was counted is what is written down. Changes nothing; others go on.</p>
+          <${Job} store=${store} name="verify" label="Verify" path="/v1/verify" /><//>
+        <${Card} title="Import"><${Import} store=${store} onDone=${look} /><//>
+      </div>
+      <div class="stack">
+        <${Card} title="Compact"><p class="soft">Merges all tables down to the last level, so that nothing deleted, expired or overwritten is left. It happens by itself where it pays; this is for when you want it now.</p>
+          <${Job} store=${store} name="compact" label="Compact" path="/v1/compact" onDone=${look} /><//>
+        <${Card} title="Export"><${Export} store=${store} /><//>
+        <${Card} title="Memory to disk"><p class="soft">Flush writes the memtable to a table. Sync brings what was acknowledged to stable storage. Resume makes a store that failed take writes again, once the cause is mended.</p>
+          <${Calls} store=${store} onDone=${look} /><//>
+        <${Card} title="Clear"><p class="soft">Deletes every key, in buckets too.</p><${Clear} store=${store} onDone=${look} /><//>
+      </div>
     </div>
   </div>`;
 }
