@@ -49,6 +49,10 @@ type commandLine struct {
 	Clear   clearCommand   `cmd:"" help:"Delete every key, or every one of a bucket."`
 	Shell   shellCommand   `cmd:"" help:"Type commands, one after the other."`
 
+	// Files.
+	Import importCommand `cmd:"" help:"Read a file of CSV, JSON or JSON lines into the store."`
+	Export exportCommand `cmd:"" help:"Write a file of CSV, JSON or JSON lines."`
+
 	// The store from outside.
 	Buckets bucketsCommand `cmd:"" help:"List the buckets, which hold keys of their own."`
 	Info    infoCommand    `cmd:"" help:"Tell what there is and how large it is."`

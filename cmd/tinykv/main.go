@@ -26,6 +26,7 @@
 //	socket.go    how commands find that                   serve.go     the server
 //	data.go      get, put, del                            scan.go      scan, count
 //	batch.go     batch, txn, clear                        lifetime.go  ttl, expire, persist
+//	import.go    import                                   export.go    export
 //	info.go      info, levels, explain                    du.go        du
 //	buckets.go   buckets                                  shell.go     shell
 //	demo.go      demo                                     demo_data.go what it holds

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/interchange"
+)
+
+// streaming are options for a store of which all is read or written once: little memory, which more would not make faster, and no mapped
+// files, so that what the process holds is what it needs.
+func streaming(o tinykv.Options) *tinykv.Options {
+	o.MemoryBudget, o.Mapping = 64<<20, tinykv.MapOff
+	return &o
+}
+
+// maxImportRow is how long a row may be: a value of the greatest size as hexadecimal digits, and its key.
+const maxImportRow = min(2<<30+1<<20, math.MaxInt/8)
+
+type importCommand struct {
+	bucketFlag
+	progressFlag
+	Create     bool     `help:"Make the store if it is not there."`
+	Format     string   `enum:",csv,json,jsonl" default:"" placeholder:"FORMAT" help:"csv, json or jsonl. Default: what the name of the file ends in."`
+	Key        string   `placeholder:"TEMPLATE" help:"What keys are made of, as user/{id}: the text, and fields of the row. Default: rows are keys with their values."`
+	Value      string   `placeholder:"FIELD" help:"With --key: the field that is the value. Default: the whole row, as JSON."`
+	Columns    []string `placeholder:"NAME" help:"Names of the columns of CSV that has no header, as key,,value; those without a name are left out."`
+	Separator  string   `default:"," placeholder:"C" help:"What separates the fields of CSV; tab for a tab."`
+	Numbers    bool     `help:"Fields of CSV that are numbers become numbers in JSON, not strings."`
+	OnConflict string   `enum:"overwrite,skip,fail" default:"overwrite" placeholder:"WHAT" help:"What to do with keys that are there: overwrite, skip or fail. Default: overwrite."`
+	DryRun     bool     `short:"n" help:"Check everything, and write nothing."`
+	FromRow    int64    `placeholder:"N" help:"Pass the rows before this one, as an import that stopped said."`
+	MaxErrors  int      `placeholder:"N" help:"Leave out so many rows that are wrong before giving up; -1: any number. Default: 0, or 100 in a dry run."`
+	JSON       bool     `name:"json" help:"Tell what was done as JSON."`
+	File       string   `arg:"" help:"The file, or - for standard input. One that ends in .gz is unpacked."`
+}
+
+// Run imports a file, and tells what became of its rows.
+func (c *importCommand) Run(e *environment) error {
+	o, err := c.options()
+	if err != nil {
+		return err
+	}
+	in, err := c.open(e)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	m := c.meter(e)
+	o.Progress = func(r interchange.ImportReport) {
+		m.update(step{Phase: c.phase(), Done: in.read.Load(), Total: in.size, Note: countText(uint64(r.Rows), "row")})
+	}
+	return e.with(streaming(tinykv.Options{ErrorIfMissing: !c.Create}), func(db *tinykv.DB) error {
+		report, err := interchange.Import(e.ctx, db, in, o)
+		m.end()
+		if report == nil {
+			return err
+		}
+		return errors.Join(c.tell(e, report), c.stopped(report, err))
+	})
+}
+
+func (c *importCommand) phase() string {
+	if c.DryRun {
+		return "checking"
+	}
+	return "importing"
+}
+
+func (c *importCommand) options() (*interchange.ImportOptions, error) {
+	o := &interchange.ImportOptions{
+		Bucket: c.Bucket, Value: c.Value, Columns: c.Columns, Numbers: c.Numbers, DryRun: c.DryRun,
+		FromRow: c.FromRow, MaxErrors: c.MaxErrors, MaxRow: maxImportRow,
+	}
+	if c.DryRun && c.MaxErrors == 0 {
+		o.MaxErrors = 100
+	}
+	var err error
+	if o.Format, err = formatOf(c.Format, c.File, 0); err != nil {
+		return nil, err
+	}
+	if o.Comma, err = separator(c.Separator); err != nil {
+		return nil, err
+	}
+	if o.Format != interchange.CSV {
+		o.Comma = 0
+	}
+	if o.OnConflict, err = interchange.ParseConflict(c.OnConflict); err != nil {
+		return nil, usageError{err.Error()}
+	}
+	if c.Key != "" {
+		if o.Key, err = interchange.ParseTemplate(c.Key); err != nil {
+			return nil, usageError{err.Error()}
+		}
+	}
+	return o, nil
+}
+
+// formatOf returns the format of a name, or that of a file, or, for 0 a mistake, the default.
+func formatOf(name, file string, byDefault interchange.Format) (interchange.Format, error) {
+	if name != "" {
+		return interchange.ParseFormat(name)
+	}
+	if f, _ := interchange.FormatOf(file); f != 0 {
+		return f, nil
+	}
+	if byDefault == 0 {
+		return 0, usageError{"which format that is the name does not tell; say --format csv, json or jsonl"}
+	}
+	return byDefault, nil
+}
+
+func separator(s string) (byte, error) {
+	switch {
+	case s == "tab" || s == `\t`:
+		return '\t', nil
+	case len(s) != 1:
+		return 0, usageError{"--separator wants one character of ASCII, or tab"}
+	default:
+		return s[0], nil
+	}
+}
+
+// source is what is imported. It counts what was read of the file.
+type source struct {
+	io.Reader
+	size  int64 // of the file; 0: not known
+	read  atomic.Int64
+	close func() error
+}
+
+// Close closes the file.
+func (s *source) Close() error { return s.close() }
+
+type countReader struct {
+	r io.Reader
+	n *atomic.Int64
+}
+
+// Read reads and counts.
+func (c countReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+func (c *importCommand) open(e *environment) (*source, error) {
+	s := &source{close: func() error { return nil }}
+	if c.File == "-" {
+		s.Reader = countReader{untilDone(e.ctx, e.in), &s.read}
+		return s, nil
+	}
+	f, err := os.Open(c.File)
+	if err != nil {
+		return nil, err
+	}
+	s.close = f.Close
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		s.size = info.Size()
+	}
+	s.Reader = countReader{f, &s.read}
+	if s.size == 0 { // a pipe, from which nothing may come
+		s.Reader = countReader{untilDone(e.ctx, f), &s.read}
+	}
+	if !strings.HasSuffix(c.File, ".gz") {
+		return s, nil
+	}
+	z, err := gzip.NewReader(bufio.NewReaderSize(s.Reader, 64<<10))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", c.File, err), f.Close())
+	}
+	s.Reader = z
+	return s, nil
+}
+
+// untilDone returns a reader that fails when ctx ends, also while nothing comes.
+func untilDone(ctx context.Context, r io.Reader) io.Reader {
+	out, in := io.Pipe()
+	context.AfterFunc(ctx, func() { out.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.CopyBuffer(in, struct{ io.Reader }{r}, make([]byte, 256<<10))
+		in.CloseWithError(err) // nil is io.EOF for the reader
+	}()
+	return out
+}
+
+// tell tells what was done.
+func (c *importCommand) tell(e *environment, r *interchange.ImportReport) error {
+	if c.JSON {
+		return e.json(r)
+	}
+	for i := range r.Errors {
+		e.say("tinykv: %s: %v", c.File, &r.Errors[i])
+	}
+	would := ""
+	if c.DryRun {
+		would = "would be "
+	}
+	e.printf("%s %simported, %d skipped, %d wrong and left out\n", countText(uint64(r.Imported), "row"), would, r.Skipped, r.Failed)
+	return nil
+}
+
+// importError is an import that stopped, with what is to be done next.
+type importError struct {
+	cause error
+	text  string
+}
+
+func (e importError) Error() string { return e.text }
+
+// Unwrap returns the cause, unless a row is: what is wrong with that is wrong with the file, not with the command line.
+func (e importError) Unwrap() error {
+	var row *interchange.RowError
+	if errors.As(e.cause, &row) {
+		return nil
+	}
+	return e.cause
+}
+
+func (c *importCommand) stopped(r *interchange.ImportReport, err error) error {
+	if err == nil {
+		return nil
+	}
+	what := strings.TrimPrefix(err.Error(), "tinykv: ")
+	if errors.Is(err, context.Canceled) {
+		what = "interrupted"
+	}
+	if r.Rows == 0 || c.DryRun {
+		return importError{err, fmt.Sprintf("%s: %s; nothing was imported", c.File, what)}
+	}
+	return importError{err, fmt.Sprintf(
+		"%s: %s; everything up to row %d is in the store, and nothing behind it: go on with --from-row %d", c.File, what, r.Rows, r.Rows+1)}
+}
