@@ -25,6 +25,9 @@ type Options struct {
 	// MaxBody is the size of the largest body of a request that is not a stream, in bytes. Default: 8 MiB.
 	MaxBody int64
 
+	// MaxImport is the size of the largest import, in bytes. Default: 1 GiB.
+	MaxImport int64
+
 	// TransactionLease is how long a transaction of several requests stays open when nobody asks for it. Default: 30 s.
 	TransactionLease time.Duration
 
@@ -43,7 +46,7 @@ type Options struct {
 	// MaxWatches is how many watches there may be at once. Default: 256.
 	MaxWatches int
 
-	// MaxJobs is how many verifications and compactions there may be at once. Default: 4.
+	// MaxJobs is how many imports, exports, verifications and compactions there may be at once. Default: 4.
 	MaxJobs int
 
 	// Logger is told of failures; never of keys, values or tokens. Default: nobody.
@@ -56,13 +59,14 @@ func (o *Options) complete() (Options, error) {
 	if o != nil {
 		c = *o
 	}
-	if c.MaxBody < 0 || c.TransactionLease < 0 || c.MaxTransactions < 0 || c.MaxWatches < 0 || c.MaxJobs < 0 {
+	if c.MaxBody < 0 || c.MaxImport < 0 || c.TransactionLease < 0 || c.MaxTransactions < 0 || c.MaxWatches < 0 || c.MaxJobs < 0 {
 		return c, fmt.Errorf("server: a limit is negative: %w", tinykv.ErrInvalidOption)
 	}
 	if c.Motion && c.Events == nil {
 		return c, fmt.Errorf("%w: Motion needs Events", tinykv.ErrInvalidOption)
 	}
 	c.MaxBody = cmp.Or(c.MaxBody, 8<<20)
+	c.MaxImport = cmp.Or(c.MaxImport, 1<<30)
 	c.TransactionLease = cmp.Or(c.TransactionLease, 30*time.Second)
 	c.MaxWatches = cmp.Or(c.MaxWatches, 256)
 	c.MaxJobs = cmp.Or(c.MaxJobs, 4)

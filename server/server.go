@@ -16,6 +16,7 @@
 //	transactions.go  over several requests grant.go    who may do what
 //	watch.go    following the changes      upkeep.go   work on the whole store
 //	where.go    filters on JSON            stream.go   answers that go on
+//	transfer.go import and export
 //	query.go    parameters                 numbers.go  what there is to know
 //	ws.go       WebSocket                  ws_*.go     what is told and done there
 //	events.go   what the engine does       layout.go   what it consists of
@@ -94,6 +95,9 @@ func (s *Server) routes() []route {
 		{"DELETE", "/v1/transactions/{id}", read, s.rollback},
 
 		{"GET", "/v1/watch", read, s.watch},
+
+		{"GET", "/v1/export", read, s.export},
+		{"POST", "/v1/import", admin, s.load},
 
 		{"POST", "/v1/verify", admin, s.verify},
 		{"POST", "/v1/compact", admin, s.compact},

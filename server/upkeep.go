@@ -34,7 +34,7 @@ type reportLine struct {
 func (s *Server) work(w http.ResponseWriter, r *http.Request, do func(ctx context.Context) (report any, err error), now func() progress) error {
 	release, ok := s.jobs.take()
 	if !ok {
-		return tooMany("%d verifications and compactions are under way; wait for one to end", cap(s.jobs))
+		return s.tooManyJobs()
 	}
 	defer release()
 	ctx, cancel := s.untilStop(r)

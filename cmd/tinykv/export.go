@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/interchange"
@@ -40,43 +41,55 @@ func (c *exportCommand) Run(e *environment) error {
 	if o.Comma, err = separator(c.Separator); err != nil {
 		return err
 	}
-	return e.with(streaming(tinykv.Options{ReadOnly: true}), func(db *tinykv.DB) error {
+	return e.at(streaming(tinykv.Options{ReadOnly: true}), func(at site) error {
+		total := c.estimate(at, r)
+		var done exported
 		m := c.meter(e)
-		total := c.estimate(db, r)
-		o.Progress = func(r interchange.ExportReport) {
-			m.update(step{Phase: "exporting", Done: r.Items, Total: max(total, r.Items), Unit: "keys", Note: sizeText(r.Bytes)})
-		}
-		var report interchange.ExportReport
-		err := c.to(e, func(w io.Writer) (err error) {
-			report, err = interchange.Export(e.ctx, w, c.of(db).Scan(r, c.scanOptions()...), o)
-			return err
+		m.during(func() {
+			err = c.to(e, func(w io.Writer) error { return at.dump(w, c, r, o, &done) })
+		}, func() step {
+			s := step{Phase: "exporting", Done: done.items.Load(), Total: total, Unit: "keys", Note: sizeText(done.bytes.Load())}
+			if s.Total = max(s.Total, s.Done); s.Done == 0 {
+				s = step{Phase: s.Phase, Done: done.bytes.Load()}
+			}
+			return s
 		})
 		m.end()
 		if err == nil && c.File != "-" {
-			e.printf("%s, %s\n", countText(uint64(report.Items), "key"), sizeText(report.Bytes))
+			c.tell(e, &done)
 		}
 		return m.stopped(err)
 	})
 }
 
-func (c *exportCommand) scanOptions() []tinykv.ScanOption {
-	if c.KeysOnly {
-		return []tinykv.ScanOption{tinykv.KeysOnly}
+// exported is what was exported so far. A server does not tell how many items that are.
+type exported struct{ items, bytes atomic.Int64 }
+
+func (c *exportCommand) tell(e *environment, done *exported) {
+	if n := done.items.Load(); n > 0 {
+		e.printf("%s, ", countText(uint64(n), "key"))
 	}
-	return nil
+	e.printf("%s\n", sizeText(done.bytes.Load()))
+}
+
+func (l local) dump(w io.Writer, c *exportCommand, r tinykv.Range, o *interchange.ExportOptions, done *exported) error {
+	o.Progress = func(r interchange.ExportReport) {
+		done.items.Store(r.Items)
+		done.bytes.Store(r.Bytes)
+	}
+	_, err := interchange.Export(l.e.ctx, w, l.bucket(c.Bucket).scan(r, scanning{keysOnly: c.KeysOnly}), o)
+	return err
 }
 
 // estimate tells about how many keys there are in a range, 0 where nothing is known.
-func (c *exportCommand) estimate(db *tinykv.DB, r tinykv.Range) int64 {
-	if c.Bucket != "" {
+func (c *exportCommand) estimate(at site, r tinykv.Range) int64 {
+	part, err := at.bucket(c.Bucket).size(r)
+	all, err2 := at.bucket("").size(tinykv.All())
+	numbers, err3 := at.metrics()
+	if c.Bucket != "" || errors.Join(err, err2, err3) != nil || all == 0 {
 		return 0
 	}
-	part, err := db.EstimateSize(r)
-	all, err2 := db.EstimateSize(tinykv.All())
-	if errors.Join(err, err2) != nil || all == 0 {
-		return 0
-	}
-	return int64(float64(db.Metrics().Keys) * float64(part) / float64(all))
+	return int64(float64(numbers.Keys) * float64(part) / float64(all))
 }
 
 // to calls fn with where the export goes.

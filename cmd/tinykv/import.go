@@ -55,18 +55,33 @@ func (c *importCommand) Run(e *environment) error {
 		return err
 	}
 	defer in.Close()
-	m := c.meter(e)
-	o.Progress = func(r interchange.ImportReport) {
-		m.update(step{Phase: c.phase(), Done: in.read.Load(), Total: in.size, Note: countText(uint64(r.Rows), "row")})
-	}
-	return e.with(streaming(tinykv.Options{ErrorIfMissing: !c.Create}), func(db *tinykv.DB) error {
-		report, err := interchange.Import(e.ctx, db, in, o)
-		m.end()
+	return e.at(streaming(tinykv.Options{ErrorIfMissing: !c.Create}), func(at site) error {
+		report, err := c.load(e, at, in, o)
 		if report == nil {
 			return err
 		}
 		return errors.Join(c.tell(e, report), c.stopped(report, err))
 	})
+}
+
+// load has the store read the file, and tells meanwhile how much of it was read.
+func (c *importCommand) load(e *environment, at site, in *source, o *interchange.ImportOptions) (report *interchange.ImportReport, err error) {
+	var rows atomic.Int64
+	o.Progress = func(r interchange.ImportReport) { rows.Store(r.Rows) }
+	m := c.meter(e)
+	defer m.end()
+	m.during(func() { report, err = at.load(in, c, o) }, func() step {
+		s := step{Phase: c.phase(), Done: in.read.Load(), Total: in.size}
+		if n := rows.Load(); n > 0 {
+			s.Note = countText(uint64(n), "row")
+		}
+		return s
+	})
+	return report, err
+}
+
+func (l local) load(in io.Reader, _ *importCommand, o *interchange.ImportOptions) (*interchange.ImportReport, error) {
+	return interchange.Import(l.e.ctx, l.db, in, o)
 }
 
 func (c *importCommand) phase() string {

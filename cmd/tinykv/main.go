@@ -27,6 +27,7 @@
 //	data.go      get, put, del                            scan.go      scan, count
 //	batch.go     batch, txn, clear                        lifetime.go  ttl, expire, persist
 //	import.go    import                                   export.go    export
+//	transfer.go  the same from and to a server
 //	info.go      info, levels, explain                    du.go        du
 //	buckets.go   buckets                                  shell.go     shell
 //	demo.go      demo                                     demo_data.go what it holds

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"iter"
 	"net/http"
 	"time"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/interchange"
 	"github.com/tinykv/tinykv/server"
 )
 
@@ -19,6 +21,9 @@ type site interface {
 	bucketNames() ([]string, error)
 	dropBucket(name string) error
 	deleteKeys(bucket string, keys [][]byte) error // all or none
+
+	load(in io.Reader, c *importCommand, o *interchange.ImportOptions) (*interchange.ImportReport, error)
+	dump(w io.Writer, c *exportCommand, r tinykv.Range, o *interchange.ExportOptions, done *exported) error
 
 	// post sends a request of the REST interface that writes, and returns its answer when that is on stable storage.
 	post(path, bucket string, body []byte) ([]byte, error)

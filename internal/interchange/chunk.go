@@ -106,6 +106,9 @@ func (r *chunkReader) next() (next row, err error) {
 		if errors.As(err, &wrong) {
 			next, err = row{number: wrong.Row, wrong: wrong}, nil
 		}
+		if err != nil && err != io.EOF {
+			err = ofInput(err)
+		}
 		if err != nil || next.number >= r.o.FromRow {
 			return next, err
 		}

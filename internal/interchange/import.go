@@ -40,8 +40,8 @@ var ErrKeyExists = errors.New("the key is there already")
 // when ctx ends, which does not interrupt a Read of r. The report then says up to which row everything is done. Nothing behind that is,
 // unless it was the store that failed. What is done is on stable storage. The report comes with every error but those of the options.
 //
-// Errors: a *RowError, which matches ErrKeyExists or an error of package tinykv where that is the reason; ErrOption; the cause of ctx;
-// those of DB.Apply, DB.Update and DB.Sync; those of r.
+// Errors: a *RowError, which also matches ErrKeyExists or an error of package tinykv where that is the reason; ErrInput for all else that is wrong with
+// what was read; ErrOption; the cause of ctx; those of DB.Apply, DB.Update and DB.Sync; those of r.
 func Import(ctx context.Context, db *tinykv.DB, r io.Reader, o *ImportOptions) (*ImportReport, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -51,6 +51,8 @@ func Import(ctx context.Context, db *tinykv.DB, r io.Reader, o *ImportOptions) (
 	rows, err := newRows(r, o)
 	if err == nil {
 		err = importRows(ctx, db, rows, o, report)
+	} else if !errors.Is(err, ErrOption) {
+		err = ofInput(err)
 	}
 	if err != nil {
 		report.StoppedAt = &report.Rows
@@ -84,10 +86,27 @@ func importRows(ctx context.Context, db *tinykv.DB, rows rows, o *ImportOptions,
 	return err
 }
 
+// ofInput says that an error is about the input, unless reading that has failed.
+func ofInput(err error) error {
+	if errors.Is(err, errStream) && !errors.Is(err, errUTF16) || errors.Is(err, ErrInput) {
+		return err
+	}
+	return inputError{err}
+}
+
 // plain returns the message of an error without the name of the package, which is no news to whoever made the input.
 func plain(err error) string {
 	return strings.ReplaceAll(strings.TrimPrefix(err.Error(), "tinykv: "), ": tinykv: ", ": ")
 }
+
+// ErrInput is matched by errors that tell what is wrong with what an import was given to read.
+var ErrInput = errors.New("the input is not as it should be")
+
+// inputError is one that is about the input, but not about one row.
+type inputError struct{ error }
+
+func (e inputError) Is(target error) bool { return target == ErrInput }
+func (e inputError) Unwrap() error        { return e.error }
 
 // ErrOption is matched by errors that tell of mistakes in options.
 var ErrOption = fmt.Errorf("%w of an import or export", tinykv.ErrInvalidOption)

@@ -307,7 +307,7 @@ func TestImport_ThatIsInterruptedHasDoneExactlyWhatItSays(t *testing.T) {
 }
 
 func TestImport_TellsThatTheInputOrTheStoreFailed(t *testing.T) {
-	broken := errors.New("the cable is cut")
+	broken := io.ErrUnexpectedEOF // what a request that is cut off gives
 	for _, format := range []Format{CSV, JSON, JSONLines} {
 		in := map[Format]string{CSV: "key,value\na,1\n\"b", JSON: `[{"key":"a","value":"1"},{`, JSONLines: `{"key":"a","value":"1"}` + "\n{"}[format]
 		report, err := Import(t.Context(), newStore(t), io.MultiReader(strings.NewReader(in), iotest.ErrReader(broken)), &ImportOptions{Format: format, MaxErrors: -1})

@@ -27,7 +27,8 @@ type input struct {
 
 func newInput(r io.Reader, maxRow int) *input {
 	in := &input{r: r, max: maxRow, buf: make([]byte, readSize)}
-	in.more()
+	for len(in.rest()) < len(byteOrderMark) && in.more() {
+	}
 	switch begin := in.rest(); {
 	case bytes.HasPrefix(begin, byteOrderMark):
 		in.take(len(byteOrderMark))
@@ -42,20 +43,26 @@ var byteOrderMark = []byte("\ufeff")
 
 func (in *input) rest() []byte { return in.buf[in.from:in.to] }
 
-// more reads on, at least a few bytes unless the stream is short or ends; then it reports false.
+// more reads on. It reports false when nothing more comes.
 func (in *input) more() bool {
 	if in.err != nil {
 		return false
 	}
 	in.makeRoom()
-	n, err := io.ReadAtLeast(in.r, in.buf[in.to:], min(len(byteOrderMark), len(in.buf)-in.to))
-	in.to += n
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = io.EOF
+	for range maxEmptyReads {
+		var n int
+		n, in.err = in.r.Read(in.buf[in.to:])
+		in.to += n
+		if n > 0 || in.err != nil {
+			return n > 0
+		}
 	}
-	in.err = err
-	return n > 0
+	in.err = io.ErrNoProgress
+	return false
 }
+
+// maxEmptyReads is how often a reader may return nothing at all.
+const maxEmptyReads = 100
 
 // makeRoom moves what is left to the front, into a larger buffer if it fills half of this one, and back into a small one if that will do.
 func (in *input) makeRoom() {

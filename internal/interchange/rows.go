@@ -43,6 +43,9 @@ func (e *RowError) Error() string {
 // Unwrap returns the cause, which may be one of the errors of package tinykv.
 func (e *RowError) Unwrap() error { return e.cause }
 
+// Is tells that the error is about the input.
+func (e *RowError) Is(target error) bool { return target == ErrInput }
+
 // rowError says where an error belongs.
 func rowError(number, line int64, err error) error {
 	return &RowError{Row: number, Line: line, Message: plain(err), cause: err}
