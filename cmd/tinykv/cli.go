@@ -36,40 +36,66 @@ type commandLine struct {
 	Version kong.VersionFlag `help:"Print the version."`
 
 	// Keys and values.
-	Get     getCommand     `cmd:"" help:"Print the value of a key."`
-	Put     putCommand     `cmd:"" help:"Give a key a value."`
-	Del     delCommand     `cmd:"" help:"Delete keys, or a range of them."`
-	Scan    scanCommand    `cmd:"" help:"Print keys and values in order."`
-	Count   countCommand   `cmd:"" help:"Count keys."`
-	Batch   batchCommand   `cmd:"" help:"Do many operations at once, or none."`
-	Txn     txnCommand     `cmd:"" help:"Do operations at once if what they build on is still so."`
-	TTL     ttlCommand     `cmd:"" name:"ttl" help:"Tell how long a value still lives."`
-	Expire  expireCommand  `cmd:"" help:"Let a value expire."`
-	Persist persistCommand `cmd:"" help:"Let a value stay that would have expired."`
-	Clear   clearCommand   `cmd:"" help:"Delete every key, or every one of a bucket."`
-	Shell   shellCommand   `cmd:"" help:"Type commands, one after the other."`
+	Get     getCommand     `cmd:"" group:"keys" help:"Print the value of a key."`
+	Put     putCommand     `cmd:"" group:"keys" help:"Give a key a value."`
+	Del     delCommand     `cmd:"" group:"keys" help:"Delete keys, or a range of them."`
+	Scan    scanCommand    `cmd:"" group:"keys" help:"Print keys and values in order."`
+	Count   countCommand   `cmd:"" group:"keys" help:"Count keys."`
+	Batch   batchCommand   `cmd:"" group:"keys" help:"Do many operations at once, or none."`
+	Txn     txnCommand     `cmd:"" group:"keys" help:"Do operations at once if what they build on is still so."`
+	TTL     ttlCommand     `cmd:"" group:"keys" name:"ttl" help:"Tell how long a value still lives."`
+	Expire  expireCommand  `cmd:"" group:"keys" help:"Let a value expire."`
+	Persist persistCommand `cmd:"" group:"keys" help:"Let a value stay that would have expired."`
+	Clear   clearCommand   `cmd:"" group:"keys" help:"Delete every key, or every one of a bucket."`
+	Watch   watchCommand   `cmd:"" group:"keys" help:"Tell the changes of a store that a server has open."`
+	Shell   shellCommand   `cmd:"" group:"keys" help:"Type commands, one after the other."`
 
 	// Files.
 	Import importCommand `cmd:"" help:"Read a file of CSV, JSON or JSON lines into the store."`
 	Export exportCommand `cmd:"" help:"Write a file of CSV, JSON or JSON lines."`
 
 	// The store from outside.
-	Buckets bucketsCommand `cmd:"" help:"List the buckets, which hold keys of their own."`
-	Info    infoCommand    `cmd:"" help:"Tell what there is and how large it is."`
-	Levels  levelsCommand  `cmd:"" help:"Print a table of the levels of the tree."`
-	Du      duCommand      `cmd:"" help:"Tell how many keys are under each prefix, and how large they are."`
-	Explain explainCommand `cmd:"" help:"Tell how a key is found."`
-	Dump    dumpCommands   `cmd:"" help:"Show what is in a file, without opening the store."`
+	Buckets bucketsCommand `cmd:"" group:"look" help:"List the buckets, which hold keys of their own."`
+	Info    infoCommand    `cmd:"" group:"look" help:"Tell what there is and how large it is."`
+	Levels  levelsCommand  `cmd:"" group:"look" help:"Print a table of the levels of the tree."`
+	Du      duCommand      `cmd:"" group:"look" help:"Count keys and their size under each prefix."`
+	Explain explainCommand `cmd:"" group:"look" help:"Tell how a key is found."`
+	Top     topCommand     `cmd:"" group:"look" help:"Show what a store does, again and again."`
+
+	// Its files, without opening it.
+	Sst      dumpTable    `cmd:"" group:"files" help:"Show what is in a table."`
+	Wal      dumpLog      `cmd:"" group:"files" help:"Show what is in a segment of the log."`
+	Manifest dumpManifest `cmd:"" group:"files" help:"Show what is in a manifest."`
+	Dump     dumpCommands `cmd:"" hidden:""` // what the three were called before
 
 	// Its upkeep.
-	Verify  verifyCommand  `cmd:"" help:"Check all that the store consists of."`
-	Repair  repairCommand  `cmd:"" help:"Copy what is good of a damaged store into a new one."`
-	Compact compactCommand `cmd:"" help:"Merge everything, which drops what was overwritten or deleted."`
+	Verify  verifyCommand  `cmd:"" group:"care" help:"Check all that the store consists of."`
+	Repair  repairCommand  `cmd:"" group:"care" help:"Copy what is good of a damaged store into a new one."`
+	Compact compactCommand `cmd:"" group:"care" help:"Drop what was overwritten or deleted."`
+	Doctor  doctorCommand  `cmd:"" group:"care" help:"Give advice from the numbers of a store."`
 
-	// Servers.
-	Serve     serveCommand     `cmd:"" help:"Serve the store over HTTP, with the page."`
-	Demo      demoCommand      `cmd:"" help:"Serve a store of sample data, to look around in."`
+	// Servers, and the program itself.
+	Serve     serveCommand     `cmd:"" group:"serve" help:"Serve the store over HTTP, with the page."`
+	Demo      demoCommand      `cmd:"" group:"serve" help:"Serve a store of sample data, to look around in."`
 	Classroom classroomCommand `cmd:"" hidden:""`
+
+	Completion  completionCommand `cmd:"" group:"self" help:"Print a script that completes commands in your shell."`
+	VersionText versionCommand    `cmd:"" group:"self" name:"version" help:"Tell what this program is."`
+}
+
+// groups are the headings of help.
+func groups() (all []kong.Group) {
+	for _, g := range [][2]string{
+		{"keys", "Keys and values:"},
+		{"look", "Looking at the store:"},
+		{"files", "Looking at files, without opening the store:"},
+		{"care", "Upkeep:"},
+		{"serve", "Servers:"},
+		{"self", "This program:"},
+	} {
+		all = append(all, kong.Group{Key: g[0], Title: g[1]})
+	}
+	return all
 }
 
 // environment is what a command works with.
@@ -90,7 +116,8 @@ func run(args []string, in io.Reader, out, errOut io.Writer) (code int) {
 		c, kong.Name("tinykv"), kong.Writers(out, errOut),
 		kong.Description("Look into a tinykv store, change it, check it, and show what is in its files."),
 		kong.Vars{"version": version()}, kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}),
+		kong.ExplicitGroups(groups()),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80, NoExpandSubcommands: true}),
 	)
 	if err != nil {
 		fmt.Fprintln(errOut, "tinykv:", err)

@@ -29,6 +29,8 @@
 //	import.go    import                                   export.go    export
 //	transfer.go  the same from and to a server
 //	info.go      info, levels, explain                    du.go        du
+//	watch.go     watch                                    top.go       top, with rates.go
+//	doctor.go    doctor                                   completion.go completion, version
 //	buckets.go   buckets                                  shell.go     shell
 //	demo.go      demo                                     demo_data.go what it holds
 //	upkeep.go    verify, compact                          repair.go    repair

@@ -17,7 +17,8 @@ import (
 // Each file of testdata is a story: what its user types, and what the program says. Beside the commands of testscript there are
 //
 //	serve ARGS     starts tinykv ARGS, and waits for the address that it tells; that is in $URL from then on
-//	interrupt      does as Ctrl-C to it, and waits for its end; what it said is in the file serve.err
+//	start ARGS     starts tinykv ARGS, and waits for its first line
+//	interrupt      does as Ctrl-C to what was started last, which must end well; what it wrote is in the file said
 //	code N ARGS    runs tinykv ARGS, which must end with the exit code N; outputs are compared as after exec
 //	narrow         checks that no line of the last output is wider than 80 columns
 func TestStories(t *testing.T) {
@@ -27,11 +28,11 @@ func TestStories(t *testing.T) {
 			e.Setenv("TINYKV_DB", e.WorkDir+"/db")
 			e.Setenv("XDG_RUNTIME_DIR", e.WorkDir+"/run")
 			e.Setenv("HOME", e.WorkDir)
-			e.Values[servedKey{}] = &served{}
+			e.Values[startedKey{}] = new([]*started)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serve, "interrupt": interrupt, "code": code, "narrow": narrow,
+			"serve": serve, "start": start, "interrupt": interrupt, "code": code, "narrow": narrow,
 		},
 	})
 }
@@ -50,59 +51,77 @@ func programPath(ts *testscript.TestScript) string {
 	return ""
 }
 
-// served is a server that a story has started.
-type served struct {
+// started is a program that a story has started and not yet ended.
+type started struct {
 	cmd  *exec.Cmd
-	said chan string // all of standard error, when it has ended
+	said chan string // all that it wrote, when it has ended
 }
 
-type servedKey struct{}
+// startedKey finds the last ones of a story.
+type startedKey struct{}
 
+// serve starts a server, which is up when it tells its address.
 func serve(ts *testscript.TestScript, _ bool, args []string) {
+	line := launch(ts, "http://", args)
+	at := strings.Index(line, "http://")
+	ts.Setenv("URL", strings.TrimSuffix(strings.Fields(line[at:])[0], "/"))
+}
+
+// start starts anything that goes on and on, and waits for its first line.
+func start(ts *testscript.TestScript, _ bool, args []string) { launch(ts, "", args) }
+
+// launch starts the program, and returns the first line with a text in it.
+func launch(ts *testscript.TestScript, text string, args []string) string {
 	cmd := exec.Command(programPath(ts), args...)
 	for _, name := range []string{"TINYKV_DB", "XDG_RUNTIME_DIR", "HOME", "TINYKV_TOKEN", "PATH"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	cmd.Dir = ts.MkAbs(".")
-	errOut, err := cmd.StderrPipe()
+	r, w, err := os.Pipe()
 	ts.Check(err)
+	cmd.Stdout, cmd.Stderr = w, w
 	ts.Check(cmd.Start())
-	s := ts.Value(servedKey{}).(*served)
-	*s = served{cmd, make(chan string, 1)}
+	ts.Check(w.Close())
+	s := &started{cmd, make(chan string, 1)}
 	ts.Defer(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	address := make(chan string, 1)
-	go s.listen(bufio.NewScanner(errOut), address)
-	url, ok := <-address
+	found := make(chan string, 1)
+	go s.listen(r, text, found)
+	line, ok := <-found
 	if !ok {
 		ts.Fatalf("it ended: %s", <-s.said)
 	}
-	ts.Setenv("URL", url)
+	all := ts.Value(startedKey{}).(*[]*started)
+	*all = append(*all, s)
+	return line
 }
 
-// listen reads what the server says, and passes on its address.
-func (s *served) listen(lines *bufio.Scanner, address chan<- string) {
+// listen reads what the program writes, and passes on the first line with a text in it.
+func (s *started) listen(r *os.File, text string, found chan<- string) {
+	defer r.Close()
 	var all strings.Builder
 	told := false
-	for lines.Scan() {
+	for lines := bufio.NewScanner(r); lines.Scan(); {
 		all.WriteString(lines.Text() + "\n")
-		if at := strings.Index(lines.Text(), "http://"); at >= 0 && !told {
+		if !told && strings.Contains(lines.Text(), text) {
 			told = true
-			address <- strings.TrimSuffix(strings.Fields(lines.Text()[at:])[0], "/")
+			found <- lines.Text()
 		}
 	}
-	close(address)
+	close(found)
 	s.said <- all.String()
 }
 
-// interrupt ends the server as Ctrl-C does. It must end well.
+// interrupt ends what was started last as Ctrl-C does. It must end well.
 func interrupt(ts *testscript.TestScript, _ bool, _ []string) {
-	s := ts.Value(servedKey{}).(*served)
+	all := ts.Value(startedKey{}).(*[]*started)
+	s := (*all)[len(*all)-1]
+	*all = (*all)[:len(*all)-1]
 	ts.Check(s.cmd.Process.Signal(os.Interrupt))
 	said := <-s.said
-	ts.Check(os.WriteFile(ts.MkAbs("serve.err"), []byte(said), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("said"), []byte(said), 0o600))
 	if err := s.cmd.Wait(); err != nil {
 		ts.Fatalf("it ended with %v: %s", err, said)
 	}

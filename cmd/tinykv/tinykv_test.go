@@ -288,7 +288,7 @@ func TestLookingAround(t *testing.T) {
 	s.shows("compact", "tables: ", " before, ")
 	s.shows("scan", "fruit/3\tv3")
 	s.shows("--version", "tinykv ", "go1.")
-	s.shows("", "Commands:", "dump sst")
+	s.shows("", "Keys and values:", "manifest ")
 	s.shows("scan --help", "--limit=N")
 }
 
