@@ -91,10 +91,10 @@ func (o *operation) in(tx *tinykv.Tx, q *query) txSpace {
 }
 
 // do does operations in a transaction. The answer is bounded.
-func do(tx *tinykv.Tx, q *query, name string, ops []operation) ([]result, error) {
-	results, size := make([]result, len(ops)), 0
+func do(tx *tinykv.Tx, r *http.Request, q *query, name string, ops []operation) ([]result, error) {
+	results, size, share := make([]result, len(ops)), 0, grantOf(r).share
 	for i := range ops {
-		r, n, err := ops[i].do(ops[i].in(tx, q))
+		result, n, err := ops[i].do(ops[i].in(tx, q))
 		if err != nil {
 			p := problemOf(err)
 			return nil, &problem{p.status, p.Code, badRequest("%s[%d]: %s", name, i, p.Message).Error()}
@@ -102,7 +102,10 @@ func do(tx *tinykv.Tx, q *query, name string, ops []operation) ([]result, error)
 		if size += n; size > maxResultBytes {
 			return nil, tooLarge("the values that are read take more than %d bytes; read fewer at a time", maxResultBytes)
 		}
-		results[i] = r
+		if err := share.take(decodedFactor * n); err != nil {
+			return nil, err
+		}
+		results[i] = result
 	}
 	return results, nil
 }
@@ -159,7 +162,7 @@ func (s *Server) batch(w http.ResponseWriter, r *http.Request) error {
 		Results []result `json:"results"`
 	}
 	if err := s.update(durable, func(tx *tinykv.Tx) error {
-		out.Results, err = do(tx, &q, "ops", in.Ops)
+		out.Results, err = do(tx, r, &q, "ops", in.Ops)
 		return err
 	}); err != nil {
 		return err
@@ -270,7 +273,7 @@ func (s *Server) txn(w http.ResponseWriter, r *http.Request) error {
 		if !out.Succeeded {
 			name, ops = "else", in.Else
 		}
-		out.Results, err = do(tx, &q, name, ops)
+		out.Results, err = do(tx, r, &q, name, ops)
 		return err
 	}); err != nil {
 		return err

@@ -35,6 +35,6 @@ func (s *Server) pullPlug(w http.ResponseWriter, r *http.Request) error {
 
 // askChild passes a request on to the child, which has the same addresses behind /classroom, and nothing of this store.
 func (s *Server) askChild(w http.ResponseWriter, r *http.Request) error {
-	http.StripPrefix("/classroom", s.opts.Classroom).ServeHTTP(w, r)
+	http.StripPrefix("/classroom", s.opts.Classroom).ServeHTTP(s.pace(w), r)
 	return nil
 }

@@ -30,6 +30,10 @@ func notFound(format string, args ...any) error {
 	return &problem{http.StatusNotFound, "not_found", fmt.Sprintf(format, args...)}
 }
 
+func forbidden(format string, args ...any) error {
+	return &problem{http.StatusForbidden, "forbidden", fmt.Sprintf(format, args...)}
+}
+
 func tooLarge(format string, args ...any) error {
 	return &problem{http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf(format, args...)}
 }

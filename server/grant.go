@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -12,7 +13,8 @@ type grantKey struct{}
 // grant is what a peer may do, and who it is to the limits that go by peer.
 type grant struct {
 	scope scope
-	token int // which of Options.Tokens, or -1
+	token int    // which of Options.Tokens, or -1
+	share *share // of memory
 }
 
 // grantOf returns the grant of a request that was let in.
@@ -20,7 +22,7 @@ func grantOf(r *http.Request) grant {
 	if g, ok := r.Context().Value(grantKey{}).(grant); ok {
 		return g
 	}
-	return grant{scope: admin, token: -1} // no token is asked for
+	return grant{token: -1, share: (&memory{most: math.MaxInt64}).share()}
 }
 
 // tokenOwner is what the names of owners with a token begin with.

@@ -22,8 +22,14 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) error {
 	if err != nil {
 		return err
 	}
+	if err := grantOf(r).share.take(decodedFactor * len(body)); err != nil {
+		return err
+	}
 	return decodeJSON(body, v)
 }
+
+// decodedFactor is about how much larger JSON becomes when it is decoded.
+const decodedFactor = 4
 
 func decodeJSON(body []byte, v any) error {
 	if err := checkJSON(body); err != nil {

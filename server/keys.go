@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -238,13 +239,30 @@ func (s *Server) tellETag(w http.ResponseWriter, q *query, key, value []byte) {
 
 // body reads the body. Memory grows with what arrives, whatever length is declared.
 func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
-	if err == nil {
-		return b, nil
+	if r.ContentLength > s.opts.MaxBody {
+		return nil, &http.MaxBytesError{Limit: s.opts.MaxBody}
 	}
-	var p *http.MaxBytesError
-	if errors.As(err, &p) {
-		return nil, err
+	b, err := io.ReadAll(charged{http.MaxBytesReader(w, r.Body, s.opts.MaxBody), grantOf(r).share})
+	var large *http.MaxBytesError
+	var known *problem
+	switch {
+	case err == nil, errors.As(err, &large), errors.As(err, &known), errors.Is(err, os.ErrDeadlineExceeded):
+		return b, err
+	default:
+		return nil, badRequest("the body could not be read to its end")
 	}
-	return nil, badRequest("the body could not be read to its end")
+}
+
+// charged is a body whose memory is counted. What it is read into grows by steps, so it counts twice.
+type charged struct {
+	io.Reader
+	share *share
+}
+
+func (c charged) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	if over := c.share.take(2 * n); over != nil {
+		return n, over
+	}
+	return n, err
 }

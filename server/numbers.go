@@ -141,7 +141,7 @@ func (s *Server) info(w http.ResponseWriter, r *http.Request) error {
 		Auth     bool           `json:"auth"`
 		Class    bool           `json:"classroom"`
 		Limits   map[string]any `json:"limits"`
-	}{s.opts.Version, s.opts.ReadOnly, false, s.opts.Classroom != nil, map[string]any{
+	}{s.opts.Version, s.opts.ReadOnly, len(s.opts.Tokens) > 0, s.opts.Classroom != nil, map[string]any{
 		"body_bytes": s.opts.MaxBody, "range_keys": maxRangeKeys, "range_bytes": maxRangeBytes,
 	}})
 	return nil

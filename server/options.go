@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"net"
 	"runtime/debug"
 	"time"
 
@@ -16,6 +17,28 @@ type Options struct {
 	// Address is where to listen. Default: 127.0.0.1:0, a free port.
 	Address string
 
+	// Socket is the path of a socket in the file system on which to listen, too, for the user of this process alone, who needs no token. Its directory
+	// is made if need be, and must be private. Default: none.
+	Socket string
+
+	// Tokens let peers in. Default: none, so that everybody is let in who gets here; then Address must be one that other machines do not reach.
+	Tokens []Token
+
+	// CertFile and KeyFile are a certificate and its key in PEM, by which to speak TLS. They are read anew when they change. Default: none.
+	CertFile, KeyFile string
+
+	// AllowHosts are names by which requests may call this server, beside localhost, its addresses, and the name in Address.
+	AllowHosts []string
+
+	// AllowOrigins are the origins of other pages that may send requests, such as https://admin.example.com.
+	AllowOrigins []string
+
+	// Pprof serves /debug/pprof to those of ScopeAdmin. Default: false.
+	Pprof bool
+
+	// Ready is called by Serve when it listens, with the address. Default: nobody.
+	Ready func(addr net.Addr)
+
 	// Version is what the server says it is. Default: what the program was built from.
 	Version string
 
@@ -27,6 +50,29 @@ type Options struct {
 
 	// MaxImport is the size of the largest import, in bytes. Default: 1 GiB.
 	MaxImport int64
+
+	// MaxMemory is how much memory requests may use together for bodies and answers, in bytes; what goes beyond is refused. Small requests are always
+	// answered. Default: 256 MiB.
+	MaxMemory int64
+
+	// MaxHeader is the size of the largest header of a request, address included, in bytes. Default: 16 KiB.
+	MaxHeader int
+
+	// MaxConnections is how many connections there may be. A new one takes the place of that which has waited longest for a
+	// request. Default: 1024.
+	MaxConnections int
+
+	// HeaderTimeout is how long a request may take to say what it wants. Default: 5 s.
+	HeaderTimeout time.Duration
+
+	// IdleTimeout is how long a connection stays open between requests. Default: 120 s.
+	IdleTimeout time.Duration
+
+	// RequestTimeout is how long a request may take, its body and its answer, and each MiB of one that is a stream. Default: 30 s.
+	RequestTimeout time.Duration
+
+	// DrainTimeout is how long requests have when the server is to stop. Default: 10 s.
+	DrainTimeout time.Duration
 
 	// TransactionLease is how long a transaction of several requests stays open when nobody asks for it. Default: 30 s.
 	TransactionLease time.Duration
@@ -59,12 +105,25 @@ func (o *Options) complete() (Options, error) {
 	if o != nil {
 		c = *o
 	}
-	if c.MaxBody < 0 || c.MaxImport < 0 || c.TransactionLease < 0 || c.MaxTransactions < 0 || c.MaxWatches < 0 || c.MaxJobs < 0 {
+	if least := min(
+		c.MaxBody, c.MaxImport, c.MaxMemory, int64(c.MaxHeader), int64(c.MaxConnections), int64(c.MaxTransactions), int64(c.MaxWatches), int64(c.MaxJobs),
+		int64(c.HeaderTimeout), int64(c.IdleTimeout), int64(c.RequestTimeout), int64(c.DrainTimeout), int64(c.TransactionLease),
+	); least < 0 {
 		return c, fmt.Errorf("server: a limit is negative: %w", tinykv.ErrInvalidOption)
 	}
 	if c.Motion && c.Events == nil {
 		return c, fmt.Errorf("%w: Motion needs Events", tinykv.ErrInvalidOption)
 	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		return c, fmt.Errorf("server: a certificate needs a key, and a key a certificate: %w", tinykv.ErrInvalidOption)
+	}
+	c.MaxMemory = cmp.Or(c.MaxMemory, 256<<20)
+	c.MaxHeader = cmp.Or(c.MaxHeader, 16<<10)
+	c.MaxConnections = cmp.Or(c.MaxConnections, 1024)
+	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 5*time.Second)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, 120*time.Second)
+	c.RequestTimeout = cmp.Or(c.RequestTimeout, 30*time.Second)
+	c.DrainTimeout = cmp.Or(c.DrainTimeout, 10*time.Second)
 	c.MaxBody = cmp.Or(c.MaxBody, 8<<20)
 	c.MaxImport = cmp.Or(c.MaxImport, 1<<30)
 	c.TransactionLease = cmp.Or(c.TransactionLease, 30*time.Second)

@@ -3,10 +3,14 @@ package server
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/interchange"
 )
 
 // Bounds of one answer to a range, which goes on at a cursor. Filters may pass over much: so what is looked at is bounded, too.
@@ -117,46 +121,52 @@ func (rq *rangeQuery) goOn(q *query) error {
 
 // rangePage is one answer. Next is empty at the end of the range.
 type rangePage struct {
-	Items   []item `json:"items"`
-	Next    string `json:"next,omitempty"`
-	Scanned int    `json:"scanned"`
+	Items   json.RawMessage `json:"items"` // a list
+	Next    string          `json:"next,omitempty"`
+	Scanned int             `json:"scanned"`
 }
 
 // read goes over a range until the page is full.
 func (rq *rangeQuery) read(r *http.Request, in reader) (*rangePage, error) {
-	var opts []tinykv.ScanOption
+	p, told, seen, items := &rangePage{Items: []byte{'['}}, 0, 0, 0
+	share := grantOf(r).share
+	defer func() { p.Items = append(p.Items, ']') }()
+	for it, err := range in.Scan(rq.bounds, rq.options()...) {
+		if err = errors.Join(err, r.Context().Err()); err != nil {
+			return nil, err
+		}
+		size := len(it.Key) + len(it.Value)
+		if rq.takes(&it) {
+			if told+size > maxRangeBytes && items > 0 {
+				return p, nil
+			}
+			before := len(p.Items)
+			p.Items = rq.appendItem(p.Items, &it, items)
+			if err := share.take(2 * (len(p.Items) - before)); err != nil { // once more when it is sent
+				return nil, err
+			}
+			told += size
+			items++
+		}
+		seen += size
+		p.Scanned++
+		p.Next = base64.RawURLEncoding.EncodeToString(append([]byte{cursorVersion}, it.Key...))
+		if items == rq.limit || p.Scanned == maxScannedKeys || seen >= maxScannedBytes {
+			return p, nil
+		}
+	}
+	p.Next = ""
+	return p, nil
+}
+
+func (rq *rangeQuery) options() (opts []tinykv.ScanOption) {
 	if rq.reverse {
 		opts = append(opts, tinykv.Reverse)
 	}
 	if rq.keysOnly && !rq.values {
 		opts = append(opts, tinykv.KeysOnly)
 	}
-	p, told, seen := &rangePage{Items: []item{}}, 0, 0
-	for it, err := range in.Scan(rq.bounds, opts...) {
-		if err != nil {
-			return nil, err
-		}
-		if err := r.Context().Err(); err != nil {
-			return nil, err
-		}
-		p.Scanned++
-		seen += len(it.Key) + len(it.Value)
-		if rq.takes(&it) {
-			size := len(it.Key) + len(it.Value)
-			if told+size > maxRangeBytes && len(p.Items) > 0 {
-				p.Scanned--
-				return p, nil
-			}
-			told += size
-			p.Items = append(p.Items, rq.tell(&it))
-		}
-		p.Next = base64.RawURLEncoding.EncodeToString(append([]byte{cursorVersion}, it.Key...))
-		if len(p.Items) == rq.limit || p.Scanned == maxScannedKeys || seen >= maxScannedBytes {
-			return p, nil
-		}
-	}
-	p.Next = ""
-	return p, nil
+	return opts
 }
 
 func (rq *rangeQuery) takes(it *tinykv.Item) bool {
@@ -168,16 +178,22 @@ func (rq *rangeQuery) takes(it *tinykv.Item) bool {
 	return true
 }
 
-func (rq *rangeQuery) tell(it *tinykv.Item) item {
-	i := itemOf(it)
-	switch {
-	case rq.keysOnly:
-	case len(it.Value) > maxRangeBytes:
-		i.ValueBytes = len(it.Value)
-	default:
-		i.setValue(it.Value)
+// appendItem appends an item to a list of so many. A value that is larger than a page is told by its length.
+func (rq *rangeQuery) appendItem(list []byte, it *tinykv.Item, items int) []byte {
+	if items > 0 {
+		list = append(list, ',')
 	}
-	return i
+	fields := interchange.FieldExpiry
+	if number(it.Seq) != 0 {
+		fields |= interchange.FieldSeq
+	}
+	if large := len(it.Value) > maxRangeBytes; !large && !rq.keysOnly {
+		fields |= interchange.FieldValue
+	} else if large && !rq.keysOnly {
+		list = interchange.AppendItem(list, it, fields)
+		return fmt.Appendf(list[:len(list)-1], `,"value_bytes":%d}`, len(it.Value))
+	}
+	return interchange.AppendItem(list, it, fields)
 }
 
 // getRange answers with the items of a range, page by page.
@@ -190,7 +206,9 @@ func (s *Server) getRange(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, err := rq.read(r, s.space(&q))
+	ctx, cancel := s.requestContext(r)
+	defer cancel()
+	p, err := rq.read(r.WithContext(ctx), s.space(&q))
 	if err != nil {
 		return err
 	}
@@ -236,7 +254,9 @@ func (s *Server) count(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	n, err := s.space(&q).Count(r.Context(), bounds)
+	ctx, cancel := s.requestContext(r)
+	defer cancel()
+	n, err := s.space(&q).Count(ctx, bounds)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,10 @@ func (s *site) keysOf(query string) (keys []string, answers int) {
 	s.t.Helper()
 	cursor := ""
 	for {
-		var p rangePage
+		var p struct {
+			Items []item `json:"items"`
+			Next  string `json:"next"`
+		}
 		if err := json.Unmarshal([]byte(s.get("/v1/range?"+query+cursor).want(200, "").body), &p); err != nil {
 			s.t.Fatal(err)
 		}
@@ -75,7 +78,7 @@ func TestRange_AnswersAreBounded(t *testing.T) {
 	if err := s.db.Put([]byte("9"), make([]byte, maxRangeBytes+1)); err != nil {
 		t.Fatal(err)
 	}
-	s.get("/v1/range?prefix=9").want(200, fmt.Sprintf(`{"items":[{"key":"9","value_bytes":%d,"seq":6}],"scanned":1}`, maxRangeBytes+1))
+	s.get("/v1/range?prefix=9").want(200, fmt.Sprintf(`{"items":[{"key":"9","seq":6,"value_bytes":%d}],"scanned":1}`, maxRangeBytes+1))
 }
 
 func TestRange_RefusesWhatItDoesNotUnderstand(t *testing.T) {

@@ -1,20 +1,21 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
-// scope is what a request does, and so what its peer must be allowed to.
-type scope int
+// scope is what a request needs. Short names, as every route has one.
+type scope = Scope
 
 const (
-	open  scope = iota // for everybody
-	read               // tells what is in the store
-	write              // changes keys
-	admin              // works on the store as a whole
+	open  scope = 0 // for everybody, token or not
+	read        = ScopeRead
+	write       = ScopeWrite
+	admin       = ScopeAdmin
 )
 
 // handler answers a request, or returns an error before it has written anything.
@@ -56,7 +57,9 @@ func (s *Server) register(routes []route) {
 // run answers one request.
 func (s *Server) run(w http.ResponseWriter, r *http.Request, rt route) {
 	s.requests.Add(1)
-	err := s.permit(r, rt.scope)
+	share := s.memory.share()
+	defer share.release()
+	r, err := s.letIn(r, rt.scope, share)
 	if err == nil {
 		err = rt.handle(w, r)
 	}
@@ -68,6 +71,20 @@ func (s *Server) run(w http.ResponseWriter, r *http.Request, rt route) {
 		panic(http.ErrAbortHandler) // the only way to end an answer so that the peer sees it
 	}
 	s.fail(w, r, err)
+}
+
+// letIn returns a request with what its peer is allowed, if that is enough.
+func (s *Server) letIn(r *http.Request, needed scope, share *share) (*http.Request, error) {
+	g := grant{token: -1}
+	if needed != open {
+		var err error
+		if g, err = s.identify(r); err != nil {
+			return r, err
+		}
+	}
+	g.share = share
+	r = r.WithContext(context.WithValue(r.Context(), grantKey{}, g))
+	return r, s.permit(r, needed)
 }
 
 // sealed returns a request whose key is one part of its path, whatever it holds: the mux would take "a//b" and "a/../b" for other keys.

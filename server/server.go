@@ -17,6 +17,10 @@
 //	watch.go    following the changes      upkeep.go   work on the whole store
 //	where.go    filters on JSON            stream.go   answers that go on
 //	transfer.go import and export
+//	serve.go    running, and ending        listen.go   where
+//	guard.go    pages of strangers         token.go    who is let in
+//	conns.go    how many connections       memory.go   how much at once
+//	pace.go     how slow a peer may be     certificate.go  TLS
 //	query.go    parameters                 numbers.go  what there is to know
 //	ws.go       WebSocket                  ws_*.go     what is told and done there
 //	events.go   what the engine does       layout.go   what it consists of
@@ -25,6 +29,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -42,6 +47,13 @@ type Server struct {
 	started        time.Time
 	transactions   *transactions
 	watchers, jobs slots
+	tokens         *tokens
+	certificate    *certificate // nil: no TLS
+	crossOrigin    *http.CrossOriginProtection
+	hosts          []string // names that the server goes by
+	memory         memory
+	conns          *conns
+	running        inFlight
 
 	stopping context.Context // ends when streams are to end
 	stop     context.CancelFunc
@@ -59,6 +71,10 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 		db: db, opts: o, mux: http.NewServeMux(), started: time.Now(),
 		transactions: newTransactions(&o), watchers: make(slots, o.MaxWatches), jobs: make(slots, o.MaxJobs),
 	}
+	s.memory.most, s.conns, s.hosts = o.MaxMemory, newConns(o.MaxConnections), hostsOf(&o)
+	if err := s.protect(); err != nil {
+		return nil, err
+	}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.mux.Handle("/", page(http.FileServerFS(web.Files)))
 	s.mux.HandleFunc("GET /v1/ws", s.webSocket)
@@ -67,6 +83,25 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 	}
 	s.register(append(s.routes(), s.classroomRoutes()...))
 	return s, nil
+}
+
+// protect prepares what is needed to tell peers apart.
+func (s *Server) protect() (err error) {
+	if s.tokens, err = newTokens(s.opts.Tokens); err != nil {
+		return err
+	}
+	if s.opts.CertFile != "" {
+		if s.certificate, err = newCertificate(&s.opts); err != nil {
+			return err
+		}
+	}
+	s.crossOrigin = http.NewCrossOriginProtection()
+	for _, origin := range s.opts.AllowOrigins {
+		if err := s.crossOrigin.AddTrustedOrigin(origin); err != nil {
+			return fmt.Errorf("server: %w: an origin is such as https://admin.example.com", tinykv.ErrInvalidOption)
+		}
+	}
+	return nil
 }
 
 // routes is the table of contents: what answers where, and what its peer must be allowed to.
@@ -122,6 +157,3 @@ func (s *Server) Close() error {
 	s.transactions.close()
 	return nil
 }
-
-// ServeHTTP answers a request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, sealed(r)) }

@@ -32,7 +32,8 @@ type stream struct {
 }
 
 // newStream begins an answer: the peer gets the header at once.
-func newStream(w http.ResponseWriter, r *http.Request) *stream {
+func (s *Server) newStream(w http.ResponseWriter, r *http.Request) *stream {
+	w = s.pace(w)
 	st := &stream{out: bufio.NewWriterSize(w, 32<<10), control: http.NewResponseController(w)}
 	st.events = strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 	typ := "application/x-ndjson"

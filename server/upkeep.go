@@ -39,7 +39,7 @@ func (s *Server) work(w http.ResponseWriter, r *http.Request, do func(ctx contex
 	defer release()
 	ctx, cancel := s.untilStop(r)
 	defer cancel()
-	st := newStream(w, r)
+	st := s.newStream(w, r)
 	stop := every(progressEvery, func() error { return st.tell(progressLine{now()}) })
 	defer stop()
 	report, err := do(ctx)

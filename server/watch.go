@@ -32,7 +32,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.untilStop(r)
 	defer cancel()
 	changes := s.space(&q).Watch(ctx, bounds, since)
-	st := newStream(w, r)
+	st := s.newStream(w, r)
 	defer every(signOfLife, st.sign)()
 	for e, err := range changes {
 		if err != nil {

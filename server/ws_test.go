@@ -333,7 +333,7 @@ func TestMotion_IsOfferedWhereItWasAskedFor(t *testing.T) {
 				want = http.StatusNotFound
 			}
 			w := httptest.NewRecorder()
-			s.ServeHTTP(w, httptest.NewRequest(http.MethodPut, "/v1/motion"+query, nil))
+			s.ServeHTTP(w, httptest.NewRequest(http.MethodPut, "http://localhost/v1/motion"+query, nil))
 			if w.Code != want {
 				t.Errorf("motion %v, %s: %d %s, want %d", motion, query, w.Code, w.Body, want)
 			}
