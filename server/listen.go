@@ -19,19 +19,21 @@ func (s *Server) listen() (all []net.Listener, err error) {
 			}
 		}
 	}()
-	l, err := s.listenAddress()
-	if err != nil {
-		return nil, err
+	if s.opts.Address != "" {
+		l, err := s.listenAddress()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, l)
 	}
-	all = append(all, l)
-	if s.opts.Socket == "" {
-		return all, nil
+	if s.opts.Socket != "" {
+		l, err := listenSocket(s.opts.Socket)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, l)
 	}
-	l, err = listenSocket(s.opts.Socket)
-	if err != nil {
-		return all, err
-	}
-	return append(all, l), nil
+	return all, nil
 }
 
 // listenAddress listens where everybody who gets there may read and write only if nobody but this machine gets there.

@@ -14,7 +14,7 @@ import (
 
 // Options say what is served, to whom, and how much of it. The zero value of every field means its default.
 type Options struct {
-	// Address is where to listen. Default: 127.0.0.1:0, a free port.
+	// Address is where to listen. Default: 127.0.0.1:0, a free port; nowhere, if there is a Socket.
 	Address string
 
 	// Socket is the path of a socket in the file system on which to listen, too, for the user of this process alone, who needs no token. Its directory
@@ -130,7 +130,7 @@ func (o *Options) complete() (Options, error) {
 	c.MaxWatches = cmp.Or(c.MaxWatches, 256)
 	c.MaxJobs = cmp.Or(c.MaxJobs, 4)
 	c.MaxTransactions = cmp.Or(c.MaxTransactions, 64)
-	if c.Address == "" {
+	if c.Address == "" && c.Socket == "" {
 		c.Address = "127.0.0.1:0"
 	}
 	if c.Logger == nil {

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"io"
 	"net/http"
 	"time"
 )
@@ -74,24 +73,4 @@ func (w *pacedWriter) FlushError() error {
 	defer w.left.end(0, begun)
 	_ = w.control.SetWriteDeadline(until)
 	return w.control.Flush()
-}
-
-// pacedBody is a body of any length.
-type pacedBody struct {
-	io.ReadCloser
-	control *http.ResponseController
-	left    allowance
-}
-
-// paceBody returns a body that may take as long as it is long.
-func (s *Server) paceBody(w http.ResponseWriter, r *http.Request) io.ReadCloser {
-	return &pacedBody{ReadCloser: r.Body, control: http.NewResponseController(w), left: allowance{timeout: s.opts.RequestTimeout}}
-}
-
-func (b *pacedBody) Read(p []byte) (int, error) {
-	part, begun, until := b.left.begin(len(p))
-	_ = b.control.SetReadDeadline(until)
-	n, err := b.ReadCloser.Read(p[:part])
-	b.left.end(n, begun)
-	return n, err
 }

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/server"
@@ -65,31 +63,19 @@ func (c *classroomCommand) Run(e *environment) error {
 	var found classroom.Ready
 	return e.with(classroomSizes(events, &found), func(db *tinykv.DB) error {
 		defer events.Release()
-		s, err := server.New(db, &server.Options{Events: events, Motion: true})
+		ctx, cancel := context.WithCancel(e.ctx)
+		defer cancel()
+		s, err := server.New(db, &server.Options{Socket: c.Socket, Events: events, Motion: true, Ready: func(net.Addr) {
+			_ = json.NewEncoder(e.out).Encode(found)
+			_ = e.out.Flush() // a parent that does not take it is gone
+		}})
 		if err != nil {
 			return err
 		}
-		if err := os.Remove(c.Socket); err != nil && !errors.Is(err, os.ErrNotExist) { // of one that was killed
-			return err
-		}
-		l, err := net.Listen("unix", c.Socket)
-		if err != nil {
-			return err
-		}
-		h := &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second}
 		go func() {
 			_, _ = io.Copy(io.Discard, e.in)
-			_ = h.Close()
+			cancel()
 		}()
-		if err := json.NewEncoder(e.out).Encode(found); err != nil {
-			return err
-		}
-		if err := e.out.Flush(); err != nil {
-			return err
-		}
-		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
+		return s.Serve(ctx)
 	})
 }

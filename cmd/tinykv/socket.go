@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 )
+
+// maxSocketPath is how long the path of a socket may be on all systems.
+const maxSocketPath = 100
 
 // socketPath returns where a server of the store in a directory listens for commands of the same user, and makes the directory of
 // that, which is the user's alone. The name stands for the absolute path of the store, links resolved.
@@ -27,7 +29,11 @@ func socketPath(store string) (string, error) {
 		path = real
 	}
 	sum := sha256.Sum256([]byte(path))
-	return filepath.Join(dir, hex.EncodeToString(sum[:8])+".sock"), nil
+	name := filepath.Join(dir, hex.EncodeToString(sum[:8])+".sock")
+	if len(name) > maxSocketPath {
+		return "", fmt.Errorf("%s is too long for a socket; set XDG_RUNTIME_DIR to a shorter directory", name)
+	}
+	return name, nil
 }
 
 // socketDir makes the directory of sockets and refuses one that others may write to or look into: who listens there would be
@@ -58,23 +64,4 @@ func socketDir() (string, error) {
 func hasSocket(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)
-}
-
-// listenSocket listens for commands of the same user. Whoever calls it has the store open, so that a socket that is there was left behind.
-func listenSocket(store string) (net.Listener, error) {
-	path, err := socketPath(store)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return l, nil
 }
