@@ -79,6 +79,7 @@ type commandLine struct {
 	Demo      demoCommand      `cmd:"" group:"serve" help:"Serve a store of sample data, to look around in."`
 	Classroom classroomCommand `cmd:"" hidden:""`
 
+	Bench       benchCommand      `cmd:"" group:"self" help:"Measure how fast the store is here."`
 	Completion  completionCommand `cmd:"" group:"self" help:"Print a script that completes commands in your shell."`
 	VersionText versionCommand    `cmd:"" group:"self" name:"version" help:"Tell what this program is."`
 }

@@ -30,7 +30,8 @@
 //	transfer.go  the same from and to a server
 //	info.go      info, levels, explain                    du.go        du
 //	watch.go     watch                                    top.go       top, with rates.go
-//	doctor.go    doctor                                   completion.go completion, version
+//	doctor.go    doctor                                   bench.go     bench
+//	completion.go completion, version
 //	buckets.go   buckets                                  shell.go     shell
 //	demo.go      demo                                     demo_data.go what it holds
 //	upkeep.go    verify, compact                          repair.go    repair

@@ -99,7 +99,11 @@ func compacted(m *tinykv.Metrics) (n int64) {
 
 // since returns the calls of b that are not in a, which is of the same store, earlier.
 func since(a, b *tinykv.Histogram) tinykv.Histogram {
-	d := tinykv.Histogram{Count: b.Count - a.Count, Sum: b.Sum - a.Sum, Max: b.Max}
+	d := tinykv.Histogram{Count: b.Count - a.Count, Sum: b.Sum - a.Sum}
+	if d.Count == 0 {
+		return d
+	}
+	d.Max = b.Max
 	before := map[time.Duration]uint64{}
 	for _, x := range a.Buckets {
 		before[x.UpTo] = x.Count
