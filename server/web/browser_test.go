@@ -50,20 +50,25 @@ func startBrowser(t *testing.T) context.Context {
 }
 
 // newSite serves a new store, and returns it with its address.
-func newSite(t *testing.T) (*tinykv.DB, string) {
+func newSite(t *testing.T, opts *server.Options) (*tinykv.DB, string) {
 	t.Helper()
-	db, err := tinykv.Open(t.TempDir(), nil)
+	if opts == nil {
+		opts = &server.Options{}
+	}
+	opts.Events = server.NewEventLog()
+	db, err := tinykv.Open(t.TempDir(), &tinykv.Options{Events: opts.Events.Events()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	s, err := server.New(db, nil)
+	s, err := server.New(db, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	site := httptest.NewServer(s)
 	t.Cleanup(func() {
+		opts.Events.Release()
 		site.CloseClientConnections()
 		site.Close()
 	})
@@ -223,6 +228,12 @@ func (b *tab) fill(selector, text string) {
 	}
 	_, err := chromedp.Call(b.ctx, input.InsertText, input.InsertTextParams{Text: text})
 	b.must(err)
+}
+
+// pick chooses an option.
+func (b *tab) pick(selector, value string) {
+	b.t.Helper()
+	eval[bool](b, fmt.Sprintf("(e => { e.value = %q; e.dispatchEvent(new Event('change', {bubbles: true})); return true })(document.querySelector(%q))", value, selector))
 }
 
 // press types keys; see package kb of chromedp for those that are not characters.

@@ -19,11 +19,11 @@ export function Button({ kind = "", busy, children, ...rest }) {
   return html`<button type="button" class=${"button " + kind} disabled=${busy || rest.disabled} aria-busy=${busy ? "true" : undefined} ...${rest}>${children}</button>`;
 }
 
-// Field is a labelled control: children is a function that gets the id for it, or text for a plain input with the rest of the properties.
-export function Field({ label, hint, error, children, ...rest }) {
+// Field is a labelled control: children is a function that gets the id for it; without, it is an input with the rest of the properties.
+export function Field({ label, hint, error, children, mono, class: name = "", ...rest }) {
   const id = useId("field");
-  const control = typeof children === "function" ? children(id) : html`<input id=${id} autocomplete="off" spellcheck=${false} ...${rest} />`;
-  return html`<div class="field">
+  const control = typeof children === "function" ? children(id) : html`<input id=${id} class=${mono ? "mono" : ""} autocomplete="off" spellcheck=${false} ...${rest} />`;
+  return html`<div class=${"field " + name}>
     <label for=${id}>${label}${hint && html` <span class="hint">${hint}</span>`}</label>
     ${control}
     ${error && html`<p class="field-error" role="alert">${error}</p>`}

@@ -50,7 +50,7 @@ func sample(t *testing.T, db *tinykv.DB) {
 func everyView(t *testing.T, browser context.Context) {
 	for _, l := range []look{{1280, false}, {1280, true}, {390, false}, {390, true}} {
 		t.Run(l.String(), func(t *testing.T) {
-			db, site := newSite(t)
+			db, site := newSite(t, nil)
 			sample(t, db)
 			b := openTab(t, browser, site, "", l)
 			for _, view := range []struct{ hash, title, selector, text string }{
@@ -89,7 +89,7 @@ func name(hash string) string {
 }
 
 func keys(t *testing.T, browser context.Context) {
-	db, site := newSite(t)
+	db, site := newSite(t, nil)
 	b := openTab(t, browser, site, "#/play", look{1280, false}, "404")
 	b.fill("[name=key]", "fig")
 	b.fill("[name=value]", "ripe")
@@ -114,7 +114,7 @@ func keys(t *testing.T, browser context.Context) {
 }
 
 func expiry(t *testing.T, browser context.Context) {
-	_, site := newSite(t)
+	_, site := newSite(t, nil)
 	b := openTab(t, browser, site, "#/play", look{1280, true}, "404")
 	b.fill("[name=key]", "code")
 	b.fill("[name=ttl]", "1s")
@@ -125,7 +125,7 @@ func expiry(t *testing.T, browser context.Context) {
 }
 
 func batch(t *testing.T, browser context.Context) {
-	db, site := newSite(t)
+	db, site := newSite(t, nil)
 	b := openTab(t, browser, site, "#/play/batch", look{1280, false})
 	b.fill("[name=batch]", "[\n  {\"op\": \"put\",\n}]")
 	b.until("what is wrong", "document.querySelector('[data-do=batch]').disabled")
@@ -143,7 +143,7 @@ func batch(t *testing.T, browser context.Context) {
 }
 
 func conflict(t *testing.T, browser context.Context) {
-	db, site := newSite(t)
+	db, site := newSite(t, nil)
 	b := openTab(t, browser, site, "#/play/transactions", look{1280, false}, "409")
 	b.click("[data-do=conflict]")
 	b.until("the end of the story", "document.querySelector('[data-story=done]')")
@@ -164,7 +164,7 @@ func conflict(t *testing.T, browser context.Context) {
 }
 
 func browse(t *testing.T, browser context.Context) {
-	db, site := newSite(t)
+	db, site := newSite(t, nil)
 	sample(t, db)
 	b := openTab(t, browser, site, "#/data", look{1280, false})
 	rows := func(want int, first string) {
@@ -224,7 +224,7 @@ func browse(t *testing.T, browser context.Context) {
 }
 
 func staleEdit(t *testing.T, browser context.Context) {
-	db, site := newSite(t)
+	db, site := newSite(t, nil)
 	if err := db.Put([]byte("k"), []byte("old")); err != nil {
 		t.Fatal(err)
 	}

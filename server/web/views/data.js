@@ -52,9 +52,9 @@ export function Data({ store }) {
         <div class="fields">
           <${BytesField} label="Prefix" state=${prefix} name="prefix" placeholder="user/" />
           <${BucketChoice} store=${store} value=${bucket} onChange=${(b) => { setBucket(b); setAsked({ ...asked, bucket: b, cursors: [""] }); }} />
-          <${Field} label="Key contains" name="key_contains" class="mono" ...${filter("keyContains")} />
-          <${Field} label="Value contains" name="value_contains" class="mono" ...${filter("valueContains")} />
-          <${Field} label="JSON field" name="where" class="mono" placeholder="age >= 18" ...${filter("where")} />
+          <${Field} label="Key contains" name="key_contains" mono=${true} ...${filter("keyContains")} />
+          <${Field} label="Value contains" name="value_contains" mono=${true} ...${filter("valueContains")} />
+          <${Field} label="JSON field" name="where" mono=${true} placeholder="age >= 18" ...${filter("where")} />
         </div>
         <div class="row">
           <${Button} kind="main" type="submit" data-do="search">Search<//>

@@ -7,19 +7,20 @@ import { keyPath, query } from "../api.js";
 import { storeAt } from "../stores.js";
 import { Picture, verdict } from "../picture.js";
 
-export function Inside({ store, info }) {
+// compact leaves out what a lesson has its own buttons for; reading is the key that its reader begins with, if it has one.
+export function Inside({ store, info, compact = false, reading: first = compact ? "" : "fruit/0000" }) {
   const engine = useEngine(store);
   const reading = useReading(store);
   const classroom = store.base !== "";
   return html`<div class="stack" data-inside>
-    ${!classroom && info?.classroom && html`<p class="note">This is the store that is served. Choose <b>Classroom</b> at the top for one of tiny sizes, which you can fill, slow down and break.</p>`}
-    <${Controls} store=${store} classroom=${classroom} />
+    ${!compact && !classroom && info?.classroom && html`<p class="note">This is the store that is served. Choose <b>Classroom</b> at the top for one of tiny sizes, which you can fill, slow down and break.</p>`}
+    ${!compact && html`<${Controls} store=${store} classroom=${classroom} />`}
     <${Card} title="The engine">
       <${Picture} layout=${engine.layout} changes=${engine.changes} trace=${reading.trace} shown=${reading.shown} />
       <${Problem} error=${engine.error} />
     <//>
-    <div class="grid two">
-      <${ReadWay} reading=${reading} layout=${engine.layout} />
+    <div class=${compact ? "stack" : "grid two"}>
+      ${first && html`<${ReadWay} first=${first} reading=${reading} />`}
       <${Activity} events=${engine.events} />
     </div>
   </div>`;
@@ -107,8 +108,8 @@ export async function writeFruits(store, n, from = 0) {
 }
 
 // ReadWay asks for a key and tells how it is found.
-function ReadWay({ reading }) {
-  const [key, set] = useState("fruit/0000");
+function ReadWay({ first, reading }) {
+  const [key, set] = useState(first);
   const { trace, shown } = reading;
   return html`<${Card} title="The way of a read">
     <form class="row" onSubmit=${(e) => { e.preventDefault(); reading.read(utf8(key)); }} data-read-form>

@@ -78,7 +78,7 @@ const memtable = {
 };
 
 const sstable = {
-  name: "Table", title: "3. A table is written once",
+  name: "Table", title: "3. A table is written once", reads: "table/colour",
   text: [
     html`An ${b("SSTable")} is a sorted file: data blocks of about 4 KiB, an index with the first key of each, a Bloom filter, properties, a footer. Every part has a checksum that is bound to its place, so that not even a block in the wrong file goes unnoticed.`,
     html`It is made once, synced, and never changed; tinykv maps it into memory and reads it where it lies. So a reader needs no lock, and changing a value means writing a newer one somewhere else. Of all entries of a key, the ${b("newest")} is the one that counts.`,
@@ -105,7 +105,7 @@ const sstable = {
 };
 
 const bloom = {
-  name: "Filter", title: "4. A filter says no",
+  name: "Filter", title: "4. A filter says no", reads: "seen/0001",
   text: [
     html`A key that is not there could be in any table whose bounds it lies in. Looking into each would be slow, so each table has a ${b("Bloom filter")}: 10 bits for each key. To ask it, the key is hashed; some bits are set or they are not.`,
     html`If one is not set, the key is ${b("certainly not")} in this table. If all are, it is there, or about one time in a hundred it is not: a false positive costs a look in vain, never a wrong answer.`,
@@ -140,7 +140,7 @@ const bloom = {
 };
 
 const cache = {
-  name: "Cache", title: "5. What was read stays at hand",
+  name: "Cache", title: "5. What was read stays at hand", reads: "cached/0123",
   text: [
     html`The last two levels are compressed, which makes most of the data smaller. A read from there decompresses a block, and offers it to the ${b("block cache")}. The cache keeps what is asked for often, not what was asked for last.`,
     html`Blocks of the upper levels are not compressed: they are read in place in the mapped file, and the operating system keeps them in memory. No copy is made, so no cache is needed.`,

@@ -1,6 +1,7 @@
 // Learn: eight lessons on the classroom's store, which is tiny and may be broken, and what else one wants to know before one chooses.
 
 import { html, useEffect, useRef, useState } from "../lib.js";
+import { query } from "../api.js";
 import { storeAt } from "../stores.js";
 import { Button, Card, Problem, say, still, useTask } from "../ui.js";
 import { lessons } from "./learn-lessons.js";
@@ -44,7 +45,7 @@ function Lesson({ n, lesson, info }) {
         ${n < lessons.length && html`<a href=${`#/learn/${n + 1}`}>${lessons[n].name} →</a>`}
       </div>
     </div>
-    <div class="lesson-picture"><${Inside} store=${store} info=${info} compact=${true} /></div>
+    <div class="lesson-picture"><${Inside} store=${store} info=${info} compact=${true} reading=${lesson.reads} /></div>
   </div>`;
 }
 
@@ -64,17 +65,23 @@ function Doing({ store, lesson, ready }) {
   </div>`;
 }
 
+const slowest = 800; // milliseconds that a flush or compaction pauses at its begin and end
+
 // Motion slows flushes and compactions down so that they can be watched.
 function Motion({ store }) {
   const [slow, setSlow] = useState(false);
   const set = async (on) => {
     try {
-      await store.api.json("PUT", "/v1/motion", { slow_ms: on ? 800 : 0 });
+      await store.api.send("PUT", "/v1/motion" + query({ slow_ms: on ? slowest : undefined }));
       setSlow(on);
     } catch (e) {
       say(e.message, "bad");
     }
   };
-  useEffect(() => { if (!still()) set(true); }, [store]);
+  useEffect(() => {
+    if (still()) return undefined;
+    set(true);
+    return () => { store.api.send("PUT", "/v1/motion").catch(() => {}); };
+  }, [store]);
   return html`<label class="check"><input type="checkbox" checked=${slow} onChange=${(e) => set(e.target.checked)} />slow motion</label>`;
 }

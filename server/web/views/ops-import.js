@@ -33,7 +33,7 @@ export function Import({ store, onDone }) {
       <${Field} label="Format">${(id) => html`<select id=${id} name="format" value=${o.format} onChange=${set("format")}>${formats.map(([v, t]) => html`<option key=${v} value=${v}>${t}</option>`)}</select>`}<//>
       <${Field} label="A key that exists">${(id) => html`<select id=${id} value=${o.conflict} onChange=${set("conflict")}>
         <option value="overwrite">is overwritten</option><option value="skip">is left as it is</option><option value="fail">ends the import</option></select>`}<//>
-      <${Field} label="Key template" class="mono" value=${o.template} onInput=${set("template")} />
+      <${Field} label="Key template" mono=${true} value=${o.template} onInput=${set("template")} />
     </div>
     ${!file && html`<${Field} label="Or paste">${(id) => html`<textarea id=${id} name="paste" class="mono" rows="3" spellcheck=${false} placeholder=${"key,value\na,1"} value=${text} onInput=${(e) => setText(e.target.value)}></textarea>`}<//>`}
     <label class="check"><input type="checkbox" checked=${o.dry} onChange=${set("dry")} />dry run: read it all, write nothing</label>

@@ -14,8 +14,15 @@ function loadHistory() {
   }
 }
 
+// shared is the beginning that two lines have in common.
+function shared(a, b) {
+  let n = 0;
+  while (n < a.length && a[n] === b[n]) n++;
+  return a.slice(0, n);
+}
+
 export function Terminal({ store }) {
-  const [lines, setLines] = useState([{ kind: "soft", text: "The words of the shell: type help. Arrow up and down for what was typed before, Ctrl-L to wipe." }]);
+  const [lines, setLines] = useState([{ kind: "soft", text: "The words of the shell: type help. Tab completes; arrow up and down for what was typed before, Ctrl-L to wipe." }]);
   const [prompt, setPrompt] = useState("tinykv> ");
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
@@ -55,8 +62,17 @@ export function Terminal({ store }) {
     at.current = Math.max(0, Math.min(history.current.length, at.current + by));
     setText(history.current[at.current] ?? "");
   };
+  // complete puts in what all completions have in common, and lists them when that is no more than there is.
+  const complete = async () => {
+    const { lines: all } = await store.socket.call("complete", { line: text }).catch(() => ({ lines: [] }));
+    if (all.length === 0) return;
+    const common = all.reduce(shared);
+    if (common.length > text.length) setText(all.length === 1 ? common + " " : common);
+    else print({ kind: "soft", text: all.join("   ") });
+  };
   const key = (e) => {
-    if (e.key === "ArrowUp") recall(-1);
+    if (e.key === "Tab" && !e.shiftKey && text !== "") complete();
+    else if (e.key === "ArrowUp") recall(-1);
     else if (e.key === "ArrowDown") recall(1);
     else if (e.key === "l" && e.ctrlKey) setLines([]);
     else return;

@@ -114,8 +114,8 @@ function Pane({ pane }) {
   return html`<${Card} title=${"Transaction " + pane.name} data-pane=${pane.name} data-state=${state}
     more=${html`<span class=${"badge " + (state === "open" ? "on" : state === "conflict" ? "bad" : "")}>${state}</span>`}>
     <div class="fields">
-      <${Field} label="Key" class="mono" value=${key} onInput=${(e) => setKey(e.target.value)} />
-      <${Field} label="Value" class="mono" value=${value} onInput=${(e) => setValue(e.target.value)} />
+      <${Field} label="Key" mono=${true} value=${key} onInput=${(e) => setKey(e.target.value)} />
+      <${Field} label="Value" mono=${true} value=${value} onInput=${(e) => setValue(e.target.value)} />
     </div>
     <div class="row">
       <${Button} class="button small" kind="" data-do="begin" disabled=${open || pane.busy} onClick=${pane.begin}>Begin<//>
