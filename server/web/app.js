@@ -84,7 +84,7 @@ function App() {
       <nav aria-label="views"><ul>${views.map(([v, text], i) => html`<li key=${v}>
         <a href=${"#/" + v} aria-current=${v === at.name ? "page" : undefined} title=${`key ${i + 1}`}>${text}</a></li>`)}</ul></nav>
       <div class="top-right">
-        ${info?.classroom && html`<${StoreSwitch} base=${base} onChange=${setBase} />`}
+        ${info?.classroom && at.name !== "learn" && html`<${StoreSwitch} base=${base} onChange=${setBase} />`}
         <${Connection} store=${store} />
         <button type="button" class="icon" title="light or dark (t)" aria-label="switch between light and dark" data-theme-toggle onClick=${toggleTheme}>◐</button>
         <button type="button" class="icon" title="keys (?)" aria-label="keys" onClick=${() => setHelp(true)}>?</button>

@@ -18,7 +18,7 @@ func TestLearn_InABrowser(t *testing.T) {
 		{"Acknowledged as number", "this one waited for the disk"},
 		{"apple, fig, pear, plum, quince", "a memtable has become a table"},
 		{"A read says “blue”", "The newest entry is a tombstone"},
-		{"Filters said “no”", "filters were asked"},
+		{"Filters said “no”", "asked; "},
 		{"one key was read ten times", "300 keys were read in order"},
 		{"writes to 200 keys", "A read looks at"},
 		{"The transaction reads “before”, everybody else “after”", "Second: refused"},

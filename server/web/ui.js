@@ -104,9 +104,9 @@ export function Dialog({ title, onClose, children }) {
   const ref = useRef(null);
   const id = useId("dialog");
   useEffect(() => {
-    const back = document.activeElement;
-    ref.current.showModal();
-    return () => back?.focus?.();
+    const dialog = ref.current;
+    dialog.showModal();
+    return () => dialog.close(); // which gives the focus back
   }, []);
   return html`<dialog ref=${ref} aria-labelledby=${id} onCancel=${(e) => { e.preventDefault(); onClose(); }}>
     <header class="card-head"><h2 id=${id}>${title}</h2><button type="button" class="cross" aria-label="close" onClick=${onClose}>×</button></header>

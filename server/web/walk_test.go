@@ -23,7 +23,12 @@ func TestPage_InABrowser(t *testing.T) {
 		{"a batch", batch},
 		{"transactions that collide", conflict},
 		{"the browser of data", browse},
+		{"filters", filters},
 		{"an edit that comes too late", staleEdit},
+		{"the terminal", terminal},
+		{"upkeep", upkeep},
+		{"by keyboard alone", byKeyboard},
+		{"a theme is remembered", theme},
 	} {
 		t.Run(sub.name, func(t *testing.T) { sub.test(t, browser) })
 	}
@@ -242,5 +247,47 @@ func staleEdit(t *testing.T, browser context.Context) {
 	b.untilText("dialog [data-value]", "theirs")
 	if value, err := db.Get([]byte("k")); err != nil || string(value) != "theirs" {
 		t.Errorf("the store has %q, %v", value, err)
+	}
+}
+
+func filters(t *testing.T, browser context.Context) {
+	db, site := newSite(t, nil)
+	sample(t, db)
+	b := openTab(t, browser, site, "#/data", look{1280, false}, "400")
+	for _, c := range []struct {
+		field, text string
+		want        int
+	}{
+		{"where", "age >= 70", 24}, {"where", `name = "user 7"`, 1}, {"key_contains", "017", 11}, {"value_contains", "user 17", 11},
+	} {
+		b.fill("[name="+c.field+"]", c.text)
+		b.click("[data-do=search]")
+		b.until(c.text, fmt.Sprintf("document.querySelector('[data-state=ready]') && document.querySelectorAll('tbody tr[data-key]').length === %d", c.want))
+		b.fill("[name="+c.field+"]", "")
+	}
+	b.fill("[name=where]", "age >")
+	b.click("[data-do=search]")
+	b.untilText("[data-state=failed] .problem", "bad request")
+}
+
+func theme(t *testing.T, browser context.Context) {
+	_, site := newSite(t, nil)
+	background := func(b *tab) string { return eval[string](b, "getComputedStyle(document.body).backgroundColor") }
+	const light, dark = "rgb(246, 247, 246)", "rgb(18, 21, 22)"
+	b := openTab(t, browser, site, "", look{390, false})
+	if got := background(b); got != light {
+		t.Errorf("as the system has it: %s", got)
+	}
+	b.click("[data-theme-toggle]")
+	if got := background(b); got != dark {
+		t.Errorf("after the toggle: %s", got)
+	}
+	again := openTab(t, browser, site, "", look{390, false})
+	if got := background(again); got != dark {
+		t.Errorf("opened again: %s", got)
+	}
+	again.click("[data-theme-toggle]")
+	if got := background(again); got != light {
+		t.Errorf("toggled back: %s", got)
 	}
 }

@@ -132,7 +132,7 @@ const bloom = {
     ["Ask for one that is", async (api, tell) => {
       const way = await api.json("GET", "/v1/explain/seen%2F0000");
       const tables = (way.places ?? []).filter((p) => p.filter);
-      tell(way.found ? `Found. ${tables.length} filters were asked; ${size(way.touched_bytes)} were touched.` : "It is not there yet: press the other button first.");
+      tell(way.found ? `Found. ${tables.length} ${tables.length === 1 ? "filter was" : "filters were"} asked; ${size(way.touched_bytes)} were touched.` : "It is not there yet: press the other button first.");
     }],
   ],
   question: "Why can a filter not say “yes”?",
@@ -162,7 +162,7 @@ const cache = {
       const before = (await api.stats()).cache;
       const { items } = await api.range({ prefix: utf8("cached/"), limit: 300 });
       const after = (await api.stats()).cache;
-      tell(`${items.length} keys were read in order. The cache holds ${size(after.held)}, before it was ${size(before.held)}: a scan looks there, but puts nothing in.`);
+      tell(`${items.length} keys were read in order: ${after.hits - before.hits} blocks were in the cache, ${after.misses - before.misses} were not, and were not put there. It holds ${size(after.held)}.`);
     }],
   ],
   question: "Why does a scan put nothing into the cache?",
