@@ -136,8 +136,13 @@ func (r *benched) cells() []string {
 	}
 	return []string{
 		r.Workload, fmt.Sprintf("%.0f", r.PerSecond), fmt.Sprintf("%.1f", r.BytesPerSec/1e6), p50, p99,
-		r.Durability, r.Compression, sizeText(r.CacheBytes), sizeText(r.StoreBytes),
+		r.Durability, r.Compression, shortSize(r.CacheBytes), shortSize(r.StoreBytes),
 	}
+}
+
+// shortSize writes a size as 22.2M, where M is 1024 times 1024.
+func shortSize(n int64) string {
+	return strings.TrimSuffix(strings.ReplaceAll(sizeText(n), " ", ""), "iB")
 }
 
 // measure carries out a workload.
