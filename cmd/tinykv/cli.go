@@ -189,7 +189,10 @@ func exitCode(err error) int {
 // explain says what went wrong and what to do next.
 func (e *environment) explain(err error) string {
 	var stopped stoppedError
+	var half importError
 	switch {
+	case errors.As(err, &half):
+		return half.text
 	case errors.Is(err, tinykv.ErrMissing):
 		return fmt.Sprintf("there is no store in %s; check --db, or make one with put --create", e.db)
 	case errors.Is(err, tinykv.ErrLocked):

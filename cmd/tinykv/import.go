@@ -19,7 +19,7 @@ import (
 // streaming are options for a store of which all is read or written once: little memory, which more would not make faster, and no mapped
 // files, so that what the process holds is what it needs.
 func streaming(o tinykv.Options) *tinykv.Options {
-	o.MemoryBudget, o.Mapping = 64<<20, tinykv.MapOff
+	o.MemoryBudget, o.Mapping = 128<<20, tinykv.MapOff
 	return &o
 }
 

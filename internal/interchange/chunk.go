@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	chunkBytes = 1 << 20 // of keys and values that are written at once
+	chunkBytes = 256 << 10 // of keys and values that are written at once: much more would make a table of its own of each
 	chunkRows  = 64 << 10
 	chunks     = 4 // one is filled, one written, the others wait
 )
@@ -25,7 +25,7 @@ type chunk struct {
 }
 
 func (c *chunk) reset() {
-	if c.batch.Size() > 4*chunkBytes {
+	if c.batch.Size() > 16*chunkBytes {
 		c.batch = new(tinykv.Batch) // it had a long row; all chunks need not keep memory for that
 	}
 	c.batch.Reset()

@@ -33,7 +33,7 @@ const maxReported = 100
 // ErrKeyExists ends an import that is to fail where a key is there already.
 var ErrKeyExists = errors.New("the key is there already")
 
-// Import writes the rows of a stream to a store, in batches of about 1 MiB, each of which takes effect whole. It needs memory for a few of
+// Import writes the rows of a stream to a store, in batches of about 256 KiB, each of which takes effect whole. It needs memory for a few of
 // them, and for the longest row, whatever the size of the input.
 //
 // It ends early when more rows are wrong than may be, when a key is there that must not be, when the input or the store fails, and
