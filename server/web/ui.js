@@ -1,6 +1,6 @@
 // What views share. Each component takes plain values; nothing here speaks with a server.
 
-import { html, useEffect, useRef, useState } from "./lib.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./lib.js";
 import { count, hexBytes, hexDump, jsonOf, size, textOf, utf8 } from "./format.js";
 
 let lastId = 0;
@@ -101,14 +101,19 @@ export function Table({ caption, columns, rows, empty = "nothing here", row = ()
 
 // Dialog is modal while it is there; Escape and the cross call onClose.
 export function Dialog({ title, onClose, children }) {
-  const ref = useRef(null);
+  const ref = useRef(null), gone = useRef(false);
   const id = useId("dialog");
-  useEffect(() => {
+  useLayoutEffect(() => { // before anything is drawn: a key that is pressed at once finds it open
     const dialog = ref.current;
     dialog.showModal();
-    return () => dialog.close(); // which gives the focus back
+    return () => {
+      gone.current = true;
+      dialog.close(); // which gives the focus back
+    };
   }, []);
-  return html`<dialog ref=${ref} aria-labelledby=${id} onCancel=${(e) => { e.preventDefault(); onClose(); }}>
+  // A browser may close it without asking, as on a second Escape; it always says so afterwards, even of our own closing.
+  const closed = () => { if (!gone.current) onClose(); };
+  return html`<dialog ref=${ref} aria-labelledby=${id} onClose=${closed}>
     <header class="card-head"><h2 id=${id}>${title}</h2><button type="button" class="cross" aria-label="close" onClick=${onClose}>×</button></header>
     ${children}
   </dialog>`;
