@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // scope is what a request needs. Short names, as every route has one.
@@ -57,6 +58,7 @@ func (s *Server) register(routes []route) {
 // run answers one request.
 func (s *Server) run(w http.ResponseWriter, r *http.Request, rt route) {
 	s.requests.Add(1)
+	defer func(begin time.Time) { s.times.note(rt, r, time.Since(begin)) }(time.Now())
 	share := s.memory.share()
 	defer share.release()
 	r, err := s.letIn(r, rt.scope, share)

@@ -24,6 +24,7 @@
 //	query.go    parameters                 numbers.go  what there is to know
 //	ws.go       WebSocket                  ws_*.go     what is told and done there
 //	events.go   what the engine does       layout.go   what it consists of
+//	requests.go how long they take
 //	classroom.go  a process whose plug may be pulled
 package server
 
@@ -45,6 +46,7 @@ type Server struct {
 	mux  *http.ServeMux
 
 	started        time.Time
+	times          *requestTimes
 	transactions   *transactions
 	watchers, jobs slots
 	tokens         *tokens
@@ -68,7 +70,7 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		db: db, opts: o, mux: http.NewServeMux(), started: time.Now(),
+		db: db, opts: o, mux: http.NewServeMux(), started: time.Now(), times: newRequestTimes(),
 		transactions: newTransactions(&o), watchers: make(slots, o.MaxWatches), jobs: make(slots, o.MaxJobs),
 	}
 	s.memory.most, s.conns, s.hosts = o.MaxMemory, newConns(o.MaxConnections), hostsOf(&o)

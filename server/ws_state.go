@@ -15,6 +15,7 @@ type liveMetrics struct {
 	UptimeMS int64           `json:"uptime_ms"`
 	Ops      liveOps         `json:"ops"`
 	Metrics  *tinykv.Metrics `json:"metrics"`
+	Requests liveRequests    `json:"requests"`
 }
 
 // liveOps are totals since the store was opened; each is an estimate, as drawn samples are.
@@ -27,7 +28,7 @@ func (s *Server) liveMetrics() liveMetrics {
 	m := s.db.Metrics()
 	now := time.Now()
 	return liveMetrics{
-		At: now.UnixMilli(), UptimeMS: now.Sub(s.started).Milliseconds(), Metrics: m,
+		At: now.UnixMilli(), UptimeMS: now.Sub(s.started).Milliseconds(), Metrics: m, Requests: s.times.told(),
 		Ops: liveOps{Reads: m.Reads.Lookups, Writes: m.LastSeq},
 	}
 }

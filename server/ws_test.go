@@ -20,6 +20,7 @@ type talk struct {
 	*testing.T
 	db   *tinykv.DB
 	conn *websocket.Conn
+	url  string
 }
 
 func newTalk(t *testing.T) *talk {
@@ -47,7 +48,7 @@ func newTalk(t *testing.T) *talk {
 			t.Error(err)
 		}
 	})
-	return &talk{T: t, db: db, conn: conn}
+	return &talk{T: t, db: db, conn: conn, url: site.URL}
 }
 
 // heard is a message of the server.
@@ -338,5 +339,32 @@ func TestMotion_IsOfferedWhereItWasAskedFor(t *testing.T) {
 				t.Errorf("motion %v, %s: %d %s, want %d", motion, query, w.Code, w.Body, want)
 			}
 		}
+	}
+}
+
+// A request that reads or writes keys is timed; one that asks for numbers is not.
+func TestWebSocket_TellsHowLongRequestsTake(t *testing.T) {
+	k := newTalk(t)
+	for _, q := range []struct{ method, path string }{
+		{"PUT", "/v1/keys/a"}, {"GET", "/v1/keys/a"}, {"GET", "/v1/keys/b"}, {"GET", "/v1/stats"}, {"GET", "/healthz"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), q.method, k.url+q.path, strings.NewReader("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = w.Body.Close()
+	}
+	k.say(`{"id":1,"do":"metrics"}`)
+	var m liveMetrics
+	k.want("metrics", 1, &m)
+	if m.Requests.Read.Count != 2 || m.Requests.Write.Count != 1 {
+		t.Errorf("%d reads and %d writes, want 2 and 1", m.Requests.Read.Count, m.Requests.Write.Count)
+	}
+	if h := m.Requests.Read; len(h.Buckets) == 0 || h.Max < h.Min || h.Percentile(100) < h.Min {
+		t.Errorf("%+v", h)
 	}
 }

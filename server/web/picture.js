@@ -89,9 +89,9 @@ function Level({ level, largest, verdicts, picked, onPick, due }) {
     <header><h3>L${level.level}</h3><span class="hint">${many(level.tables.length, "table")}, ${state}${level.score > 0 ? `, score ${level.score.toFixed(2)}` : ""}</span></header>
     <div class="en-tables">${tables.map((t) => html`<button type="button" key=${t.number} data-table=${t.number} data-place=${"table" + t.number}
       class=${"en-table" + (t.job ? " taken" : "") + (t.number === picked ? " picked" : "") + (verdicts.get("table" + t.number) ?? "")}
-      style=${{ width: `max(9px, ${(100 * t.bytes / largest).toFixed(3)}% - 4px)` }} onClick=${() => onPick(t.number)}
+      style=${{ width: `max(9px, ${(98 * t.bytes / largest).toFixed(3)}% - 4px)` }} onClick=${() => onPick(t.number)}
       aria-label=${`table ${t.number}, ${size(t.bytes)}, keys ${keyOf(t, "smallest")} to ${keyOf(t, "largest")}${t.job ? ", being compacted" : ""}`}
-      title=${`table ${t.number}: ${size(t.bytes)}, ${count(t.entries)} entries\n${keyOf(t, "smallest")} to ${keyOf(t, "largest")}`}><span>${t.number}</span></button>`)}
+      title=${`table ${t.number}: ${size(t.bytes)}, ${count(t.entries)} entries\n${keyOf(t, "smallest")} to ${keyOf(t, "largest")}`}>${t.bytes > 0.04 * largest && html`<span>${t.number}</span>`}</button>`)}
       ${level.tables.length > mostTables && html`<span class="hint">and ${count(level.tables.length - mostTables)} more</span>`}
       ${level.tables.length === 0 && html`<span class="hint en-none">no tables</span>`}</div>
   </section>`;
@@ -170,7 +170,7 @@ function useDot(box, trace, seen) {
       return;
     }
     const here = box.current.getBoundingClientRect(), at = el.getBoundingClientRect();
-    const to = { x: at.left - here.left + Math.min(at.width / 2, 60), y: at.top - here.top + at.height / 2 };
+    const to = { x: at.left - here.left + Math.min(at.width / 2, 60), y: at.top - here.top };
     dot.classList.add("on");
     dot.style.transform = `translate(${to.x}px, ${to.y}px)`;
     if (last.current && !calm()) {

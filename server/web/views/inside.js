@@ -35,7 +35,7 @@ export function useEngine(store) {
   useEffect(() => {
     const stops = [
       store.socket.subscribe("layout", { every_ms: 200 }, setLayout, setError),
-      store.socket.subscribe("events", {}, (e) => setEvents((all) => (e.event === "sync" || all.some((o) => o.n === e.n && o.at === e.at) ? all : [...all, e].slice(-60)))),
+      store.socket.subscribe("events", {}, (e) => setEvents((all) => (e.event === "sync" || e.event === "table_deleted" || all.some((o) => o.n === e.n && o.at === e.at) ? all : [...all, e].slice(-60)))),
       store.socket.subscribe("watch", {}, (group) => setChanges((all) => [...all, ...group].slice(-12)), () => {}), // one that falls behind shows no more changes
     ];
     return () => stops.forEach((stop) => stop());
@@ -151,7 +151,7 @@ export function eventText({ event, info, error }) {
     case "flush_end": return `flush made ${count(info.tables)} ${info.tables === 1 ? "table" : "tables"} of ${size(info.bytes)}${took}`;
     case "compaction_begin": return `${info.kind} of ${info.inputs} tables, L${info.from_level} to L${info.to_level}, begins`;
     case "compaction_end": return info.kind === "merge"
-      ? `merge made ${info.outputs} tables of ${size(info.output_bytes)} from ${size(info.input_bytes)}; ${count(info.entries_in - info.entries_out)} entries dropped${took}`
+      ? `merge made ${info.outputs} ${info.outputs === 1 ? "table" : "tables"} of ${size(info.output_bytes)} from ${size(info.input_bytes)}; ${count(info.entries_in - info.entries_out)} entries dropped${took}`
       : `${info.kind} done${took}`;
     case "table_created": return `table ${info.number} in L${info.level}, ${size(info.bytes)}`;
     case "table_deleted": return `table ${info.number} removed`;

@@ -2,8 +2,8 @@
 // second; rates and percentiles are those of the time since the ones before.
 
 import { html, useEffect, useRef, useState } from "../lib.js";
-import { Card, Problem, Stat, Table } from "../ui.js";
-import { count, duration, size } from "../format.js";
+import { Card, Choice, Problem, Stat, Table } from "../ui.js";
+import { clock, count, duration, size, textOf, utf8 } from "../format.js";
 
 const kept = 300; // points, five minutes
 
@@ -13,24 +13,53 @@ export function Live({ store }) {
   const at = (name) => points.length > 0 ? points[points.length - 1][name] : null;
   return html`<div class="stack" data-live>
     <${Problem} error=${error} />
+    ${store.base !== "" && html`<${Traffic} store=${store} />`}
     <div class="stats">
       <${Stat} label="Keys, about" value=${m ? count(m.keys) : "–"} note=${m ? size(m.table_bytes) + " of tables" : ""} />
-      <${Stat} label="Reads a second" value=${rate(at("reads"))} note=${m ? count(m.reads.lookups) + " in all" : ""} />
-      <${Stat} label="Writes a second" value=${rate(at("writes"))} note=${m ? "#" + count(m.last_seq) : ""} />
-      <${Stat} label="Read, p99" value=${time(at("get99"))} note=${"p50 " + time(at("get50"))} />
-      <${Stat} label="Write, p99" value=${time(at("write99"))} note=${"p50 " + time(at("write50"))} />
+      <${Stat} label="Requests a second" value=${rate(at("requests"))} note=${last ? count(last.requests.read.count + last.requests.write.count) + " in all" : ""} />
+      <${Stat} label="Engine writes a second" value=${rate(at("writes"))} note=${m ? "#" + count(m.last_seq) : ""} />
+      <${Stat} label="Request, p99" value=${time(at("req99"))} note=${"p50 " + time(at("req50"))} />
+      <${Stat} label="Engine read, p99" value=${time(percentile(m?.latency.get.buckets, 99))} note=${"p50 " + time(percentile(m?.latency.get.buckets, 50)) + ", one in 256 timed"} />
       <${Stat} label="Stalls" value=${m ? count(m.stalls) : "–"} note=${m ? duration(m.stall_time_ns) + " in all" : ""} />
     </div>
     <div class="grid two">
-      <${Chart} title="Operations a second" points=${points} lines=${[["reads", "reads", "--accent"], ["writes", "writes", "--warn"]]} value=${(v) => rate(v)} />
-      <${Chart} title="Latency" points=${points} log lines=${[["get50", "read p50", "--accent", [2, 3]], ["get99", "read p99", "--accent"], ["write50", "write p50", "--warn", [2, 3]], ["write99", "write p99", "--warn"]]} value=${(v) => time(v)} />
+      <${Chart} title="Operations a second" points=${points} lines=${[["requests", "requests", "--good"], ["reads", "engine reads, about", "--accent"], ["writes", "engine writes", "--warn"]]} value=${(v) => rate(v)} />
+      <${Chart} title="Latency" points=${points} log lines=${[["req50", "request p50", "--good", [2, 3]], ["req99", "request p99", "--good"], ["get99", "engine read p99", "--accent"], ["write99", "engine write p99", "--warn"]]} value=${(v) => time(v)} />
       <${Chart} title="Hit rates" points=${points} range=${[0, 100]} lines=${[["cache", "cache hits", "--accent"], ["filter", "reads spared by filters", "--good"]]} value=${(v) => percent(v)} />
       <${Chart} title="Amplification" points=${points} lines=${[["readAmp", "read: places", "--accent"], ["writeAmp", "write: times", "--warn"], ["spaceAmp", "space: times", "--good"]]} value=${(v) => v.toFixed(2)} />
-      <${Chart} title="Compaction" points=${points} lines=${[["debt", "to be rewritten", "--warn"], ["memtables", "memtables", "--accent"]]} value=${(v) => size(v)} />
+      <${Chart} title="Compaction" bytes points=${points} lines=${[["debt", "to be rewritten", "--warn"], ["memtables", "memtables", "--accent"]]} value=${(v) => size(v)} />
       <${Chart} title="Writers slowed or stopped, share of the time" points=${points} lines=${[["stalled", "stopped", "--bad"], ["delayed", "slowed down", "--warn"]]} value=${(v) => percent(v)} />
     </div>
     ${m && html`<${Levels} metrics=${m} />`}
   </div>`;
+}
+
+// Traffic makes the store work while the view is open: so many clients at once, three reads for each write.
+function Traffic({ store }) {
+  const [clients, set] = useState(0);
+  const [error, setError] = useState(null);
+  useEffect(() => {
+    let on = true;
+    const client = async () => {
+      while (on) {
+        const key = utf8("traffic/" + Math.floor(2000 * Math.random() ** 2));
+        try {
+          if (Math.random() < 0.25) await store.api.put(key, utf8("x".repeat(200 + 400 * Math.random())));
+          else await store.api.json("POST", "/v1/batch", { ops: [{ op: "get", key: textOf(key) }] });
+        } catch (e) {
+          if (on) {
+            setError(e);
+            await new Promise((wake) => setTimeout(wake, 500));
+          }
+        }
+      }
+    };
+    for (let i = 0; i < clients; i++) client();
+    return () => { on = false; };
+  }, [clients, store]);
+  return html`<div class="row"><span class="hint">Traffic</span>
+    <${Choice} label="traffic" options=${[[0, "none"], [1, "1 client"], [8, "8 clients"]]} value=${clients} onChange=${(n) => { setError(null); set(n); }} />
+    <${Problem} error=${error} /></div>`;
 }
 
 const rate = (v) => (v === null || v === undefined ? "–" : v >= 1e6 ? (v / 1e6).toFixed(2) + "M" : v >= 1e4 ? Math.round(v / 1e3) + "k" : v >= 1e3 ? (v / 1e3).toFixed(1) + "k" : String(Math.round(v)));
@@ -72,12 +101,14 @@ export function point(a, b) {
   const m = b.metrics, o = a.metrics;
   const share = (part, whole) => (whole > 0 ? 100 * part / whole : null);
   const get = between(o.latency.get, m.latency.get), write = between(o.latency.write, m.latency.write);
+  const req = [...between(a.requests.read, b.requests.read), ...between(a.requests.write, b.requests.write)].sort((x, y) => x.up_to_ns - y.up_to_ns);
   const hits = m.cache.hits - o.cache.hits, misses = m.cache.misses - o.cache.misses;
   return {
     at: b.at / 1000,
     reads: Math.max(0, b.ops.reads - a.ops.reads) / seconds,
     writes: Math.max(0, b.ops.writes - a.ops.writes) / seconds,
-    get50: percentile(get, 50), get99: percentile(get, 99), write50: percentile(write, 50), write99: percentile(write, 99),
+    requests: req.reduce((sum, x) => sum + x.count, 0) / seconds, req50: percentile(req, 50), req99: percentile(req, 99),
+    get99: percentile(get, 99), write99: percentile(write, 99),
     cache: share(hits, hits + misses),
     filter: share(m.filters.no - o.filters.no, m.filters.asked - o.filters.asked),
     readAmp: m.read_amplification, writeAmp: m.write_amplification, spaceAmp: m.space_amplification,
@@ -89,20 +120,20 @@ export function point(a, b) {
 // between returns the buckets of what was counted between two histograms.
 function between(before, after) {
   const old = new Map((before.buckets ?? []).map((b) => [b.up_to_ns, b.count]));
-  return (after.buckets ?? []).map((b) => ({ upTo: b.up_to_ns, count: b.count - (old.get(b.up_to_ns) ?? 0) })).filter((b) => b.count > 0);
+  return (after.buckets ?? []).map((b) => ({ up_to_ns: b.up_to_ns, count: b.count - (old.get(b.up_to_ns) ?? 0) })).filter((b) => b.count > 0);
 }
 
-function percentile(buckets, p) {
+function percentile(buckets = [], p) {
   let rank = Math.ceil(p / 100 * buckets.reduce((sum, b) => sum + b.count, 0));
   for (const b of buckets) {
-    if (b.count >= rank) return b.upTo;
+    if (b.count >= rank) return b.up_to_ns;
     rank -= b.count;
   }
   return null;
 }
 
 // Chart draws lines over time: lines are [name of a point's field, label, colour, dash?].
-function Chart({ title, points, lines, value, log, range }) {
+function Chart({ title, points, lines, value, log, range, bytes }) {
   const box = useRef(null), plot = useRef(null);
   const last = points[points.length - 1];
   const data = [points.map((p) => p.at), ...lines.map(([name]) => points.map((p) => (log && p[name] === 0 ? null : p[name])))];
@@ -111,7 +142,7 @@ function Chart({ title, points, lines, value, log, range }) {
   useEffect(() => {
     const make = () => {
       plot.current?.destroy();
-      plot.current = new window.uPlot(options(box.current, lines, value, log, range), latest.current, box.current);
+      plot.current = new window.uPlot(options(box.current, lines, value, { log, range, bytes }), latest.current, box.current);
     };
     make();
     const resized = new ResizeObserver(() => plot.current.setSize({ width: box.current.clientWidth, height: 180 }));
@@ -136,17 +167,22 @@ function Chart({ title, points, lines, value, log, range }) {
 
 const value2 = (value, v) => (v === null || v === undefined ? "–" : value(v));
 
-function options(box, lines, value, log, range) {
+function options(box, lines, value, { log, range, bytes }) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => resolve(style.getPropertyValue(name));
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   return {
     width: box.clientWidth, height: 180, legend: { show: false }, cursor: { show: false }, padding: [8, 8, 0, 0],
     scales: { x: { time: true }, y: log ? { distr: 3 } : range ? { range } : { range: (u, low, high) => [0, Math.max(high * 1.1, 1)] } },
-    axes: [{ ...axis, space: 70 }, { ...axis, size: 62, values: (u, ticks) => ticks.map((t) => (t === null ? "" : value(t))) }],
+    axes: [
+      { ...axis, space: 80, values: (u, ticks) => ticks.map((t) => clock(1000 * t)) },
+      { ...axis, size: 62, ...(bytes ? { incrs: powers } : {}), values: (u, ticks) => ticks.map((t) => (t === null ? "" : value(t))) },
+    ],
     series: [{}, ...lines.map(([, label, name, dash]) => ({ label, stroke: colour(name), width: 2, dash, spanGaps: false, points: { show: false } }))],
   };
 }
+
+const powers = Array.from({ length: 50 }, (_, i) => 2 ** i); // steps that are round in KiB and MiB
 
 // resolve turns a colour that depends on light and dark into one that a canvas takes.
 function resolve(text) {
