@@ -22,7 +22,7 @@
 //
 //	cli.go       the command line, opening, exit codes    text.go      keys and values as text
 //	format.go    lists as tables, JSON, CSV               progress.go  how far something is
-//	site.go      a store that is open here                remote.go    or in a server
+//	site.go      a store that is open here                remote.go    or in a server, with remote_space.go, remote_work.go
 //	socket.go    how commands find that                   serve.go     the server
 //	data.go      get, put, del                            scan.go      scan, count
 //	batch.go     batch, txn, clear                        lifetime.go  ttl, expire, persist
@@ -32,7 +32,7 @@
 //	watch.go     watch                                    top.go       top, with rates.go
 //	doctor.go    doctor                                   bench.go     bench
 //	completion.go completion, version
-//	buckets.go   buckets                                  shell.go     shell
+//	buckets.go   buckets                                  shell.go     shell, with shell_remote.go
 //	demo.go      demo                                     demo_data.go what it holds
 //	upkeep.go    verify, compact                          repair.go    repair
 //	dump.go      dump sst                                 dump_log.go  dump wal, dump manifest

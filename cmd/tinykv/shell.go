@@ -27,8 +27,11 @@ const maxLine = 16 << 20
 // Run carries out lines until their end. Without a terminal it goes on behind a line that failed, and its exit code is that of the
 // last such line.
 func (c *shellCommand) Run(e *environment) error {
-	return e.with(&tinykv.Options{ErrorIfMissing: !c.Create}, func(db *tinykv.DB) error {
-		s := shell.New(db)
+	return e.at(&tinykv.Options{ErrorIfMissing: !c.Create}, func(at site) error {
+		s, err := at.speaker()
+		if err != nil {
+			return err
+		}
 		defer s.Close()
 		if isTerminal(e.in) && isTerminal(os.Stdout) {
 			return c.converse(e, s)
@@ -38,7 +41,7 @@ func (c *shellCommand) Run(e *environment) error {
 }
 
 // read takes lines from a file or a pipe.
-func (c *shellCommand) read(e *environment, s *shell.Session) (failed error) {
+func (c *shellCommand) read(e *environment, s speaker) (failed error) {
 	lines := bufio.NewScanner(e.in)
 	lines.Buffer(nil, maxLine)
 	text := ""
@@ -73,7 +76,7 @@ func (e *environment) answer(r shell.Result) error {
 }
 
 // converse takes lines from somebody at a terminal, to whom mistakes are no failure.
-func (c *shellCommand) converse(e *environment, s *shell.Session) error {
+func (c *shellCommand) converse(e *environment, s speaker) error {
 	l := liner.NewLiner()
 	defer l.Close()
 	l.SetCtrlCAborts(true)
@@ -97,14 +100,13 @@ func (c *shellCommand) converse(e *environment, s *shell.Session) error {
 		}
 		l.AppendHistory(strings.ReplaceAll(text, "\n", `\n`))
 		r := interruptible(text, s)
-		if err := e.answer(r); err != nil {
-			var quiet quietError
-			if !errors.As(err, &quiet) {
-				return err
-			}
-		}
+		err = e.answer(r)
 		if r.Quit {
-			return saveHistory(l, history)
+			return errors.Join(err, saveHistory(l, history))
+		}
+		var quiet quietError
+		if err != nil && !errors.As(err, &quiet) {
+			return err
 		}
 	}
 }
@@ -121,7 +123,7 @@ func prompt(l *liner.State, p string) (string, error) {
 }
 
 // interruptible carries out a line, which Ctrl-C ends: it alone.
-func interruptible(text string, s *shell.Session) shell.Result {
+func interruptible(text string, s speaker) shell.Result {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	return s.Do(ctx, text)

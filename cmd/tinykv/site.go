@@ -11,6 +11,7 @@ import (
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/interchange"
+	"github.com/tinykv/tinykv/internal/shell"
 	"github.com/tinykv/tinykv/server"
 )
 
@@ -21,6 +22,8 @@ type site interface {
 	bucketNames() ([]string, error)
 	dropBucket(name string) error
 	deleteKeys(bucket string, keys [][]byte) error // all or none
+	speaker() (speaker, error)                     // a session of the shell
+	compact(r tinykv.Range, m *meter) (before, after int64, err error)
 
 	load(in io.Reader, c *importCommand, o *interchange.ImportOptions) (*interchange.ImportReport, error)
 	dump(w io.Writer, c *exportCommand, r tinykv.Range, o *interchange.ExportOptions, done *exported) error
@@ -94,6 +97,8 @@ func (l local) bucket(name string) space {
 	}
 	return localSpace{l.db.Bucket(name)}
 }
+
+func (l local) speaker() (speaker, error) { return shell.New(l.db), nil }
 
 func (l local) deleteKeys(bucket string, keys [][]byte) error {
 	b := l.db.NewBatch()

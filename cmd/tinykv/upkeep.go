@@ -1,8 +1,8 @@
 package main
 
 import (
+	"errors"
 	"path/filepath"
-	"time"
 
 	"github.com/tinykv/tinykv"
 )
@@ -26,17 +26,9 @@ type jsonProblem struct {
 	Cause  string `json:"cause,omitempty"`
 }
 
-// Run verifies the store.
+// Run verifies the store. Where a server has it open, that does it: all but the log, which is in its memory.
 func (c *verifyCommand) Run(e *environment) error {
-	if e.db == "" {
-		return errNoStore
-	}
-	m := c.meter(e)
-	report, err := tinykv.Verify(e.ctx, e.db, &tinykv.VerifyOptions{Progress: func(p tinykv.VerifyProgress) {
-		m.update(step{Phase: p.Phase, Done: p.Done, Total: p.Total, Note: countText(p.Problems, "problem") + "  " + filepath.Base(p.File)})
-	}})
-	m.end()
-	err = m.stopped(err)
+	report, err := c.verify(e)
 	if report == nil {
 		return err
 	}
@@ -55,6 +47,30 @@ func (c *verifyCommand) Run(e *environment) error {
 		err = quietError{report.Err()}
 	}
 	return err
+}
+
+func (c *verifyCommand) verify(e *environment) (*tinykv.VerifyReport, error) {
+	m := c.meter(e)
+	if e.server != "" {
+		s, err := dialURL(e)
+		if err != nil {
+			return nil, err
+		}
+		return s.verify(m)
+	}
+	if e.db == "" {
+		return nil, errNoStore
+	}
+	report, err := tinykv.Verify(e.ctx, e.db, &tinykv.VerifyOptions{Progress: func(p tinykv.VerifyProgress) {
+		m.update(step{Phase: p.Phase, Done: p.Done, Total: p.Total, Note: countText(p.Problems, "problem") + "  " + filepath.Base(p.File)})
+	}})
+	m.end()
+	if errors.Is(err, tinykv.ErrLocked) {
+		if s := dialSocket(e); s != nil {
+			return s.verify(m)
+		}
+	}
+	return report, m.stopped(err)
 }
 
 func problemJSON(p *tinykv.CorruptionError) jsonProblem {
@@ -77,36 +93,28 @@ func (c *compactCommand) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
-	return e.with(&tinykv.Options{ErrorIfMissing: true}, func(db *tinykv.DB) error {
-		before := tableBytes(db)
-		if err := c.compact(e, db, r); err != nil {
+	return e.at(&tinykv.Options{ErrorIfMissing: true}, func(s site) error {
+		before, after, err := s.compact(r, c.meter(e))
+		if err != nil {
 			return err
 		}
-		e.printf("tables: %s before, %s now\n", sizeText(before), sizeText(tableBytes(db)))
+		e.printf("tables: %s before, %s now\n", sizeText(before), sizeText(after))
 		return nil
 	})
 }
 
 // compact runs the compaction and tells meanwhile how much it has written.
-func (c *compactCommand) compact(e *environment, db *tinykv.DB, r tinykv.Range) error {
-	m := c.meter(e)
+func (l local) compact(r tinykv.Range, m *meter) (before, after int64, err error) {
 	defer m.end()
-	done := make(chan error, 1)
-	go func() { done <- db.Compact(e.ctx, r) }()
-	tick := time.NewTicker(progressEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-done:
-			return m.stopped(err)
-		case <-tick.C:
-			read, written := int64(0), int64(0)
-			for _, l := range db.Metrics().Levels {
-				read, written = read+l.ReadBytes, written+l.WrittenBytes
-			}
-			m.update(step{Phase: "compacting", Done: read, Note: sizeText(written) + " written, " + sizeText(tableBytes(db)) + " of tables"})
+	before = tableBytes(l.db)
+	m.during(func() { err = l.db.Compact(l.e.ctx, r) }, func() step {
+		read, written := int64(0), int64(0)
+		for _, l := range l.db.Metrics().Levels {
+			read, written = read+l.ReadBytes, written+l.WrittenBytes
 		}
-	}
+		return step{Phase: "compacting", Done: read, Note: sizeText(written) + " written, " + sizeText(tableBytes(l.db)) + " of tables"}
+	})
+	return before, tableBytes(l.db), m.stopped(err)
 }
 
 func tableBytes(db *tinykv.DB) (n int64) {

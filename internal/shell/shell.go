@@ -37,6 +37,7 @@ type Result struct {
 	Err    string `json:"error,omitempty"` // what is wrong and what to do next, without an end of line
 	Prompt string `json:"prompt"`          // for the next line
 	Quit   bool   `json:"quit,omitempty"`  // the line asked for the end
+	Code   string `json:"code,omitempty"`  // Err in a word, for programs: not_found, bad_request, conflict, corrupt, failed, read_only, closed, timeout or internal
 
 	// Cause is what Err tells of: a Mistake, an error of the store, or that of the context. A key that is not there
 	// matches tinykv.ErrNotFound.
@@ -73,7 +74,7 @@ func (s *Session) Do(ctx context.Context, line string) Result {
 	err := s.do(ctx, line, out)
 	r := Result{Out: out.String(), Quit: errors.Is(err, errQuit), Prompt: s.Prompt()}
 	if err != nil && !r.Quit {
-		r.Err, r.Cause = explain(err), err
+		r.Err, r.Code, r.Cause = explain(err), code(err), err
 	}
 	return r
 }
@@ -174,6 +175,37 @@ func explain(err error) string {
 	default:
 		return plain(err)
 	}
+}
+
+// code says what is wrong in the words of the REST interface.
+func code(err error) string {
+	var m Mistake
+	if errors.As(err, &m) {
+		return "bad_request"
+	}
+	for _, known := range []struct {
+		err  error
+		code string
+	}{
+		{tinykv.ErrNotFound, "not_found"},
+		{tinykv.ErrConflict, "conflict"},
+		{tinykv.ErrCorrupt, "corrupt"},
+		{tinykv.ErrFailed, "failed"},
+		{tinykv.ErrReadOnly, "read_only"},
+		{tinykv.ErrClosed, "closed"},
+		{tinykv.ErrInvalidRange, "bad_request"},
+		{tinykv.ErrInvalidOperand, "bad_request"},
+		{tinykv.ErrKeyTooLarge, "bad_request"},
+		{tinykv.ErrValueTooLarge, "bad_request"},
+		{tinykv.ErrBatchTooLarge, "bad_request"},
+		{context.Canceled, "timeout"},
+		{context.DeadlineExceeded, "timeout"},
+	} {
+		if errors.Is(err, known.err) {
+			return known.code
+		}
+	}
+	return "internal"
 }
 
 // plain is an error without the name of the package.

@@ -65,7 +65,7 @@ internal/interchange .
 # The words of the shell and of the page's terminal, over an open store.
 internal/shell      .
 # The command line; dump opens no store, since it is for files that cannot be opened any more: so it reads the formats.
-cmd/tinykv          . vfs server server/classroom internal/shell internal/key internal/batchrepr internal/corrupt internal/iterator wal sstable manifest internal/interchange github.com/alecthomas/kong github.com/peterh/liner
+cmd/tinykv          . vfs server server/classroom internal/shell internal/key internal/batchrepr internal/corrupt internal/iterator wal sstable manifest internal/interchange github.com/alecthomas/kong github.com/coder/websocket github.com/peterh/liner
 # A store over HTTP; it knows the engine by its public names alone.
 server              . server/web server/classroom internal/shell internal/interchange github.com/coder/websocket github.com/HdrHistogram/hdrhistogram-go
 # A child process, of which it knows how to start it and where it listens.
