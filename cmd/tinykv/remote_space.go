@@ -73,14 +73,6 @@ func (s remoteSpace) deleteRange(r tinykv.Range) error {
 	return err
 }
 
-func (s *remoteSite) speaker() (speaker, error) {
-	r, err := s.shell()
-	if err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
 // deleteKeys deletes all or none.
 func (s *remoteSite) deleteKeys(bucket string, keys [][]byte) error {
 	type remove struct {

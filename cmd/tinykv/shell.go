@@ -21,6 +21,14 @@ type shellCommand struct {
 	History string `env:"TINYKV_HISTORY" placeholder:"FILE" help:"Where lines are kept; no: nowhere. Default: tinykv/history among the files of your settings."`
 }
 
+// speaker carries out lines: a session here, or one in a server.
+type speaker interface {
+	Do(ctx context.Context, line string) shell.Result
+	Complete(line string) []string
+	Prompt() string
+	Close()
+}
+
 // maxLine bounds a line that does not come from a terminal.
 const maxLine = 16 << 20
 

@@ -1,3 +1,5 @@
+//go:build !js
+
 package main
 
 import (
@@ -11,14 +13,6 @@ import (
 
 	"github.com/tinykv/tinykv/internal/shell"
 )
-
-// speaker carries out lines: a session here, or one in a server.
-type speaker interface {
-	Do(ctx context.Context, line string) shell.Result
-	Complete(line string) []string
-	Prompt() string
-	Close()
-}
 
 // remoteShell is a session in a server. It belongs to one goroutine at a time; another one reads what comes.
 type remoteShell struct {
@@ -64,6 +58,14 @@ func (s *remoteSite) shell() (*remoteShell, error) {
 	conn.SetReadLimit(shellAnswer)
 	r := &remoteShell{conn: conn, come: make(chan shellMessage), prompt: "tinykv> "}
 	go r.read()
+	return r, nil
+}
+
+func (s *remoteSite) speaker() (speaker, error) {
+	r, err := s.shell()
+	if err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 
