@@ -56,7 +56,11 @@ function App() {
     return () => removeEventListener("hashchange", moved);
   }, []);
 
-  useEffect(() => { storeAt("").api.info().then(setInfo, setError); }, []);
+  const ask = () => {
+    setError(null);
+    storeAt("").api.info().then(setInfo, setError);
+  };
+  useEffect(ask, []); // before any view: it may be told that a token is needed
 
   useEffect(() => {
     const key = (e) => {
@@ -92,8 +96,8 @@ function App() {
     </div></header>
     <main id="main" tabindex="-1" ref=${main}>
       <div class="lead"><h1>${title}</h1><p>${about}</p></div>
-      <${Problem} error=${error} />
-      <${View} key=${at.name + base} store=${store} info=${info} path=${at.path} />
+      ${error && html`<div class="stack"><${Problem} error=${error} /><${Button} onClick=${ask}>Try again<//></div>`}
+      ${info && html`<${View} key=${at.name + base} store=${store} info=${info} path=${at.path} />`}
     </main>
     <${Toast} />
     ${help && html`<${Keys} onClose=${() => setHelp(false)} />`}

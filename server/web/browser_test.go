@@ -230,6 +230,12 @@ func (b *tab) fill(selector, text string) {
 	b.must(err)
 }
 
+// pick chooses an option.
+func (b *tab) pick(selector, value string) {
+	b.t.Helper()
+	eval[bool](b, fmt.Sprintf("(e => { e.value = %q; e.dispatchEvent(new Event('change', {bubbles: true})); return true })(document.querySelector(%q))", value, selector))
+}
+
 // press types keys; see package kb of chromedp for those that are not characters.
 func (b *tab) press(keys string, modifiers ...chromedp.Modifier) {
 	b.t.Helper()

@@ -5,11 +5,17 @@ package web_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/server"
 )
 
 func terminal(t *testing.T, browser context.Context) {
@@ -61,4 +67,61 @@ func upkeep(t *testing.T, browser context.Context) {
 	if _, err := db.Get([]byte("note")); !errors.Is(err, tinykv.ErrNotFound) {
 		t.Errorf("after clearing: %v", err)
 	}
+}
+
+func transfer(t *testing.T, browser context.Context) {
+	db, site := newSite(t, nil)
+	b := openTab(t, browser, site, "#/ops", look{390, false}, "400")
+	b.fill("[name=paste]", "key,value\na,1\nb,\"x,y\"\n")
+	b.click("[data-do=import]")
+	b.until("the report", "document.querySelector('[data-job=import][data-state=done] [data-report]')")
+	b.untilText("[data-job=import] [data-report]", "imported2")
+	if value, err := db.Get([]byte("b")); err != nil || string(value) != "x,y" {
+		t.Errorf("the store has %q, %v", value, err)
+	}
+	b.pick("select[name=format]", "jsonl")
+	b.fill("[name=paste]", "{\"key\": \"c\", \"value\": \"3\"}\nnonsense\n")
+	b.click("[data-do=import]")
+	b.untilText("[data-job=import][data-state=failed] .problem", "row 2")
+	b.shot("ops-import")
+
+	dir, told := t.TempDir(), true
+	_, err := chromedp.CallBrowser(b.ctx, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
+		Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir, EventsEnabled: &told,
+	})
+	b.must(err)
+	progress := chromedp.BrowserEvents(b.ctx, cdpbrowser.DownloadProgress)
+	b.click("[data-do=export]")
+	b.click("[data-job=export] a[download]")
+	for p, err := range progress {
+		b.must(err)
+		if p.State == cdpbrowser.DownloadProgressStateCompleted {
+			break
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "tinykv.csv"))
+	if want := "a,1,,,\nb,\"x,y\",,,\nc,3,,,\n"; err != nil || !strings.HasSuffix(strings.ReplaceAll(string(text), "\r\n", "\n"), want) {
+		t.Errorf("exported %q, %v, want at its end %q", text, err, want)
+	}
+}
+
+func token(t *testing.T, browser context.Context) {
+	const secret = "a long secret that is only for this test"
+	_, site := newSite(t, &server.Options{Tokens: []server.Token{{Secret: secret, Scope: server.ScopeAdmin}}})
+	b := openTab(t, browser, site, "#/play/terminal", look{390, false}, "401")
+	b.fill("dialog input", "wrong")
+	b.press(kb.Enter)
+	b.untilText("dialog", "That token was refused")
+	b.fill("dialog input", secret)
+	b.shot("token")
+	b.press(kb.Enter)
+	b.until("the terminal", "document.querySelector('#terminal-line')")
+	b.fill("#terminal-line", "put a 1") // the WebSocket wants it, too
+	b.press(kb.Enter)
+	b.untilText("[data-terminal]", "ok")
+	if kept := eval[string](b, "JSON.stringify(localStorage) + location.href + document.cookie"); strings.Contains(kept, secret) {
+		t.Errorf("the token is kept in %s", kept)
+	}
+	eval[bool](b, "location.reload(); true")
+	b.until("no question after a reload", "document.querySelector('#terminal-line') && !document.querySelector('dialog')")
 }

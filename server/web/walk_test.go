@@ -27,6 +27,8 @@ func TestPage_InABrowser(t *testing.T) {
 		{"an edit that comes too late", staleEdit},
 		{"the terminal", terminal},
 		{"upkeep", upkeep},
+		{"import and export", transfer},
+		{"a token", token},
 		{"by keyboard alone", byKeyboard},
 		{"a theme is remembered", theme},
 	} {

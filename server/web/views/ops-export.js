@@ -4,15 +4,17 @@
 import { html, useState } from "../lib.js";
 import { size } from "../format.js";
 import { query } from "../api.js";
+import { BucketChoice } from "../parts.js";
 import { BytesField, Field, useBytes } from "../ui.js";
 import { JobView, useJob } from "./ops-job.js";
 
 export function Export({ store }) {
   const [format, setFormat] = useState("csv");
+  const [bucket, setBucket] = useState("");
   const prefix = useBytes("");
   const [job, start, cancel] = useJob();
   const begin = () => start(async (signal, progress) => {
-    const response = await store.api.send("GET", "/v1/export" + query({ format, prefix: prefix.bytes }), { signal });
+    const response = await store.api.send("GET", "/v1/export" + query({ format, bucket, prefix: prefix.bytes }), { signal });
     const reader = response.body.getReader();
     const parts = [];
     let got = 0;
@@ -29,6 +31,7 @@ export function Export({ store }) {
     <div class="fields">
       <${Field} label="Format">${(id) => html`<select id=${id} value=${format} onChange=${(e) => setFormat(e.target.value)}>
         <option value="csv">CSV</option><option value="jsonl">JSONL</option><option value="json">JSON</option></select>`}<//>
+      <${BucketChoice} store=${store} value=${bucket} onChange=${setBucket} />
       <${BytesField} label="Prefix" state=${prefix} />
     </div>
     <${JobView} name="export" label="Export" job=${job} start=${begin} cancel=${cancel} able=${!prefix.error}>

@@ -3,6 +3,7 @@
 import { html, useState } from "../lib.js";
 import { size } from "../format.js";
 import { Failure, query, token } from "../api.js";
+import { BucketChoice } from "../parts.js";
 import { Field } from "../ui.js";
 import { JobView, Report, useJob } from "./ops-job.js";
 
@@ -12,6 +13,7 @@ const formats = [["csv", "CSV"], ["jsonl", "JSONL"], ["json", "JSON"]];
 export function Import({ store, onDone }) {
   const [file, setFile] = useState(null);
   const [text, setText] = useState("");
+  const [bucket, setBucket] = useState("");
   const [o, setO] = useState({ format: "csv", conflict: "overwrite", template: "", dry: false });
   const [job, start, cancel] = useJob();
   const set = (name) => (e) => setO({ ...o, [name]: e.target.type === "checkbox" ? e.target.checked : e.target.value });
@@ -22,7 +24,7 @@ export function Import({ store, onDone }) {
     if (types[ending]) setO({ ...o, format: ending });
   };
   const begin = () => start(async (signal, progress) => {
-    const params = { format: o.format, on_conflict: o.conflict, key: o.template, dry_run: o.dry };
+    const params = { bucket, format: o.format, on_conflict: o.conflict, key: o.template, dry_run: o.dry };
     const report = await upload(store.base + "/v1/import" + query(params), file ?? new Blob([text]), types[o.format], signal, progress);
     onDone();
     return report;
@@ -33,6 +35,7 @@ export function Import({ store, onDone }) {
       <${Field} label="Format">${(id) => html`<select id=${id} name="format" value=${o.format} onChange=${set("format")}>${formats.map(([v, t]) => html`<option key=${v} value=${v}>${t}</option>`)}</select>`}<//>
       <${Field} label="A key that exists">${(id) => html`<select id=${id} value=${o.conflict} onChange=${set("conflict")}>
         <option value="overwrite">is overwritten</option><option value="skip">is left as it is</option><option value="fail">ends the import</option></select>`}<//>
+      <${BucketChoice} store=${store} value=${bucket} onChange=${setBucket} />
       <${Field} label="Key template" mono=${true} value=${o.template} onInput=${set("template")} />
     </div>
     ${!file && html`<${Field} label="Or paste">${(id) => html`<textarea id=${id} name="paste" class="mono" rows="3" spellcheck=${false} placeholder=${"key,value\na,1"} value=${text} onInput=${(e) => setText(e.target.value)}></textarea>`}<//>`}
