@@ -160,6 +160,9 @@ func (s step) done() string {
 	if s.Total <= 0 {
 		return fmt.Sprintf("%s: %s", s.Phase, s.amount(s.Done))
 	}
+	if s.Unit != "" {
+		return fmt.Sprintf("%s: %d of %s", s.Phase, s.Done, s.amount(s.Total))
+	}
 	return fmt.Sprintf("%s: %s of %s", s.Phase, s.amount(s.Done), s.amount(s.Total))
 }
 

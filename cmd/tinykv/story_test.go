@@ -18,7 +18,7 @@ import (
 //
 //	serve ARGS     starts tinykv ARGS, and waits for the address that it tells; that is in $URL from then on
 //	start ARGS     starts tinykv ARGS, and waits for its first line
-//	interrupt      does as Ctrl-C to what was started last, which must end well; what it wrote is in the file said
+//	interrupt [N]  does as Ctrl-C to what was started last, which must end with that code; what it wrote is in the file said
 //	code N ARGS    runs tinykv ARGS, which must end with the exit code N; outputs are compared as after exec
 //	narrow         checks that no line of the last output is wider than 80 columns
 func TestStories(t *testing.T) {
@@ -114,16 +114,18 @@ func (s *started) listen(r *os.File, text string, found chan<- string) {
 	s.said <- all.String()
 }
 
-// interrupt ends what was started last as Ctrl-C does. It must end well.
-func interrupt(ts *testscript.TestScript, _ bool, _ []string) {
+// interrupt ends what was started last as Ctrl-C does.
+func interrupt(ts *testscript.TestScript, _ bool, args []string) {
 	all := ts.Value(startedKey{}).(*[]*started)
 	s := (*all)[len(*all)-1]
 	*all = (*all)[:len(*all)-1]
 	ts.Check(s.cmd.Process.Signal(os.Interrupt))
 	said := <-s.said
 	ts.Check(os.WriteFile(ts.MkAbs("said"), []byte(said), 0o600))
-	if err := s.cmd.Wait(); err != nil {
-		ts.Fatalf("it ended with %v: %s", err, said)
+	_ = s.cmd.Wait()
+	want := append(args, "0")[0]
+	if got := strconv.Itoa(s.cmd.ProcessState.ExitCode()); got != want {
+		ts.Fatalf("exit code %s, not %s: %s", got, want, said)
 	}
 }
 
