@@ -150,7 +150,7 @@ func (b *tab) hear(event any, expected []string) {
 		}
 	}
 	for _, status := range expected {
-		if strings.Contains(text, "status of "+status) {
+		if strings.Contains(text, "status of "+status) || strings.Contains(text, "response code: "+status) {
 			return
 		}
 	}
@@ -248,6 +248,7 @@ func (b *tab) shot(name string) {
 	if *screenshots == "" {
 		return
 	}
+	eval[bool](b, "scrollTo(0, 0); true") // the header stays at the top of the window
 	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	b.must(err)
 	b.must(os.MkdirAll(*screenshots, 0o755))

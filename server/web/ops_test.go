@@ -122,6 +122,6 @@ func token(t *testing.T, browser context.Context) {
 	if kept := eval[string](b, "JSON.stringify(localStorage) + location.href + document.cookie"); strings.Contains(kept, secret) {
 		t.Errorf("the token is kept in %s", kept)
 	}
-	eval[bool](b, "location.reload(); true")
+	b.must(chromedp.Do(b.ctx, chromedp.Reload()))
 	b.until("no question after a reload", "document.querySelector('#terminal-line') && !document.querySelector('dialog')")
 }

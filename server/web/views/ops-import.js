@@ -31,7 +31,7 @@ export function Import({ store, onDone }) {
   });
   return html`<p class="soft">Rows of key and value, in as many batches as it takes. With a key template, as <code>{city}/{id}</code>, a row of any columns becomes one value.</p>
     <div class="fields">
-      <${Field} label="File">${(id) => html`<input id=${id} type="file" name="file" accept=".csv,.json,.jsonl,.ndjson" onChange=${pick} />`}<//>
+      <${Field} label="File" class="whole">${(id) => html`<input id=${id} type="file" name="file" accept=".csv,.json,.jsonl,.ndjson" onChange=${pick} />`}<//>
       <${Field} label="Format">${(id) => html`<select id=${id} name="format" value=${o.format} onChange=${set("format")}>${formats.map(([v, t]) => html`<option key=${v} value=${v}>${t}</option>`)}</select>`}<//>
       <${Field} label="A key that exists">${(id) => html`<select id=${id} value=${o.conflict} onChange=${set("conflict")}>
         <option value="overwrite">is overwritten</option><option value="skip">is left as it is</option><option value="fail">ends the import</option></select>`}<//>
