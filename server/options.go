@@ -111,6 +111,9 @@ func (o *Options) complete() (Options, error) {
 	); least < 0 {
 		return c, fmt.Errorf("server: a limit is negative: %w", tinykv.ErrInvalidOption)
 	}
+	if c.Classroom != nil && len(c.Tokens) > 0 {
+		return c, fmt.Errorf("server: a classroom is for servers without tokens, as a browser cannot show one when it opens a WebSocket: %w", tinykv.ErrInvalidOption)
+	}
 	if c.Motion && c.Events == nil {
 		return c, fmt.Errorf("%w: Motion needs Events", tinykv.ErrInvalidOption)
 	}

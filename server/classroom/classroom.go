@@ -73,10 +73,11 @@ type Room struct {
 
 	pulling sync.Mutex // held while the child is killed and started; taken before mu
 
-	mu     sync.Mutex
-	status Status // guarded by mu
-	closed bool   // guarded by mu
-	child  *child // guarded by mu; nil when there is none
+	mu      sync.Mutex
+	status  Status    // guarded by mu
+	closed  bool      // guarded by mu
+	started time.Time // guarded by mu; the last start
+	child   *child    // guarded by mu; nil when there is none
 }
 
 // child is a running process.
@@ -91,7 +92,8 @@ func Open(ctx context.Context, opts Options) (*Room, error) {
 	if opts.StartTimeout == 0 {
 		opts.StartTimeout = 10 * time.Second
 	}
-	r := &Room{opts: opts, proxy: proxyTo(opts.Socket), status: Status{State: down}}
+	r := &Room{opts: opts, status: Status{State: down}}
+	r.proxy = r.proxyTo(opts.Socket)
 	r.pulling.Lock()
 	defer r.pulling.Unlock()
 	if _, err := r.start(ctx); err != nil {
@@ -101,22 +103,23 @@ func Open(ctx context.Context, opts Options) (*Room, error) {
 }
 
 // proxyTo passes requests on to a unix socket. Who asks, and from where, was settled before: the child trusts its socket.
-func proxyTo(socket string) *httputil.ReverseProxy {
+func (r *Room) proxyTo(socket string) *httputil.ReverseProxy {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
 	}
 	return &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "http", Host: "localhost"})
-			r.Out.Host = "localhost"
+		Rewrite: func(q *httputil.ProxyRequest) {
+			q.SetURL(&url.URL{Scheme: "http", Host: "localhost"})
+			q.Out.Host = "localhost"
 			for _, name := range []string{"Origin", "Authorization", "Cookie", "Sec-Fetch-Site", "Referer"} {
-				r.Out.Header.Del(name)
+				q.Out.Header.Del(name)
 			}
 		},
 		Transport:     &http.Transport{DialContext: dial, DisableCompression: true, MaxIdleConnsPerHost: 16, IdleConnTimeout: time.Minute},
 		FlushInterval: -1,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+			go r.revive()
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadGateway)
 			_, _ = io.WriteString(w, `{"error":{"code":"down","message":"the classroom's process is down; it starts again by itself, ask once more"}}`+"\n")
@@ -166,6 +169,23 @@ func (r *Room) kill() (pid int) {
 	return c.cmd.Process.Pid
 }
 
+// reviveAfter is how long after its last start a child that has ended is started again: one that cannot live must not keep a processor busy.
+const reviveAfter = time.Second
+
+// revive starts a child when somebody has asked for one that is down, unless that is being done.
+func (r *Room) revive() {
+	if !r.pulling.TryLock() {
+		return
+	}
+	defer r.pulling.Unlock()
+	r.mu.Lock()
+	due := r.child == nil && !r.closed && time.Since(r.started) >= reviveAfter
+	r.mu.Unlock()
+	if due {
+		_, _ = r.start(context.Background()) // how it went is in its status
+	}
+}
+
 // start starts a child and waits until it is ready. The caller holds pulling.
 func (r *Room) start(ctx context.Context) (ready Ready, err error) {
 	if err := r.starting(); err != nil {
@@ -191,6 +211,7 @@ func (r *Room) starting() error {
 	}
 	r.status.State = starting
 	r.status.Starts++
+	r.started = time.Now()
 	return nil
 }
 

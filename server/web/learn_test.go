@@ -43,18 +43,24 @@ func lesson(t *testing.T, browser context.Context, site string, n int, want []st
 	b.shot(fmt.Sprintf("lesson-%d", n))
 }
 
+// pulls is how often the plug is pulled; what was acknowledged before any of them must be there after each.
+const pulls = 20
+
 func plug(t *testing.T, browser context.Context, site string) {
 	b := openTab(t, browser, site, "#/learn/8", look{1280, false}, "502", "503")
-	b.click("#plug-write")
-	b.until("some are written", "Number(document.querySelector('#plug').dataset.written) > 50")
-	b.click("#plug-pull")
-	b.until("the verdict", "document.querySelector('#plug[data-state=done]')")
-	verdict := eval[string](b, "document.querySelector('.verdict').textContent")
-	if lost := eval[string](b, "document.querySelector('#plug').dataset.lost"); lost != "0" || !strings.HasSuffix(verdict, "lost 0") {
-		t.Errorf("lost %s; %s", lost, verdict)
+	for i := range pulls {
+		b.click("#plug-write")
+		b.until("some more are written", fmt.Sprintf("Number(document.querySelector('#plug').dataset.written) > %d", 50*(i+1)))
+		b.click("#plug-pull")
+		b.until("the verdict", fmt.Sprintf("document.querySelector('#plug[data-state=done][data-pulls=\"%d\"]')", i+1))
+		verdict := eval[string](b, "document.querySelector('.verdict').textContent")
+		if lost := eval[string](b, "document.querySelector('#plug').dataset.lost"); lost != "0" || !strings.HasSuffix(verdict, "lost 0") {
+			t.Fatalf("lost %s at pull %d; %s", lost, i+1, verdict)
+		}
 	}
-	if n := eval[int](b, "Number(document.querySelector('#plug').dataset.acknowledged)"); n <= 50 {
+	if n := eval[int](b, "Number(document.querySelector('#plug').dataset.acknowledged)"); n <= 50*pulls {
 		t.Errorf("%d were acknowledged", n)
 	}
+	t.Log(eval[string](b, "document.querySelector('.verdict').textContent"))
 	b.shot("lesson-8")
 }
