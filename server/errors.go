@@ -118,6 +118,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	for _, name := range []string{"ETag", "Tinykv-Expires-At", "Content-Length"} {
 		h.Del(name)
 	}
+	switch p.status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", "Bearer")
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
+	}
 	answer(w, p.status, errorBody{p})
 }
 

@@ -32,6 +32,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -83,7 +84,7 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 	if o.Classroom != nil {
 		s.mux.HandleFunc("/classroom/", func(w http.ResponseWriter, r *http.Request) { s.run(w, r, route{scope: write, handle: s.askChild}) })
 	}
-	s.register(append(s.routes(), s.classroomRoutes()...))
+	s.register(slices.Concat(s.routes(), s.classroomRoutes(), s.profileRoutes()))
 	return s, nil
 }
 
