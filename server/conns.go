@@ -6,10 +6,12 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // conns are the connections. When there are as many as there may be, a new one takes the place of that which has waited longest without a
-// request: so those who only hold connections, or send their requests byte by byte, keep nobody out.
+// request: so those who only hold connections, or send their requests byte by byte, keep nobody out. Each has a moment for its request, in which
+// it keeps its place; new ones wait for that in the queue of the operating system.
 type conns struct {
 	most int
 
@@ -25,6 +27,7 @@ type conn struct {
 	net.Conn
 	of    *conns
 	place *list.Element // in waiting, or nil; guarded by of.mu
+	since time.Time     // when it came to that place; guarded by of.mu
 }
 
 func newConns(most int) *conns {
@@ -45,34 +48,56 @@ func (l boundedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		c := &conn{Conn: accepted, of: l.conns}
-		out, ok := l.conns.add(c)
-		if out != nil {
-			_ = out.Close()
-		}
-		if ok {
+		if l.conns.admit(c) {
 			return c, nil
 		}
 		_ = accepted.Close()
 	}
 }
 
-// add adds a connection, if need be in the place of one that is to be closed.
-func (cs *conns) add(c *conn) (out *conn, ok bool) {
+// admit adds a connection as soon as there is a place, and is false when there is none.
+func (cs *conns) admit(c *conn) bool {
+	for {
+		out, wait, ok := cs.add(c, time.Now())
+		if out != nil {
+			_ = out.Close()
+		}
+		if ok || wait == 0 {
+			return ok
+		}
+		<-time.After(wait)
+	}
+}
+
+// moment is how long a connection keeps its place, whoever comes.
+const moment = 250 * time.Millisecond
+
+// add adds a connection, if need be in the place of one that is to be closed. Where the one that has waited longest has not for long, it is to
+// be tried again after a time.
+func (cs *conns) add(c *conn, now time.Time) (out *conn, wait time.Duration, ok bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if len(cs.all) >= cs.most {
 		oldest := cs.waiting.Front()
 		if oldest == nil {
 			cs.refused++
-			return nil, false
+			return nil, 0, false
 		}
 		out = oldest.Value.(*conn)
+		if wait := moment - now.Sub(out.since); wait > 0 {
+			return nil, wait, false
+		}
 		cs.removeLocked(out)
 		cs.evicted++
 	}
 	cs.all[c] = struct{}{}
-	c.place = cs.waiting.PushBack(c)
-	return out, true
+	cs.waitLocked(c, now)
+	return out, 0, true
+}
+
+// waitLocked puts a connection behind all that wait for a request.
+func (cs *conns) waitLocked(c *conn, now time.Time) {
+	c.place, c.since = cs.waiting.PushBack(c), now
 }
 
 func (cs *conns) removeLocked(c *conn) {
@@ -106,7 +131,7 @@ func (c *conn) waitAgain() {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	if _, ok := c.of.all[c]; ok {
-		c.place = c.of.waiting.PushBack(c)
+		c.of.waitLocked(c, time.Now())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
 	"github.com/tinykv/tinykv"
 )
@@ -114,6 +115,7 @@ type errorBody struct {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	s.logUnknown(r, err)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.opts.HeaderTimeout)) // that of the request may have passed
 	h := w.Header()
 	for _, name := range []string{"ETag", "Tinykv-Expires-At", "Content-Length"} {
 		h.Del(name)

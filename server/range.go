@@ -128,27 +128,26 @@ type rangePage struct {
 
 // read goes over a range until the page is full.
 func (rq *rangeQuery) read(r *http.Request, in reader) (*rangePage, error) {
-	p, told, seen, items := &rangePage{Items: []byte{'['}}, 0, 0, 0
+	p, seen, items := &rangePage{Items: []byte{'['}}, 0, 0
 	share := grantOf(r).share
 	defer func() { p.Items = append(p.Items, ']') }()
 	for it, err := range in.Scan(rq.bounds, rq.options()...) {
 		if err = errors.Join(err, r.Context().Err()); err != nil {
 			return nil, err
 		}
-		size := len(it.Key) + len(it.Value)
 		if rq.takes(&it) {
-			if told+size > maxRangeBytes && items > 0 {
-				return p, nil
-			}
 			before := len(p.Items)
 			p.Items = rq.appendItem(p.Items, &it, items)
+			if len(p.Items) > maxRangeBytes && items > 0 {
+				p.Items = p.Items[:before]
+				return p, nil
+			}
 			if err := share.take(2 * (len(p.Items) - before)); err != nil { // once more when it is sent
 				return nil, err
 			}
-			told += size
 			items++
 		}
-		seen += size
+		seen += len(it.Key) + len(it.Value)
 		p.Scanned++
 		p.Next = base64.RawURLEncoding.EncodeToString(append([]byte{cursorVersion}, it.Key...))
 		if items == rq.limit || p.Scanned == maxScannedKeys || seen >= maxScannedBytes {

@@ -14,9 +14,6 @@ import (
 	"github.com/tinykv/tinykv/internal/interchange"
 )
 
-// transferPause is how long a peer may send nothing of what it imports, or take nothing of what it exports.
-const transferPause = 30 * time.Second
-
 // mediaTypes are those of the formats.
 func mediaTypes() map[interchange.Format]string {
 	return map[interchange.Format]string{
@@ -55,7 +52,7 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
 	if o.Format == interchange.CSV {
 		typ += "; charset=utf-8"
 	}
-	out := &download{w: w, control: http.NewResponseController(w), typ: typ, name: "tinykv." + o.Format.String()}
+	out := &download{w: s.pace(w), typ: typ, name: "tinykv." + o.Format.String()}
 	_, err = interchange.Export(ctx, out, s.space(&q).Scan(bounds, scan...), o)
 	if err != nil && out.begun {
 		s.logUnknown(r, err)
@@ -115,20 +112,16 @@ func aboutOptions(err error) error {
 // download is an answer that begins with its first byte, so that an error before that can still be told.
 type download struct {
 	w         http.ResponseWriter
-	control   *http.ResponseController
 	typ, name string
 	begun     bool
 }
 
-// Write writes to the peer, which has some time to take it.
+// Write writes to the peer.
 func (d *download) Write(p []byte) (int, error) {
 	if !d.begun {
 		d.begun = true
 		d.w.Header().Set("Content-Type", d.typ)
 		d.w.Header().Set("Content-Disposition", `attachment; filename="`+d.name+`"`)
-	}
-	if err := d.control.SetWriteDeadline(time.Now().Add(transferPause)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return 0, err
 	}
 	return d.w.Write(p)
 }
@@ -156,7 +149,7 @@ func (s *Server) load(w http.ResponseWriter, r *http.Request) error {
 	defer release()
 	ctx, cancel := s.untilStop(r)
 	defer cancel()
-	in := &upload{ctx: ctx, r: http.MaxBytesReader(w, r.Body, s.opts.MaxImport), control: http.NewResponseController(w)}
+	in := &upload{ctx: ctx, r: http.MaxBytesReader(w, r.Body, s.opts.MaxImport), control: http.NewResponseController(w), pause: s.opts.RequestTimeout}
 	defer context.AfterFunc(ctx, in.giveUp)()
 	report, err := interchange.Import(ctx, s.db, in, o)
 	if report == nil {
@@ -264,11 +257,12 @@ type upload struct {
 	ctx     context.Context
 	r       io.Reader
 	control *http.ResponseController
+	pause   time.Duration // how long nothing may come
 }
 
 // Read reads what comes within some time.
 func (u *upload) Read(p []byte) (int, error) {
-	if err := u.control.SetReadDeadline(time.Now().Add(transferPause)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := u.control.SetReadDeadline(time.Now().Add(u.pause)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
 	if err := context.Cause(u.ctx); err != nil { // giveUp may have come before the new deadline
