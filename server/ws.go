@@ -190,6 +190,11 @@ func (c *conversation) subscribe(q *request, fn func(ctx context.Context) error)
 	if err != nil || ctx == nil {
 		return err
 	}
+	return c.keep(ctx, end, q, fn)
+}
+
+// keep is subscribe for what was started.
+func (c *conversation) keep(ctx context.Context, end func(), q *request, fn func(ctx context.Context) error) error {
 	if err := c.done(q.ID); err != nil {
 		end()
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -60,16 +61,18 @@ func (c *conversation) watch(q *request) error {
 	if err != nil {
 		return c.fail(q.ID, "bad_request", err.Error())
 	}
-	return c.subscribe(q, func(ctx context.Context) error {
-		return c.tellChanges(ctx, q, r)
-	})
-}
-
-func (c *conversation) tellChanges(ctx context.Context, q *request, r tinykv.Range) error {
-	changes := c.s.db.Watch(ctx, r, q.Since)
+	ctx, end, err := c.start(q)
+	if err != nil || ctx == nil {
+		return err
+	}
+	changes := c.s.db.Watch(ctx, r, q.Since) // before done is said: what is written from then on is told
 	if q.Bucket != "" {
 		changes = c.s.db.Bucket(q.Bucket).Watch(ctx, r, q.Since)
 	}
+	return c.keep(ctx, end, q, func(ctx context.Context) error { return c.tellChanges(ctx, q, changes) })
+}
+
+func (c *conversation) tellChanges(ctx context.Context, q *request, changes iter.Seq2[tinykv.Event, error]) error {
 	var group []change
 	size := 0
 	for e, err := range changes {
