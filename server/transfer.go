@@ -149,7 +149,13 @@ func (s *Server) load(w http.ResponseWriter, r *http.Request) error {
 	defer release()
 	ctx, cancel := s.untilStop(r)
 	defer cancel()
-	in := &upload{ctx: ctx, r: http.MaxBytesReader(w, r.Body, s.opts.MaxImport), control: http.NewResponseController(w), pause: s.opts.RequestTimeout}
+	if err := grantOf(r).share.take(int(o.MaxRow)); err != nil {
+		return err
+	}
+	in := &upload{
+		ctx: ctx, r: http.MaxBytesReader(w, r.Body, s.opts.MaxImport), control: http.NewResponseController(w), left: allowance{timeout: s.opts.RequestTimeout},
+	}
+	w = s.pace(w) // it has taken its time by then
 	defer context.AfterFunc(ctx, in.giveUp)()
 	report, err := interchange.Import(ctx, s.db, in, o)
 	if report == nil {
@@ -252,23 +258,24 @@ func (s *Server) whyStopped(r *http.Request, err error, report *interchange.Impo
 	return &p
 }
 
-// upload is a body of which something comes now and then.
+// upload is a body of any length, which may take as long as it is long.
 type upload struct {
 	ctx     context.Context
 	r       io.Reader
 	control *http.ResponseController
-	pause   time.Duration // how long nothing may come
+	left    allowance
 }
 
 // Read reads what comes within some time.
 func (u *upload) Read(p []byte) (int, error) {
-	if err := u.control.SetReadDeadline(time.Now().Add(u.pause)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return 0, err
-	}
+	part, begun, until := u.left.begin(len(p))
+	_ = u.control.SetReadDeadline(until)         // where there is no connection, there is nothing to wait for
 	if err := context.Cause(u.ctx); err != nil { // giveUp may have come before the new deadline
 		return 0, err
 	}
-	return u.r.Read(p)
+	n, err := u.r.Read(p[:part])
+	u.left.end(n, begun)
+	return n, err
 }
 
 // giveUp ends a Read.

@@ -3,10 +3,12 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/interchange"
@@ -161,5 +163,19 @@ func TestExport_ThatFailsMidwayIsCutOff(t *testing.T) {
 	}
 	if err.Error() == "EOF" {
 		t.Errorf("%d bytes look like a whole export", n)
+	}
+}
+
+func TestImport_OfAPeerThatGoesSilentIsGivenUp(t *testing.T) {
+	s := newSite(t, &Options{RequestTimeout: 50 * time.Millisecond, MaxJobs: 1})
+	conn, err := net.Dial("tcp", s.at.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /v1/import HTTP/1.1\r\nHost: %s\r\nContent-Type: text/csv\r\nContent-Length: 100\r\n\r\nkey,value\na,1\nb,2", s.at.Listener.Addr())
+	text, err := io.ReadAll(conn) // it ends
+	if err != nil || !strings.Contains(string(text), `"code":"timeout"`) || !strings.Contains(string(text), `"stopped_at"`) {
+		t.Errorf("%v: %s", err, text)
 	}
 }

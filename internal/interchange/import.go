@@ -74,7 +74,7 @@ func importRows(ctx context.Context, db *tinykv.DB, rows rows, o *ImportOptions,
 	readErr := (&chunkReader{rows: rows, o: o, queue: q}).run(ctx)
 	close(q.full)
 	err := <-written
-	if err == nil {
+	if err == nil || errors.Is(readErr, errStream) { // a request that fails ends its context, too, which says less
 		err = readErr
 	}
 	if o.DryRun || errors.Is(err, tinykv.ErrReadOnly) || errors.Is(err, tinykv.ErrClosed) {
