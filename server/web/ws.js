@@ -1,8 +1,8 @@
 // One WebSocket for each base address. It is opened by the first subscription, comes back by itself when it is lost, and then
-// subscribes anew; a watch goes on behind the last change that was seen.
+// subscribes anew; a watch goes on behind the last change that was seen, or where that is not known any more from now on.
 //
 //	const stop = socket.subscribe("metrics", {every_ms: 1000}, (data) => ..., (error) => ...);
-//	const {out, prompt} = await socket.call("shell", {line: "get a"});
+//	const {out, prompt} = await socket.call("shell", {line: "get a"}, signal);
 
 import { token } from "./api.js";
 
@@ -13,7 +13,7 @@ export class Socket {
     this.base = base;
     this.state = "idle"; // idle, connecting, open, lost
     this.next = 1;
-    this.running = new Map(); // id -> {what, params, data, failed, once, sent}
+    this.running = new Map(); // id -> {what, params, data, failed, once, sent, seen}
     this.listeners = new Set();
     this.tries = 0;
   }
@@ -26,12 +26,20 @@ export class Socket {
   }
 
   subscribe(what, params, data, failed = () => {}) {
-    return this.#begin({ what, params: { ...params }, data, failed });
+    const id = this.#begin({ what, params, data, failed });
+    return () => {
+      if (!this.running.delete(id)) return;
+      if (this.state === "open") this.#write({ id: this.next++, do: "stop", what: id });
+    };
   }
 
   // call promises the data of the one answer. A call that is under way when the connection is lost fails: it may have been done.
-  call(what, params) {
-    return new Promise((data, failed) => this.#begin({ what, params, data, failed, once: true }));
+  // With a signal it can be stopped; then the answer says how far it came.
+  call(what, params, signal) {
+    return new Promise((data, failed) => {
+      const id = this.#begin({ what, params, data, failed, once: true });
+      signal?.addEventListener("abort", () => this.#write({ id: this.next++, do: "stop", what: id }), { once: true });
+    });
   }
 
   #begin(job) {
@@ -39,10 +47,7 @@ export class Socket {
     this.running.set(id, job);
     if (this.state === "open") this.#send(id, job);
     else if (this.state === "idle") this.#open();
-    return () => {
-      if (!this.running.delete(id)) return;
-      if (this.state === "open") this.#write({ id: this.next++, do: "stop", what: id });
-    };
+    return id;
   }
 
   #become(state) {
@@ -80,7 +85,7 @@ export class Socket {
 
   #send(id, job) {
     job.sent = true;
-    this.#write({ id, do: job.what, ...job.params });
+    this.#write({ id, do: job.what, ...job.params, ...(job.seen ? { since: job.seen } : {}) });
   }
 
   #write(message) {
@@ -90,7 +95,10 @@ export class Socket {
   #receive({ kind, id, data, error }) {
     const job = this.running.get(id);
     if (!job) return;
-    if (kind === "error") {
+    if (kind === "error" && job.seen) {
+      job.seen = 0;
+      this.#send(id, job);
+    } else if (kind === "error") {
       this.running.delete(id);
       job.failed(error);
     } else if (kind === "done") {
@@ -99,7 +107,7 @@ export class Socket {
       job.data(null);
     } else {
       if (job.once) this.running.delete(id);
-      if (kind === "change" && data.length) job.params.since = data[data.length - 1].seq;
+      if (kind === "change" && data.length) job.seen = data[data.length - 1].seq;
       job.data(data);
     }
   }

@@ -115,7 +115,7 @@ export function Plug({ store, ready }) {
     <p role="status" class=${state.state === "done" ? (state.lost ? "problem verdict" : "note verdict") : "verdict soft"}>${told(state)}</p>
     ${state.state === "checking" && html`<${Progress} label="reading back" done=${state.found} total=${state.acknowledged} />`}
     <${Problem} error=${state.error} />
-    ${state.pulls.length > 0 && html`<${Table} caption="each time the plug was pulled" columns=${columns} rows=${state.pulls} />`}
+    ${state.pulls.length > 0 && html`<${Table} stacks=${true} caption="each time the plug was pulled" columns=${columns} rows=${state.pulls} />`}
   </div>`;
 }
 

@@ -12,8 +12,8 @@ export function Costs() {
     ${tableOf("costs", ["Operation", "In memory", "Blocks read", "Remarks"], [
       ["Put, Delete", "O(log m)", "none", "one append to the log; the rest is background work, of the order of the level ratio times L for each byte"],
       ["Batch of b", "O(b log m)", "none", "one append, one number in the order of commit for each operation, visible at one instant"],
-      ["Get, present", "O(log m) + filters", "1, and 1 % of each table passed", "newest place first; ends where the key is found"],
-      ["Get, absent", "t + L filters", "about 0.01 × (t + L)", "filters keep it from touching tables"],
+      ["Get, present", "a hash look-up in each memtable, a filter for each table passed", "1, and 1 % of each table passed", "newest place first; ends where the key is found"],
+      ["Get, absent", "as above, t + L filters", "about 0.01 × (t + L)", "filters keep it from touching tables"],
       ["Scan of k", "O(log n) to begin, then O(log (t + L)) a key", "k over keys in a block", "one merged cursor over every place"],
       ["DeleteRange", "O(log m)", "none", "one range tombstone, however many keys; whole tables under it are dropped"],
       ["Count", "as a scan without values", "all in the range", "exact, since entries in several places count once"],
@@ -27,7 +27,7 @@ export function TradeOffs() {
   return html`<div class="stack"><${Card} title="Three costs, of which one can lower two">
     <p>Read amplification is how many places a read looks at. Write amplification is how many bytes are written for each that comes in. Space amplification is how much larger the files are than the live data. Whoever merges more often reads less and stores less, but writes more.</p>
     ${tableOf("strategies", ["Strategy", "Reads", "Writes", "Space", "Suits"], [
-      ["Leveled (default)", "few places", "each byte about ten times a full level", "about 1.1 times", "most stores: reads, updates, little spare disk"],
+      ["Leveled (tinykv)", "few places", "each byte several times a level, ten at worst", "about 1.1 times", "most stores: reads, updates, little spare disk"],
       ["Tiered", "more places", "each byte once a level", "up to twice or more", "filling, logs of events, keys seldom overwritten"],
       ["FIFO", "all tables", "once", "bounded by a limit: oldest go", "data that is only worth something while new"],
     ])}<//>
@@ -64,8 +64,8 @@ export function Comparison() {
       ["tinykv", "library in Go; server beside", "LSM tree", "yes, both ways", "optimistic, serializable", "all that was acknowledged", "an embedded ordered store in Go that one can watch"],
       ["RocksDB", "library in C++", "LSM tree", "yes, both ways", "pessimistic or optimistic", "all that was acknowledged (log written to the system)", "the most options, very large stores, many languages"],
       ["LevelDB", "library in C++", "LSM tree", "yes, both ways", "batches and snapshots only", "all that was acknowledged (log written to the system)", "small, old, everywhere"],
-      ["Redis", "server, in memory", "hash tables and many structures", "only in sorted sets", "MULTI: in one go, no rollback; WATCH", "what the last snapshot has; with AOF up to a second less than all", "shared caches, queues, counters at memory speed"],
-      ["Memcached", "server, in memory", "hash table, oldest evicted", "no", "compare and swap of one key", "nothing", "a cache and nothing else"],
+      ["Redis", "server, in memory", "hash tables and many structures", "only in sorted sets", "MULTI: in one go, no rollback; WATCH", "what the last snapshot has; with its append-only file all but at most some two seconds", "shared caches, queues, counters at memory speed"],
+      ["Memcached", "server, in memory", "hash table; what was not used for long goes", "no", "compare and swap of one key", "nothing", "a cache and nothing else"],
       ["etcd", "cluster with Raft", "B+ tree (bbolt), all versions", "yes", "compare, then, else", "all that was acknowledged, synced on most machines", "configuration and locks that several machines agree on"],
       ["DynamoDB", "service in the cloud", "partitions by hash, B-trees, three copies", "within a partition", "up to 100 items", "all that was acknowledged, on two of three copies", "any size without machines of one's own"],
     ])}<//>`;

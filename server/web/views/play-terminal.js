@@ -22,13 +22,13 @@ function shared(a, b) {
 }
 
 export function Terminal({ store }) {
-  const [lines, setLines] = useState([{ kind: "soft", text: "The words of the shell: type help. Tab completes; arrow up and down for what was typed before, Ctrl-L to wipe." }]);
+  const [lines, setLines] = useState([{ kind: "soft", text: "The words of the shell: type help. Tab completes; arrow up and down for what was typed before, Ctrl-C to stop, Ctrl-L to wipe." }]);
   const [prompt, setPrompt] = useState("tinykv> ");
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
   const history = useRef(loadHistory());
   const at = useRef(history.current.length);
-  const foot = useRef(null), input = useRef(null), used = useRef(false);
+  const foot = useRef(null), input = useRef(null), used = useRef(false), stop = useRef(null);
   useLayoutEffect(() => { foot.current.scrollTop = foot.current.scrollHeight; }, [lines, busy]);
   useEffect(() => { if (!busy && used.current) input.current?.focus({ preventScroll: true }); }, [busy]);
 
@@ -49,7 +49,7 @@ export function Terminal({ store }) {
     if (!line.trim()) return;
     setBusy(true);
     try {
-      const answer = await store.socket.call("shell", { line });
+      const answer = await store.socket.call("shell", { line }, (stop.current = new AbortController()).signal);
       if (answer?.out) print({ text: answer.out.replace(/\n$/, "") });
       if (answer?.error) print({ kind: "bad", text: answer.error.message ?? answer.error });
       if (answer?.prompt) setPrompt(answer.prompt);
@@ -71,6 +71,7 @@ export function Terminal({ store }) {
     else print({ kind: "soft", text: all.join("   ") });
   };
   const key = (e) => {
+    if (e.key === "c" && e.ctrlKey && busy && String(getSelection()) === "") stop.current.abort();
     if (e.key === "Tab" && !e.shiftKey && text !== "") complete();
     else if (e.key === "ArrowUp") recall(-1);
     else if (e.key === "ArrowDown") recall(1);
