@@ -24,7 +24,7 @@ type input struct {
 // open returns the file; what is read from it ends with the context.
 func (i input) open(e *environment) (io.ReadCloser, error) {
 	if i.File == "-" {
-		return io.NopCloser(e.in), nil
+		return io.NopCloser(e.input()), nil
 	}
 	return os.Open(i.File)
 }
@@ -46,7 +46,8 @@ func (c *batchCommand) Help() string {
 
 Bytes that are no text stand as hexadecimal digits in key_hex and value_hex. All
 take effect at once or not at all; a get sees what stands before it. Of each a
-line tells what became of it.`
+line tells what became of it. A batch has at most 10,000 operations; import
+takes any amount.`
 }
 
 // Run does all operations or none, and prints a line for each.
@@ -123,7 +124,7 @@ func (c *txnCommand) Help() string {
    "then":    [{"op":"put","key":"kiwi","value":"hard"}],
    "else":    [{"op":"get","key":"fig"}]}
 
-If all comparisons hold (a value, a "seq" that scan or get told, or absence),
+If all comparisons hold (a value, a "seq" that get --json told, or absence),
 then is done, otherwise else: at once or not at all. Operations are those of
 batch. The exit code is 0 if then was done and 1 if else was.`
 }

@@ -32,8 +32,8 @@ const (
 
 // commandLine is everything that may stand on it.
 type commandLine struct {
-	DB      string           `short:"d" name:"db" env:"TINYKV_DB" placeholder:"DIR" help:"Directory of the store."`
-	Server  string           `env:"TINYKV_SERVER" placeholder:"URL" help:"Ask this server instead; TINYKV_TOKEN holds its token."`
+	DB      string           `short:"d" name:"db" placeholder:"DIR" help:"Directory of the store. Default: $TINYKV_DB."`
+	Server  string           `placeholder:"URL" help:"Ask this server instead, whose token is in $TINYKV_TOKEN. Default: $TINYKV_SERVER."`
 	Version kong.VersionFlag `help:"Print the version."`
 
 	// Keys and values.
@@ -136,6 +136,10 @@ func run(args []string, in io.Reader, out, errOut io.Writer) (code int) {
 		fmt.Fprintf(errOut, "tinykv: %v; run tinykv --help\n", err)
 		return exitUsage
 	}
+	if err := c.where(); err != nil {
+		fmt.Fprintf(errOut, "tinykv: %v\n", err)
+		return exitUsage
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program
@@ -149,6 +153,17 @@ func run(args []string, in io.Reader, out, errOut io.Writer) (code int) {
 		fmt.Fprintln(errOut, "tinykv:", e.explain(err))
 	}
 	return exitCode(err)
+}
+
+// where settles which store is meant. What stands on the command line counts for more than the environment.
+func (c *commandLine) where() error {
+	if c.DB == "" && c.Server == "" {
+		c.DB, c.Server = os.Getenv("TINYKV_DB"), os.Getenv("TINYKV_SERVER")
+	}
+	if c.DB != "" && c.Server != "" {
+		return usageError{fmt.Sprintf("there are both a directory, %s, and a server, %s; name one by --db or --server", c.DB, c.Server)}
+	}
+	return nil
 }
 
 func version() string {
@@ -213,6 +228,9 @@ var errNoStore = usageError{"no store is named; say --db DIR or set TINYKV_DB"}
 
 // open opens the store with the options, which may be nil.
 func (e *environment) open(o *tinykv.Options) (*tinykv.DB, error) {
+	if e.server != "" {
+		return nil, usageError{"this command opens a store itself: it takes --db, not --server"}
+	}
 	if e.db == "" {
 		return nil, errNoStore
 	}

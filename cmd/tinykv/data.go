@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +13,7 @@ type getCommand struct {
 	hexFlag
 	bucketFlag
 	Raw  bool   `short:"r" xor:"form" help:"Write the bytes of the value and nothing else."`
-	JSON bool   `name:"json" xor:"form" help:"As JSON, with when it expires."`
+	JSON bool   `name:"json" xor:"form" help:"As JSON, with when it expires and the number of its write."`
 	Key  string `arg:"" help:"The key."`
 }
 
@@ -30,7 +29,9 @@ func (c *getCommand) Run(e *environment) error {
 			if err != nil {
 				return e.orAbsent(c.hexFlag, k, err)
 			}
-			return e.jsonLine(c.jsonItem(&item, true))
+			j := c.jsonItem(&item, true)
+			j.Seq = item.Seq
+			return e.jsonLine(j)
 		}
 		v, err := s.bucket(c.Bucket).get(k)
 		if err != nil {
@@ -86,22 +87,11 @@ func (c *putCommand) value(e *environment) ([]byte, error) {
 	if c.Value != "-" {
 		return c.bytes(c.Value)
 	}
-	var v []byte
-	var err error
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		v, err = io.ReadAll(e.in)
-	}()
-	select {
-	case <-read:
-	case <-e.ctx.Done(): // a pipe into which nobody writes cannot be read any other way
-		return nil, context.Cause(e.ctx)
-	}
-	if err != nil {
+	v, err := io.ReadAll(e.input())
+	if err != nil && e.ctx.Err() == nil {
 		return nil, fmt.Errorf("standard input: %w", err)
 	}
-	return v, nil
+	return v, err
 }
 
 type delCommand struct {

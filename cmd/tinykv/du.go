@@ -18,7 +18,7 @@ type duCommand struct {
 	Sep    string `default:"/" placeholder:"TEXT" help:"What divides keys into parts."`
 }
 
-// maxPrefixes bounds the tree: keys without a separator are each a prefix of their own.
+// maxPrefixes bounds what lies below one prefix.
 const maxPrefixes = 10_000
 
 // duNode is a prefix of the tree.
@@ -27,13 +27,13 @@ type duNode struct {
 	PrefixHex *string `json:"prefix_hex,omitempty"`
 	Depth     int     `json:"depth"`
 	Keys      uint64  `json:"keys"`
-	Bytes     uint64  `json:"bytes"` // about, of disk
+	Bytes     uint64  `json:"bytes"`           // about, of disk
+	Alone     bool    `json:"alone,omitempty"` // of the keys below the prefix those without a further separator
 
 	prefix []byte
-	alone  bool // a key, not a prefix
 }
 
-// Run counts the keys under each prefix. It looks at one key for each and counts the rest, so that nothing is read twice.
+// Run counts the keys under each prefix. It goes over all of them, once for each level, and reads no values.
 func (c *duCommand) Run(e *environment) error {
 	prefix, err := c.bytes(c.Prefix)
 	if err != nil {
@@ -51,60 +51,85 @@ func (c *duCommand) Run(e *environment) error {
 	})
 }
 
-// tree returns the prefixes below one, with those below them behind each.
+// tree returns the prefixes below one, with those below them behind each, and at the end, as one, the keys that lie under none.
 func (c *duCommand) tree(e *environment, in space, prefix []byte, depth int) (nodes []*duNode, err error) {
 	all := tinykv.Prefix(prefix)
-	for rest := all; ; {
-		k, ok, err := first(in, rest)
-		if err != nil || !ok {
-			return nodes, err
+	alone := c.node(prefix, depth)
+	alone.Alone = true
+	if alone.Bytes, err = in.size(all); err != nil {
+		return nil, err
+	}
+	for rest, more := all, true; more; {
+		next, n, err := c.next(e, in, rest, len(prefix))
+		alone.Keys += n
+		if err != nil || next == nil {
+			return appendAlone(nodes, alone), err
 		}
-		if err := context.Cause(e.ctx); err != nil {
-			return nodes, err
+		if len(nodes) == maxPrefixes {
+			return nil, usageError{fmt.Sprintf("there are more than %d prefixes; choose another --sep, or a PREFIX", maxPrefixes)}
 		}
-		n := c.node(k, prefix, depth)
-		r := tinykv.Prefix(n.prefix)
-		if n.alone {
-			r = only(n.prefix)
+		below := tinykv.Prefix(next)
+		node := c.node(next, depth)
+		if node.Keys, err = in.count(e.ctx, below); err != nil {
+			return nil, err
 		}
-		if n.Keys, err = in.count(e.ctx, r); err != nil {
-			return nodes, err
+		if node.Bytes, err = in.size(below); err != nil {
+			return nil, err
 		}
-		if n.Bytes, err = in.size(r); err != nil {
-			return nodes, err
-		}
-		if nodes = append(nodes, n); len(nodes) > maxPrefixes {
-			return nodes, usageError{fmt.Sprintf("there are more than %d prefixes; choose another --sep, or a PREFIX", maxPrefixes)}
-		}
-		if depth < c.Depth && !n.alone {
-			below, err := c.tree(e, in, n.prefix, depth+1)
+		alone.Bytes -= min(node.Bytes, alone.Bytes)
+		nodes = append(nodes, node)
+		if depth < c.Depth {
+			deeper, err := c.tree(e, in, next, depth+1)
 			if err != nil {
-				return nodes, err
+				return nil, err
 			}
-			nodes = append(nodes, below...)
+			nodes = append(nodes, deeper...)
 		}
-		if r.Upper == nil {
-			return nodes, nil
-		}
-		rest = tinykv.Between(r.Upper, all.Upper)
+		rest, more = tinykv.Between(below.Upper, all.Upper), below.Upper != nil
 	}
+	return appendAlone(nodes, alone), nil
 }
 
-func first(in space, r tinykv.Range) (k []byte, ok bool, err error) {
-	for i, err := range in.scan(r, scanning{limit: 1, keysOnly: true}) {
-		return i.Key, err == nil, err
+func appendAlone(nodes []*duNode, alone *duNode) []*duNode {
+	if alone.Keys == 0 {
+		return nodes
 	}
-	return nil, false, nil
+	return append(nodes, alone)
 }
 
-// node returns the prefix below another that a key lies under: up to the next separator. A key without one stands for itself.
-func (c *duCommand) node(k, prefix []byte, depth int) *duNode {
-	n := &duNode{Depth: depth, prefix: k, alone: true}
-	if at := bytes.Index(k[len(prefix):], []byte(c.Sep)); at >= 0 {
-		n.prefix, n.alone = k[:len(prefix)+at+len(c.Sep)], false
+// next returns the first prefix in a range, up to a separator behind the first n bytes, and how many keys without one stand before it.
+func (c *duCommand) next(e *environment, in space, r tinykv.Range, n int) (prefix []byte, before uint64, err error) {
+	for i, err := range in.scan(r, scanning{keysOnly: true}) {
+		if err == nil {
+			err = context.Cause(e.ctx)
+		}
+		if err != nil {
+			return nil, before, err
+		}
+		if at := bytes.Index(i.Key[n:], []byte(c.Sep)); at >= 0 {
+			return i.Key[:n+at+len(c.Sep)], before, nil
+		}
+		before++
 	}
-	n.Prefix, n.PrefixHex = c.jsonText(n.prefix)
+	return nil, before, nil
+}
+
+func (c *duCommand) node(prefix []byte, depth int) *duNode {
+	n := &duNode{Depth: depth, prefix: prefix}
+	n.Prefix, n.PrefixHex = c.jsonText(prefix)
 	return n
+}
+
+// text is the prefix, or says that it is of keys without a further separator.
+func (n *duNode) text(x hexFlag) string {
+	switch {
+	case !n.Alone:
+		return x.text(n.prefix)
+	case len(n.prefix) == 0:
+		return "(the rest)"
+	default:
+		return x.text(n.prefix) + " (the rest)"
+	}
 }
 
 const duBar = 20 // columns
@@ -116,7 +141,7 @@ func (c *duCommand) print(e *environment, nodes []*duNode) error {
 		var err error
 		for _, n := range nodes {
 			if err == nil {
-				err = l.row(n, append([]string{c.text(n.prefix)}, cellsOf(n.Depth, n.Keys, n.Bytes)...)...)
+				err = l.row(n, append([]string{n.text(c.hexFlag)}, cellsOf(n.Depth, n.Keys, n.Bytes)...)...)
 			}
 		}
 		return l.end(err)
@@ -129,7 +154,7 @@ func (c *duCommand) print(e *environment, nodes []*duNode) error {
 	}
 	e.printf("%12s %10s %-*s prefix\n", "keys", "size", duBar, "")
 	for _, n := range nodes {
-		e.duLine(n.Keys, n.Bytes, size, strings.Repeat("  ", n.Depth-1)+c.text(n.prefix))
+		e.duLine(n.Keys, n.Bytes, size, strings.Repeat("  ", n.Depth-1)+n.text(c.hexFlag))
 	}
 	e.duLine(keys, size, size, "total")
 	return nil

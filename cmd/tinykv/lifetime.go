@@ -96,11 +96,11 @@ func (f bucketFlag) rewrite(e *environment, x hexFlag, key string, ttl time.Dura
 func putIfUnchanged(s site, bucket string, item *tinykv.Item, ttl time.Duration) (bool, error) {
 	type operation struct {
 		Op  string `json:"op,omitempty"`
-		Seq uint64 `json:"seq,omitempty"`
 		TTL string `json:"ttl,omitempty"`
 		jsonItem
 	}
-	compare, put := operation{Seq: item.Seq}, operation{Op: "put"}
+	compare, put := operation{}, operation{Op: "put"}
+	compare.Seq = item.Seq
 	compare.Key, compare.KeyHex = hexFlag{}.jsonText(item.Key)
 	put.Key, put.KeyHex = compare.Key, compare.KeyHex
 	put.Value, put.ValueHex = hexFlag{}.jsonText(item.Value)

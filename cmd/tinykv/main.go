@@ -26,6 +26,7 @@
 //	socket.go    how commands find that                   serve.go     the server
 //	data.go      get, put, del                            scan.go      scan, count
 //	batch.go     batch, txn, clear                        lifetime.go  ttl, expire, persist
+//	input.go     standard input that can be interrupted
 //	import.go    import                                   export.go    export
 //	transfer.go  the same from and to a server
 //	info.go      info, levels, explain                    du.go        du

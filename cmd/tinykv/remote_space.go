@@ -125,8 +125,7 @@ type explained tinykv.Explanation
 type pageOf struct {
 	Items []struct {
 		jsonItem
-		ValueBytes int    `json:"value_bytes"` // of a value that is too large to be told here
-		Seq        uint64 `json:"seq"`
+		ValueBytes int `json:"value_bytes"` // of a value that is too large to be told here
 	}
 	Next string
 }

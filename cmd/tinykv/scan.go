@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/interchange"
 )
 
 type scanCommand struct {
@@ -18,6 +19,7 @@ type scanCommand struct {
 	Limit    int  `short:"n" placeholder:"N" help:"Print at most so many."`
 	Reverse  bool `help:"From the last one to the first."`
 	KeysOnly bool `short:"k" help:"Print no values."`
+	Seq      bool `help:"Print the number of the write that made each, in JSON."`
 }
 
 // Run prints a key on each line and, behind a tab, its value, or a list in a format.
@@ -30,8 +32,14 @@ func (c *scanCommand) Run(e *environment) error {
 		return usageError{"--limit wants a positive number"}
 	}
 	return e.look(func(s site) error {
-		l := newList(e, c.form("jsonl", ""), c.columns()...)
-		return l.end(c.list(e, s.bucket(c.Bucket).scan(r, scanning{limit: c.Limit, reverse: c.Reverse, keysOnly: c.KeysOnly}), l))
+		items := s.bucket(c.Bucket).scan(r, scanning{limit: c.Limit, reverse: c.Reverse, keysOnly: c.KeysOnly})
+		form := c.form("jsonl", "")
+		if f, err := interchange.ParseFormat(form); err == nil && !c.Hex { // as export writes it, so that import reads it
+			_, err := interchange.Export(e.ctx, e.out, items, &interchange.ExportOptions{Format: f, KeysOnly: c.KeysOnly, Seq: c.Seq && form != "csv"})
+			return err
+		}
+		l := newList(e, form, c.columns()...)
+		return l.end(c.list(e, items, l))
 	})
 }
 
@@ -60,11 +68,8 @@ func (c *scanCommand) columns() []column {
 // cells are the columns of an item; without a format, and raw, there is no expiry.
 func (c *scanCommand) cells(item *tinykv.Item, form string) []string {
 	text := c.text
-	switch form {
-	case "raw":
+	if form == "raw" {
 		text = func(b []byte) string { return string(b) }
-	case "csv":
-		text = c.csvText
 	}
 	cells := []string{text(item.Key)}
 	if c.KeysOnly {
@@ -75,14 +80,6 @@ func (c *scanCommand) cells(item *tinykv.Item, form string) []string {
 		return cells
 	}
 	return append(cells, expiryText(item.ExpiresAt))
-}
-
-// csvText is bytes in a cell: as they are where they are UTF-8, and as a Go string in quotes where they are not, or begin like one.
-func (f hexFlag) csvText(b []byte) string {
-	if f.Hex || !utf8.Valid(b) || len(b) > 0 && b[0] == '"' {
-		return f.text(b)
-	}
-	return string(b)
 }
 
 func expiryText(t time.Time) string {
@@ -100,9 +97,16 @@ type jsonItem struct {
 	ValueHex *string `json:"value_hex,omitempty"`
 
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Seq       uint64    `json:"seq,omitempty"`
 }
 
-func (c *scanCommand) json(item *tinykv.Item) jsonItem { return c.jsonItem(item, !c.KeysOnly) }
+func (c *scanCommand) json(item *tinykv.Item) jsonItem {
+	j := c.jsonItem(item, !c.KeysOnly)
+	if c.Seq {
+		j.Seq = item.Seq
+	}
+	return j
+}
 
 // jsonItem returns an item as JSON tells it.
 func (f hexFlag) jsonItem(item *tinykv.Item, withValue bool) (j jsonItem) {

@@ -50,7 +50,7 @@ func (c *shellCommand) Run(e *environment) error {
 
 // read takes lines from a file or a pipe.
 func (c *shellCommand) read(e *environment, s speaker) (failed error) {
-	lines := bufio.NewScanner(e.in)
+	lines := bufio.NewScanner(e.input())
 	lines.Buffer(nil, maxLine)
 	text := ""
 	for lines.Scan() {

@@ -101,6 +101,14 @@ func (t *terminal) types(keys string) {
 	}
 }
 
+// interrupt does what Ctrl-C does, without what a terminal does beside: it drops what was just written.
+func (t *terminal) interrupt() {
+	t.Helper()
+	if err := t.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // ends waits for the end, and returns what was written until then.
 func (t *terminal) ends(code int) string {
 	t.Helper()
@@ -205,10 +213,10 @@ func TestTop_DrawsAScreenAndGivesItBack(t *testing.T) {
 		s.sees(screenHome)
 		s.sees("a second")
 	}
-	s.types(keyCtrlC)
+	s.interrupt()
 	if said := s.ends(0); !strings.HasSuffix(said, screenClose) {
 		t.Errorf("the screen is not given back: %q", said)
 	}
-	d.types(keyCtrlC)
+	d.interrupt()
 	d.ends(0)
 }

@@ -17,6 +17,9 @@ type topCommand struct {
 	JSON     bool          `name:"json" help:"An object on each line."`
 }
 
+// screenPause is for the terminal, which drops what is written to it while it deals with Ctrl-C.
+const screenPause = 50 * time.Millisecond
+
 // Codes of a terminal: another screen, and back; its beginning; what is behind is wiped out.
 const (
 	screenOpen  = "\x1b[?1049h\x1b[?25l"
@@ -63,6 +66,9 @@ func (c *topCommand) repeat(e *environment, s site, onScreen bool) error {
 	if onScreen {
 		e.printf("%s", screenOpen)
 		defer func() {
+			if e.ctx.Err() != nil {
+				<-time.After(screenPause)
+			}
 			e.printf("%s", screenClose)
 			_ = e.out.Flush() // fails again at the end
 		}()

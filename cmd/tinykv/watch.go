@@ -93,7 +93,6 @@ type change struct {
 	Upper    *string `json:"upper"`
 	UpperHex *string `json:"upper_hex"`
 	Bucket   string  `json:"bucket"`
-	Seq      uint64  `json:"seq"`
 
 	ValueBytes int `json:"value_bytes"`
 	jsonItem

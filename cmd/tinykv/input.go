@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"io"
+)
+
+// input returns standard input, of which a read ends when the command is interrupted: a pipe into which nobody writes would otherwise be
+// waited for.
+func (e *environment) input() io.Reader {
+	p := &patientReader{ctx: e.ctx, pieces: make(chan piece), free: make(chan []byte, 1)}
+	p.free <- make([]byte, 64<<10)
+	go p.pump(e.in)
+	return p
+}
+
+// patientReader passes on what another goroutine reads.
+type patientReader struct {
+	ctx    context.Context
+	pieces chan piece
+	free   chan []byte // the buffer, while nobody fills or empties it
+	rest   []byte      // of the piece at hand
+	buffer []byte      // that it lies in
+	err    error       // behind it
+}
+
+// piece is what one read gave.
+type piece struct {
+	bytes, buffer []byte
+	err           error
+}
+
+// pump reads until the end, or until nobody wants more. A read that never returns keeps it until the process ends.
+func (p *patientReader) pump(r io.Reader) {
+	for {
+		select {
+		case buffer := <-p.free:
+			n, err := r.Read(buffer)
+			select {
+			case p.pieces <- piece{buffer[:n], buffer, err}:
+			case <-p.ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+// Read returns what there is, or the cause of the context.
+func (p *patientReader) Read(b []byte) (int, error) {
+	for len(p.rest) == 0 {
+		if p.err != nil {
+			return 0, p.err
+		}
+		if p.buffer != nil {
+			p.free <- p.buffer
+			p.buffer = nil
+		}
+		select {
+		case next := <-p.pieces:
+			p.rest, p.buffer, p.err = next.bytes, next.buffer, next.err
+		case <-p.ctx.Done():
+			return 0, context.Cause(p.ctx)
+		}
+	}
+	n := copy(b, p.rest)
+	p.rest = p.rest[n:]
+	return n, nil
+}
