@@ -46,13 +46,13 @@ type feed struct {
 	watchers map[*watcher]struct{}
 	chunks   []*feedChunk
 	bytes    int64
-	next     uint64       // ordinal of the next record, counted from the opening of the store
-	sorted   uint64       // ordinal of the next one for the sorter
-	gone     []*feedTable // to be given up without the lock
-	shut     bool         // closed is closed
-	sorter   *sorter      // nil without watchers
-	expirer  *expirer     // nil without watchers, or when nothing expires
-	asleep   bool         // the sorter waits for the bell
+	next     uint64        // ordinal of the next record, counted from the opening of the store
+	sorted   uint64        // ordinal of the next one for the sorter
+	gone     []*feedTables // to be given up without the lock
+	shut     bool          // closed is closed
+	sorter   *sorter       // nil without watchers
+	expirer  *expirer      // nil without watchers, or when nothing expires
+	asleep   bool          // the sorter waits for the bell
 
 	made    map[key.Space]key.SeqNum // of the buckets that were made since the opening: behind which number
 	dropped key.SeqNum               // the number that dropped a bucket last
@@ -66,7 +66,7 @@ type feedChunk struct {
 
 	buf     []byte // the batches, as in the log
 	records []feedRecord
-	large   *feedTable // a batch that is in a table; there is nothing else in the chunk then
+	large   *feedTables // a batch that is in tables; there is nothing else in the chunk then
 }
 
 // feedRecord says where in a chunk a batch lies.
@@ -286,9 +286,9 @@ func (f *feed) evict() {
 type view struct {
 	buf     []byte
 	records []feedRecord
-	first   uint64     // ordinal of the first record
-	after   key.SeqNum // the first record begins behind this
-	large   *feedTable // with a reference, which whoever took the view gives up
+	first   uint64      // ordinal of the first record
+	after   key.SeqNum  // the first record begins behind this
+	large   *feedTables // with a reference, which whoever took the view gives up
 
 	chunkEnd uint64 // ordinal behind the last record of the chunk, as yet
 }

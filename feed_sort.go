@@ -219,7 +219,9 @@ type hit struct {
 // meet finds those whose ranges a record meets.
 func (s *sorter) meet(v *view, i int) {
 	if v.large != nil {
-		s.meetStretches(s.stretch(v.large.meta.Smallest.Stored), s.stretch(v.large.meta.Largest.Stored), i)
+		for _, t := range v.large.tables { // who is met by several is told once, as note takes records in order
+			s.meetStretches(s.stretch(t.meta.Smallest.Stored), s.stretch(t.meta.Largest.Stored), i)
+		}
 		return
 	}
 	payload := v.buf[v.records[i].off:v.records[i].end]

@@ -225,7 +225,7 @@ func (db *DB) installLarge(l *largeWrite) error {
 	}
 	db.stats.large(l.table.Size)
 	if db.feed.watched.Load() {
-		db.feed.tellLarge(&feedTable{table: held[0], after: base, last: last})
+		db.feed.tellLarge(&feedTables{tables: held, after: base, last: last})
 	}
 	held.release()
 	return nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/iterator"
@@ -299,20 +300,14 @@ func (o *ownWrites) install() error {
 	return nil
 }
 
-// tell counts the tables, and tells watchers, of one after the other.
+// tell counts the tables, and tells watchers of all of them as of one batch.
 func (o *ownWrites) tell(base key.SeqNum, held heldTables) {
-	after := base
-	for i := len(o.spills) - 1; i >= 0; i-- {
-		t := o.spills[i].table
-		o.db.stats.large(t.Size)
-		last := base + o.last
-		if i > 0 {
-			last = t.LargestSeq
-		}
-		if o.db.feed.watched.Load() {
-			o.db.feed.tellLarge(&feedTable{table: held[i], after: after, last: last})
-		}
-		after = last
+	for _, s := range o.spills {
+		o.db.stats.large(s.table.Size)
+	}
+	if o.db.feed.watched.Load() {
+		slices.Reverse(held) // the oldest first
+		o.db.feed.tellLarge(&feedTables{tables: held, after: base, last: base + o.last})
 	}
 }
 

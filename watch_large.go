@@ -11,17 +11,27 @@ import (
 	"github.com/tinykv/tinykv/manifest"
 )
 
-// feedTable is a large batch, which the feed has no copy of. The table is kept from being given up for as long as it is
-// in the feed, or a watcher tells what is in it.
-type feedTable struct {
-	*table
+// feedTables are a large batch, which the feed has no copy of: its table, or those of a transaction, oldest first. They are kept from
+// being given up for as long as they are in the feed, or a watcher tells what is in them.
+type feedTables struct {
+	tables      []*table
 	after, last key.SeqNum // the numbers of the batch are those in between, and the last
 }
 
-func (t *feedTable) ref() { t.refs.Add(1) }
+func (t *feedTables) ref() {
+	for _, one := range t.tables {
+		one.refs.Add(1)
+	}
+}
 
-// tellLarge appends a large batch that has become visible, and whose table is held. Only the leader calls it.
-func (f *feed) tellLarge(t *feedTable) {
+func (t *feedTables) unref() {
+	for _, one := range t.tables {
+		one.unref()
+	}
+}
+
+// tellLarge appends a large batch that has become visible, and whose tables are held. Only the leader calls it.
+func (f *feed) tellLarge(t *feedTables) {
 	f.mu.Lock()
 	if f.sorter == nil {
 		f.mu.Unlock()
@@ -58,17 +68,21 @@ func (h heldTables) release() {
 	}
 }
 
-// tellLarge tells what a large batch comes to.
-func (w *watcher) tellLarge(t *feedTable) (goesOn bool, err error) {
-	goesOn, err = w.tellTable(t)
-	if err != nil || !goesOn || !w.flush() {
-		return false, err
+// tellLarge tells what a large batch comes to, as one batch, whatever the number of its tables.
+func (w *watcher) tellLarge(t *feedTables) (goesOn bool, err error) {
+	for _, one := range t.tables {
+		if goesOn, err = w.tellTable(one); err != nil || !goesOn {
+			return false, err
+		}
+	}
+	if !w.flush() {
+		return false, nil
 	}
 	w.seq = t.last
 	return true, nil
 }
 
-func (w *watcher) tellTable(t *feedTable) (goesOn bool, err error) {
+func (w *watcher) tellTable(t *table) (goesOn bool, err error) {
 	met := false
 	for _, b := range w.known {
 		met = met || !t.meta.EndsBefore(b.lower) && bytes.Compare(t.meta.Smallest.Stored, b.upper) < 0

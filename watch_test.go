@@ -631,3 +631,53 @@ func TestWatch_LeavesNothingBehind(t *testing.T) {
 		waitForGoroutines(t, "after a watch", before)
 	}
 }
+
+// A transaction that went to several tables is one batch to those who watch: only its last event is marked, also for one who watches a part
+// of it, and what is told up to a mark is a state that the store had.
+func TestWatch_ATransactionOfSeveralTablesIsOneBatch(t *testing.T) {
+	o := tiny
+	db := mustOpen(t, t.TempDir(), &o)
+	defer db.Close()
+	follow := func(r tinykv.Range) chan []string {
+		marked := make(chan []string)
+		go func() {
+			var batches []string
+			n := 0
+			for e, err := range db.Watch(t.Context(), r, 0) {
+				if err != nil {
+					t.Error(err)
+					break
+				}
+				if n++; e.Last {
+					batches = append(batches, fmt.Sprint(n))
+					n = 0
+				}
+				if string(e.Key) == "zz" {
+					break
+				}
+			}
+			marked <- batches
+		}()
+		return marked
+	}
+	all, part := follow(tinykv.All()), follow(tinykv.Between([]byte("k1"), nil))
+	last := follow(tinykv.Prefix([]byte("z")))
+	watching(t, db, 3)
+	before := db.Metrics().LargeWrites
+	must(t, db.Update(func(tx *tinykv.Tx) error {
+		for i := range 400 {
+			must(t, tx.Put(fmt.Appendf(nil, "k%03d", i), make([]byte, 1<<10)))
+		}
+		return tx.Put([]byte("z"), nil)
+	}))
+	if n := db.Metrics().LargeWrites - before; n < 3 {
+		t.Fatalf("the transaction went to %d tables", n)
+	}
+	b := db.NewBatch()
+	must(t, b.Put([]byte("k3z"), nil))
+	must(t, b.Put([]byte("zz"), nil))
+	must(t, db.Apply(b))
+	if got := fmt.Sprint(<-all, <-part, <-last); got != "[401 2] [301 2] [1 1]" {
+		t.Errorf("batches of %s events, want [401 2] [301 2] [1 1]", got)
+	}
+}
