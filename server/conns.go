@@ -135,6 +135,13 @@ func (c *conn) waitAgain() {
 	}
 }
 
+// counts returns how many there are, and how many were closed for others, or not let in.
+func (cs *conns) counts() (now int, evicted, refused uint64) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return len(cs.all), cs.evicted, cs.refused
+}
+
 // connKey is where the context of a request holds its connection.
 type connKey struct{}
 

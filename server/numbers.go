@@ -40,16 +40,28 @@ func (s *Server) stats(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// serverNumbers describe the server.
+// serverNumbers describe the server. Connections are those that it listens for itself.
 type serverNumbers struct {
-	Requests uint64 `json:"requests"` // that came in, this one included
-	Errors   uint64 `json:"errors"`   // that were answered with an error
-
-	Transactions int `json:"transactions"` // open
+	Requests     uint64 `json:"requests"` // that came in, this one included
+	Errors       uint64 `json:"errors"`   // that were answered with an error
+	Refused      uint64 `json:"refused"`  // connections, as all that there may be were in use
+	Evicted      uint64 `json:"evicted"`  // connections that made room for others
+	WrongTokens  uint64 `json:"wrong_tokens"`
+	Connections  int    `json:"connections"`
+	Answering    int    `json:"answering"` // requests
+	Transactions int    `json:"transactions"`
+	Watches      int    `json:"watches"`
+	Jobs         int    `json:"jobs"`
+	MemoryBytes  int64  `json:"memory_bytes"` // in use for large bodies and answers
 }
 
 func (s *Server) numbers() serverNumbers {
-	return serverNumbers{Requests: s.requests.Load(), Errors: s.errors.Load(), Transactions: s.transactions.count()}
+	n := serverNumbers{
+		Requests: s.requests.Load(), Errors: s.errors.Load(), WrongTokens: s.tokens.failures.Load(), Answering: s.running.count(),
+		Transactions: s.transactions.count(), Watches: len(s.watchers), Jobs: len(s.jobs), MemoryBytes: s.memory.used.Load(),
+	}
+	n.Connections, n.Evicted, n.Refused = s.conns.counts()
+	return n
 }
 
 // levels answers with the levels of the tree.
@@ -130,19 +142,47 @@ func (s *Server) dropBucket(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// limits are what requests are bounded by, as info tells them.
+type limits struct {
+	BodyBytes      int64 `json:"body_bytes"`
+	ImportBytes    int64 `json:"import_bytes"`
+	HeaderBytes    int   `json:"header_bytes"`
+	MemoryBytes    int64 `json:"memory_bytes"` // of all requests together
+	RangeKeys      int   `json:"range_keys"`
+	RangeBytes     int   `json:"range_bytes"`
+	Operations     int   `json:"operations"` // of a batch
+	ResultBytes    int   `json:"result_bytes"`
+	Connections    int   `json:"connections"`
+	Transactions   int   `json:"transactions"` // of one peer
+	Watches        int   `json:"watches"`
+	Jobs           int   `json:"jobs"`
+	HeaderTimeout  int64 `json:"header_timeout_ms"`
+	IdleTimeout    int64 `json:"idle_timeout_ms"`
+	RequestTimeout int64 `json:"request_timeout_ms"`
+	Lease          int64 `json:"transaction_lease_ms"`
+}
+
+func (o *Options) limits() limits {
+	return limits{
+		BodyBytes: o.MaxBody, ImportBytes: o.MaxImport, HeaderBytes: o.MaxHeader, MemoryBytes: o.MaxMemory,
+		RangeKeys: maxRangeKeys, RangeBytes: maxRangeBytes, Operations: maxOps, ResultBytes: maxResultBytes,
+		Connections: o.MaxConnections, Transactions: o.MaxTransactions, Watches: o.MaxWatches, Jobs: o.MaxJobs,
+		HeaderTimeout: o.HeaderTimeout.Milliseconds(), IdleTimeout: o.IdleTimeout.Milliseconds(),
+		RequestTimeout: o.RequestTimeout.Milliseconds(), Lease: o.TransactionLease.Milliseconds(),
+	}
+}
+
 // info answers with what this server is.
 func (s *Server) info(w http.ResponseWriter, r *http.Request) error {
 	if _, err := queryOf(r); err != nil {
 		return err
 	}
 	answer(w, http.StatusOK, struct {
-		Version  string         `json:"version"`
-		ReadOnly bool           `json:"read_only"`
-		Auth     bool           `json:"auth"`
-		Class    bool           `json:"classroom"`
-		Limits   map[string]any `json:"limits"`
-	}{s.opts.Version, s.opts.ReadOnly, len(s.opts.Tokens) > 0, s.opts.Classroom != nil, map[string]any{
-		"body_bytes": s.opts.MaxBody, "range_keys": maxRangeKeys, "range_bytes": maxRangeBytes,
-	}})
+		Version   string `json:"version"`
+		ReadOnly  bool   `json:"read_only"`
+		Auth      bool   `json:"auth"` // a token is needed
+		Classroom bool   `json:"classroom"`
+		Limits    limits `json:"limits"`
+	}{s.opts.Version, s.opts.ReadOnly, len(s.opts.Tokens) > 0, s.opts.Classroom != nil, s.opts.limits()})
 	return nil
 }

@@ -101,6 +101,12 @@ func (f *inFlight) end() {
 	}
 }
 
+func (f *inFlight) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.n
+}
+
 // wait waits until there is none, or ctx ends.
 func (f *inFlight) wait(ctx context.Context) {
 	f.mu.Lock()

@@ -112,10 +112,7 @@ func (s *served) untilAnswering(n int) {
 		if err := s.health(); err != nil {
 			s.t.Fatal(err)
 		}
-		s.running.mu.Lock()
-		now := s.running.n
-		s.running.mu.Unlock()
-		if now >= n {
+		if s.running.count() >= n {
 			return
 		}
 	}
