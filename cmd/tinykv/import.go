@@ -171,7 +171,7 @@ func (c countReader) Read(p []byte) (int, error) {
 func (c *importCommand) open(e *environment) (*source, error) {
 	s := &source{close: func() error { return nil }}
 	if c.File == "-" {
-		s.Reader = countReader{untilDone(e.ctx, e.in), &s.read}
+		s.Reader = countReader{patient(e.ctx, e.in), &s.read}
 		return s, nil
 	}
 	f, err := os.Open(c.File)
@@ -184,7 +184,7 @@ func (c *importCommand) open(e *environment) (*source, error) {
 	}
 	s.Reader = countReader{f, &s.read}
 	if s.size == 0 { // a pipe, from which nothing may come
-		s.Reader = countReader{untilDone(e.ctx, f), &s.read}
+		s.Reader = countReader{patient(e.ctx, f), &s.read}
 	}
 	if !strings.HasSuffix(c.File, ".gz") {
 		return s, nil
@@ -195,17 +195,6 @@ func (c *importCommand) open(e *environment) (*source, error) {
 	}
 	s.Reader = z
 	return s, nil
-}
-
-// untilDone returns a reader that fails when ctx ends, also while nothing comes.
-func untilDone(ctx context.Context, r io.Reader) io.Reader {
-	out, in := io.Pipe()
-	context.AfterFunc(ctx, func() { out.CloseWithError(context.Cause(ctx)) })
-	go func() {
-		_, err := io.CopyBuffer(in, struct{ io.Reader }{r}, make([]byte, 256<<10))
-		in.CloseWithError(err) // nil is io.EOF for the reader
-	}()
-	return out
 }
 
 // tell tells what was done.

@@ -5,12 +5,17 @@ import (
 	"io"
 )
 
-// input returns standard input, of which a read ends when the command is interrupted: a pipe into which nobody writes would otherwise be
-// waited for.
-func (e *environment) input() io.Reader {
-	p := &patientReader{ctx: e.ctx, pieces: make(chan piece), free: make(chan []byte, 1)}
-	p.free <- make([]byte, 64<<10)
-	go p.pump(e.in)
+// inputBuffer is how much is read at a time: pipes hold 64 KiB, files give more.
+const inputBuffer = 256 << 10
+
+// input returns standard input, of which a read ends when the command is interrupted.
+func (e *environment) input() io.Reader { return patient(e.ctx, e.in) }
+
+// patient returns a reader whose reads end with the context: a pipe into which nobody writes would otherwise be waited for.
+func patient(ctx context.Context, r io.Reader) io.Reader {
+	p := &patientReader{ctx: ctx, pieces: make(chan piece), free: make(chan []byte, 1)}
+	p.free <- make([]byte, inputBuffer)
+	go p.pump(r)
 	return p
 }
 
