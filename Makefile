@@ -18,7 +18,7 @@ LMDB   = $(shell $$($(GO) env CC) -E -include lmdb.h -x c /dev/null >/dev/null 2
 NOLMDB = echo "no lmdb.h: without LMDB (Debian and Ubuntu: apt-get install liblmdb-dev)"
 ARGS  ?=
 
-.PHONY: help check fmt vet lint tidy cross test race crash fuzz reliability reliability-ci soak golden cover bench bench-compare peers bench-peers
+.PHONY: help check fmt vet lint tidy cross test race crash fuzz reliability reliability-ci soak golden cover bench bench-compare pictures peers bench-peers
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -99,6 +99,9 @@ peers: ## all of check and test for bench/peers, a module of its own, with LMDB 
 	cd $(PEERS) && $(GO) mod tidy -diff
 	cd $(PEERS) && $(GO) test $(TAGS) ./...
 	cd $(PEERS) && $(GO) test -race -run 'GoesOn|KillTakes|Specs|Groups' ./contest
+
+pictures: ## the pictures of README.md, by the tests of the page (needs chromium)
+	$(GO) test ./server/web -run TestEngine -args -pictures $(CURDIR)/docs/pictures
 
 bench-peers: TAGS = $(LMDB)
 bench-peers: ## tinykv beside other engines: make bench-peers ARGS="-quick"; ARGS=-help lists the flags

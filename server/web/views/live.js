@@ -11,7 +11,7 @@ export function Live({ store }) {
   const { points, last, error } = usePoints(store);
   const m = last?.metrics;
   const at = (name) => points.length > 0 ? points[points.length - 1][name] : null;
-  return html`<div class="stack" data-live>
+  return html`<div class="stack" data-live data-points=${points.length}>
     <${Problem} error=${error} />
     ${store.base !== "" && html`<${Traffic} store=${store} />`}
     <div class="stats">
@@ -19,12 +19,12 @@ export function Live({ store }) {
       <${Stat} label="Requests a second" value=${rate(at("requests"))} note=${last ? count(last.requests.read.count + last.requests.write.count) + " in all" : ""} />
       <${Stat} label="Engine writes a second" value=${rate(at("writes"))} note=${m ? "#" + count(m.last_seq) : ""} />
       <${Stat} label="Request, p99" value=${time(at("req99"))} note=${"p50 " + time(at("req50"))} />
-      <${Stat} label="Engine read, p99" value=${time(percentile(m?.latency.get.buckets, 99))} note=${"p50 " + time(percentile(m?.latency.get.buckets, 50)) + ", one in 256 timed"} />
+      <${Stat} label="Get in its program, p99" value=${time(percentile(m?.latency.get.buckets, 99))} note=${"p50 " + time(percentile(m?.latency.get.buckets, 50)) + ", one in 256 timed"} />
       <${Stat} label="Stalls" value=${m ? count(m.stalls) : "–"} note=${m ? duration(m.stall_time_ns) + " in all" : ""} />
     </div>
     <div class="grid two">
-      <${Chart} title="Operations a second" points=${points} lines=${[["requests", "requests", "--good"], ["reads", "engine reads, about", "--accent"], ["writes", "engine writes", "--warn"]]} value=${(v) => rate(v)} />
-      <${Chart} title="Latency" points=${points} log lines=${[["req50", "request p50", "--good", [2, 3]], ["req99", "request p99", "--good"], ["get99", "engine read p99", "--accent"], ["write99", "engine write p99", "--warn"]]} value=${(v) => time(v)} />
+      <${Chart} title="Operations a second" points=${points} lines=${[["requests", "requests", "--good"], ["reads", "Get in its program, about", "--accent"], ["writes", "engine writes", "--warn"]]} value=${(v) => rate(v)} />
+      <${Chart} title="Latency" points=${points} log lines=${[["req50", "request p50", "--good", [2, 3]], ["req99", "request p99", "--good"], ["get99", "Get p99", "--accent"], ["write99", "write p99", "--warn"]]} value=${(v) => time(v)} />
       <${Chart} title="Hit rates" points=${points} range=${[0, 100]} lines=${[["cache", "cache hits", "--accent"], ["filter", "reads spared by filters", "--good"]]} value=${(v) => percent(v)} />
       <${Chart} title="Amplification" points=${points} lines=${[["readAmp", "read: places", "--accent"], ["writeAmp", "write: times", "--warn"], ["spaceAmp", "space: times", "--good"]]} value=${(v) => v.toFixed(2)} />
       <${Chart} title="Compaction" bytes points=${points} lines=${[["debt", "to be rewritten", "--warn"], ["memtables", "memtables", "--accent"]]} value=${(v) => size(v)} />
