@@ -100,7 +100,8 @@ type tab struct {
 	complains []string
 }
 
-// openTab opens the page at a hash. Statuses that the test provokes are to be given as expected: browsers write failures to the console.
+// openTab opens the page at a hash. Statuses and errors of the network that the test provokes are to be given as expected: browsers write
+// them to the console.
 func openTab(t *testing.T, browser context.Context, site, hash string, l look, expected ...string) *tab {
 	t.Helper()
 	ctx, end := chromedp.NewContext(browser)
@@ -150,7 +151,7 @@ func (b *tab) hear(event any, expected []string) {
 		}
 	}
 	for _, status := range expected {
-		if strings.Contains(text, "status of "+status) || strings.Contains(text, "response code: "+status) {
+		if strings.Contains(text, "status of "+status) || strings.Contains(text, "response code: "+status) || strings.Contains(text, "net::"+status) {
 			return
 		}
 	}
@@ -253,6 +254,51 @@ func (b *tab) shot(name string) {
 	b.must(err)
 	b.must(os.MkdirAll(*screenshots, 0o755))
 	b.must(os.WriteFile(filepath.Join(*screenshots, name+"-"+b.look.String()+".png"), picture, 0o644))
+}
+
+// audit lists what somebody who cannot see well would stumble over: controls without a name, ids that are there twice, and text that stands
+// out too little from its ground (WCAG 2.1, 1.4.3: 4.5 to 1).
+const audit = `(() => {
+  const found = [];
+  const tell = (what, e) => found.push(what + ": " + e.outerHTML.slice(0, 140));
+  for (const e of document.querySelectorAll("button, input, select, textarea, a[href], dialog, [role=img], nav")) {
+    if (!(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.labels?.length || e.textContent.trim())) tell("no name", e);
+  }
+  const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+  ids.filter((id, i) => ids.indexOf(id) !== i).forEach((id) => found.push("twice: #" + id));
+  const parse = (color) => (color.match(/[\d.]+/g) ?? []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (e) => {
+    for (; e; e = e.parentElement) {
+      const style = getComputedStyle(e), c = parse(style.backgroundColor);
+      if (style.backgroundImage !== "none") return null;
+      if (c.length === 3) return c;
+      if (c[3] === 1) return c.slice(0, 3);
+      if (c[3] > 0) return null;
+    }
+    return null;
+  };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const seen = new Set();
+  while (texts.nextNode()) {
+    const e = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || seen.has(e) || !e.checkVisibility({ checkOpacity: true }) || e.closest(":disabled, svg, canvas, .skip")) continue;
+    seen.add(e);
+    const behind = ground(e), ink = parse(getComputedStyle(e).color);
+    if (!behind || ink.length !== 3) continue;
+    const [a, b] = [light(behind), light(ink)].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) tell("contrast " + ratio.toFixed(2), e);
+  }
+  return found;
+})()`
+
+// accessible checks what the page can be checked for without somebody who looks.
+func (b *tab) accessible() {
+	b.t.Helper()
+	for _, found := range eval[[]string](b, audit) {
+		b.t.Errorf("%s: %s", b.look, found)
+	}
 }
 
 // fits checks that nothing is wider than the window: only boxes that say so may scroll sideways.

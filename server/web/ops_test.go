@@ -5,6 +5,8 @@ package web_test
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,4 +126,43 @@ func token(t *testing.T, browser context.Context) {
 	}
 	b.must(chromedp.Do(b.ctx, chromedp.Reload()))
 	b.until("no question after a reload", "document.querySelector('#terminal-line') && !document.querySelector('dialog')")
+}
+
+// A server that goes and comes back is found again, without a reload.
+func reconnect(t *testing.T, browser context.Context) {
+	db, err := tinykv.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	serve := func(address string) (string, func()) {
+		s, err := server.New(db, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := &http.Server{Handler: s, ReadHeaderTimeout: patience}
+		go func() { _ = h.Serve(l) }()
+		return l.Addr().String(), func() {
+			s.Close() // ends the WebSocket, which h does not know
+			h.Close()
+		}
+	}
+	address, stop := serve("127.0.0.1:0")
+	b := openTab(t, browser, "http://"+address, "#/play/terminal", look{390, true}, "ERR_CONNECTION_REFUSED")
+	say := func(line, want string) {
+		b.fill("#terminal-line", line)
+		b.press(kb.Enter)
+		b.untilText("[data-terminal]", want)
+	}
+	say("put fig ripe", "ok")
+	stop()
+	b.until("it is lost", "document.querySelector('[data-connection=lost]')")
+	_, stop = serve(address)
+	defer stop()
+	b.until("it is back", "document.querySelector('[data-connection=open]')")
+	say("get fig", "ripe")
 }

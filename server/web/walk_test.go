@@ -29,6 +29,7 @@ func TestPage_InABrowser(t *testing.T) {
 		{"upkeep", upkeep},
 		{"import and export", transfer},
 		{"a token", token},
+		{"a connection that is lost", reconnect},
 		{"by keyboard alone", byKeyboard},
 		{"a theme is remembered", theme},
 	} {
@@ -79,6 +80,7 @@ func everyView(t *testing.T, browser context.Context) {
 				b.to(view.hash, view.title)
 				b.untilText(view.selector, view.text)
 				b.fits()
+				b.accessible()
 				b.shot(name(view.hash))
 			}
 		})

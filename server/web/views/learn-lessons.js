@@ -7,6 +7,7 @@ import { opOf } from "../api.js";
 
 const b = (text) => html`<b>${text}</b>`;
 const filler = "x".repeat(400);
+const some = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
 const tableCount = (stats) => stats.levels.reduce((n, l) => n + (l.tables ?? 0), 0);
 
 // writeUntil writes batches of small values until the numbers say so, or until it has become too much. While a memtable waits for its
@@ -97,7 +98,7 @@ const sstable = {
         tell(`“${["red", "green", "blue"][i - 1]}” as number ${seq}, then a flush.`);
       }
       const stats = await api.stats();
-      tell(`There are ${tableCount(stats)} tables. Compactions may have merged some already.`);
+      tell(`In all there ${tableCount(stats) === 1 ? "is" : "are"} ${some(tableCount(stats), "table")}. Compactions may have merged some already.`);
       tell(`A read says “${textOf((await api.get(utf8("table/colour"))).value)}”.`);
     }],
     ["Delete it, and look again", async (api, tell) => {
@@ -138,7 +139,7 @@ const bloom = {
     ["Ask for one that is", async (api, tell) => {
       const way = await api.json("GET", "/v1/explain/seen%2F0000");
       const tables = (way.places ?? []).filter((p) => p.filter);
-      tell(way.found ? `Found. ${tables.length} ${tables.length === 1 ? "filter was" : "filters were"} asked; ${size(way.touched_bytes)} were touched.` : "It is not there yet: press the other button first.");
+      tell(way.found ? `Found. ${some(tables.length, "filter")} asked; ${size(way.touched_bytes)} were touched.` : "It is not there yet: press the other button first.");
     }],
   ],
   question: "Why can a filter not say “yes”?",
@@ -184,7 +185,7 @@ const compaction = {
   actions: [
     ["Overwrite the same keys", async (api, tell) => {
       const { written, before, now } = await writeUntil(api, "again", 200, (was, is) => is.compactions > was.compactions && is.flushes > was.flushes + 1, tell);
-      tell(`${count(written)} writes to 200 keys: ${now.flushes - before.flushes} flushes and ${now.compactions - before.compactions} compactions.`);
+      tell(`${count(written)} writes to 200 keys: ${now.flushes - before.flushes} flushes and ${some(now.compactions - before.compactions, "compaction")}.`);
       tell(`For each byte that came in, ${now.write_amplification.toFixed(1)} were written to log and tables.`);
     }],
     ["Compact everything", async (api, tell) => {
@@ -192,7 +193,7 @@ const compaction = {
       await api.lines("POST", "/v1/compact", { body: "{}" });
       const now = await api.stats();
       tell(`Tables: ${tableCount(before)} → ${tableCount(now)}. Bytes in tables: ${size(before.table_bytes)} → ${size(now.table_bytes)}.`);
-      tell(`A read looks at ${now.read_amplification} ${now.read_amplification === 1 ? "place" : "places"} in the worst case; before it was ${before.read_amplification}.`);
+      tell(`A read looks at ${some(now.read_amplification, "place")} in the worst case; before it was ${before.read_amplification}.`);
     }],
   ],
   question: "What does it cost to keep reads cheap?",
