@@ -52,8 +52,8 @@ type commandLine struct {
 	Shell   shellCommand   `cmd:"" group:"keys" help:"Type commands, one after the other."`
 
 	// Files.
-	Import importCommand `cmd:"" help:"Read a file of CSV, JSON or JSON lines into the store."`
-	Export exportCommand `cmd:"" help:"Write a file of CSV, JSON or JSON lines."`
+	Import importCommand `cmd:"" group:"move" help:"Read a file of CSV, JSON or JSON lines into the store."`
+	Export exportCommand `cmd:"" group:"move" help:"Write a file of CSV, JSON or JSON lines."`
 
 	// The store from outside.
 	Buckets bucketsCommand `cmd:"" group:"look" help:"List the buckets, which hold keys of their own."`

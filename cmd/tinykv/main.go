@@ -5,7 +5,7 @@
 //	tinykv --db DIR scan --prefix fruit/ --limit 10
 //	tinykv --db DIR verify
 //	tinykv repair DAMAGED NEW
-//	tinykv dump sst DIR/000004.sst --entries
+//	tinykv sst DIR/000004.sst --entries
 //
 // The directory may stand in TINYKV_DB instead. Commands that only read open the store read-only: they change nothing, and several
 // may run at once, but not while a program has the store open for writing. What is asked for goes to standard
@@ -36,7 +36,7 @@
 //	buckets.go   buckets                                  shell.go     shell, with shell_remote.go
 //	demo.go      demo                                     demo_data.go what it holds
 //	upkeep.go    verify, compact                          repair.go    repair
-//	dump.go      dump sst                                 dump_log.go  dump wal, dump manifest
+//	dump.go      sst                                      dump_log.go  wal, manifest
 package main
 
 import "os"
