@@ -3,9 +3,9 @@ package server
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 
@@ -119,42 +119,54 @@ func (rq *rangeQuery) goOn(q *query) error {
 	return nil
 }
 
-// rangePage is one answer. Next is empty at the end of the range.
+// rangePage is one answer.
 type rangePage struct {
-	Items   json.RawMessage `json:"items"` // a list
-	Next    string          `json:"next,omitempty"`
-	Scanned int             `json:"scanned"`
+	items   []byte // a list, in JSON
+	next    string // empty at the end of the range
+	scanned int
+}
+
+// tell answers with a page. It may be large: so it is not copied once more.
+func (p *rangePage) tell(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	end := ""
+	if p.next != "" {
+		end = `,"next":"` + p.next + `"`
+	}
+	_, _ = io.WriteString(w, `{"items":`)
+	_, _ = w.Write(p.items)
+	_, _ = fmt.Fprintf(w, "%s,\"scanned\":%d}\n", end, p.scanned) // what fails is the peer, which is gone
 }
 
 // read goes over a range until the page is full.
 func (rq *rangeQuery) read(r *http.Request, in reader) (*rangePage, error) {
-	p, seen, items := &rangePage{Items: []byte{'['}}, 0, 0
+	p, seen, items := &rangePage{items: []byte{'['}}, 0, 0
 	share := grantOf(r).share
-	defer func() { p.Items = append(p.Items, ']') }()
+	defer func() { p.items = append(p.items, ']') }()
 	for it, err := range in.Scan(rq.bounds, rq.options()...) {
 		if err = errors.Join(err, r.Context().Err()); err != nil {
 			return nil, err
 		}
 		if rq.takes(&it) {
-			before := len(p.Items)
-			p.Items = rq.appendItem(p.Items, &it, items)
-			if len(p.Items) > maxRangeBytes && items > 0 {
-				p.Items = p.Items[:before]
+			before := len(p.items)
+			p.items = rq.appendItem(p.items, &it, items)
+			if len(p.items) > maxRangeBytes && items > 0 {
+				p.items = p.items[:before]
 				return p, nil
 			}
-			if err := share.take(2 * (len(p.Items) - before)); err != nil { // once more when it is sent
+			if err := share.take(2 * (len(p.items) - before)); err != nil { // it grows by steps
 				return nil, err
 			}
 			items++
 		}
 		seen += len(it.Key) + len(it.Value)
-		p.Scanned++
-		p.Next = base64.RawURLEncoding.EncodeToString(append([]byte{cursorVersion}, it.Key...))
-		if items == rq.limit || p.Scanned == maxScannedKeys || seen >= maxScannedBytes {
+		p.scanned++
+		p.next = base64.RawURLEncoding.EncodeToString(append([]byte{cursorVersion}, it.Key...))
+		if items == rq.limit || p.scanned == maxScannedKeys || seen >= maxScannedBytes {
 			return p, nil
 		}
 	}
-	p.Next = ""
+	p.next = ""
 	return p, nil
 }
 
@@ -211,7 +223,7 @@ func (s *Server) getRange(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer(w, http.StatusOK, p)
+	p.tell(w)
 	return nil
 }
 

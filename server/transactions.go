@@ -261,7 +261,7 @@ func (s *Server) getRangeInTransaction(w http.ResponseWriter, r *http.Request) e
 	}); err != nil {
 		return err
 	}
-	answer(w, http.StatusOK, p)
+	p.tell(w)
 	return nil
 }
 
