@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"path/filepath"
 
@@ -31,6 +32,9 @@ func (c *verifyCommand) Run(e *environment) error {
 	report, err := c.verify(e)
 	if report == nil {
 		return err
+	}
+	if report.Dir == "" { // a server tells no paths
+		report.Dir = cmp.Or(e.server, e.db)
 	}
 	if c.JSON {
 		j := jsonReport{VerifyReport: report, Problems: []jsonProblem{}}
