@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
@@ -165,4 +166,49 @@ func reconnect(t *testing.T, browser context.Context) {
 	defer stop()
 	b.until("it is back", "document.querySelector('[data-connection=open]')")
 	say("get fig", "ripe")
+}
+
+func cancel(t *testing.T, browser context.Context) {
+	opts := &server.Options{}
+	db, site := newSite(t, opts)
+	sample(t, db)
+	if err := db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	opts.Events.SetMotion(time.Minute) // a compaction that nobody would wait for
+	b := openTab(t, browser, site, "#/ops", look{390, true})
+	b.click("[data-do=compact]")
+	b.until("the progress", "document.querySelector('[data-job=compact][data-state=running] progress')")
+	b.shot("ops-running")
+	b.click("[data-do=cancel-compact]")
+	b.until("it is cancelled", "document.querySelector('[data-job=compact][data-state=cancelled]')")
+	if value, err := db.Get([]byte("note")); err != nil || string(value) != "value of note" {
+		t.Errorf("the store has %q, %v", value, err)
+	}
+}
+
+func buckets(t *testing.T, browser context.Context) {
+	db, site := newSite(t, nil)
+	if err := db.Bucket("orchard").Put([]byte("fig"), []byte("in the orchard")); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Put([]byte("fig"), []byte("outside")); err != nil {
+		t.Fatal(err)
+	}
+	b := openTab(t, browser, site, "#/data", look{1280, true})
+	b.untilText("tbody", "outside")
+	b.until("the choice", "document.querySelector('main select option[value=orchard]')")
+	b.pick("main select:has(option[value=orchard])", "orchard")
+	b.untilText("tbody", "in the orchard")
+	b.click("tbody .link")
+	b.click("dialog [data-do=edit]")
+	b.fill("[name=edit]", "picked")
+	b.click("dialog [data-do=save]")
+	b.untilText("tbody", "picked")
+	if value, err := db.Bucket("orchard").Get([]byte("fig")); err != nil || string(value) != "picked" {
+		t.Errorf("the bucket has %q, %v", value, err)
+	}
+	if value, err := db.Get([]byte("fig")); err != nil || string(value) != "outside" {
+		t.Errorf("outside of it is %q, %v", value, err)
+	}
 }

@@ -28,6 +28,8 @@ func TestPage_InABrowser(t *testing.T) {
 		{"the terminal", terminal},
 		{"upkeep", upkeep},
 		{"import and export", transfer},
+		{"a job that is cancelled", cancel},
+		{"buckets", buckets},
 		{"a token", token},
 		{"a connection that is lost", reconnect},
 		{"by keyboard alone", byKeyboard},
