@@ -28,8 +28,8 @@ type rates struct {
 	At      time.Time `json:"at"`
 	Seconds float64   `json:"seconds"`
 
-	Reads  float64 `json:"reads"` // single keys
-	Writes float64 `json:"writes"`
+	Reads  float64 `json:"reads"`  // of single keys, about: the store counts one in 256
+	Writes float64 `json:"writes"` // operations, each of a batch counts
 	Syncs  float64 `json:"syncs"`
 
 	ReadP50  span `json:"read_p50_ns"`
@@ -66,7 +66,7 @@ func ratesOf(a, b *tinykv.Metrics, in time.Duration) *rates {
 	get, write, sync := since(&a.Latency.Get, &b.Latency.Get), since(&a.Latency.Write, &b.Latency.Write), since(&a.Latency.Sync, &b.Latency.Sync)
 	r := &rates{
 		At: time.Now(), Seconds: in.Seconds(),
-		Reads: float64(get.Count) / each, Writes: float64(write.Count) / each, Syncs: float64(sync.Count) / each,
+		Reads: float64(get.Count) / each, Writes: float64(b.LastSeq-a.LastSeq) / each, Syncs: float64(sync.Count) / each,
 		ReadP50: span(get.Percentile(50)), ReadP99: span(get.Percentile(99)),
 		WriteP50: span(write.Percentile(50)), WriteP99: span(write.Percentile(99)),
 		SyncP50: span(sync.Percentile(50)), SyncP99: span(sync.Percentile(99)),

@@ -3,8 +3,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -18,6 +20,7 @@ import (
 type remoteShell struct {
 	conn   *websocket.Conn
 	come   chan shellMessage // closed when the connection is
+	gone   error             // why; set before that
 	id     int64             // of the last request
 	prompt string
 }
@@ -75,6 +78,7 @@ func (r *remoteShell) read() {
 	for {
 		_, text, err := r.conn.Read(context.Background())
 		if err != nil {
+			r.gone = goneError(err)
 			return
 		}
 		var m shellMessage
@@ -141,7 +145,7 @@ func (r *remoteShell) ask(ctx context.Context, do, line string) (shellMessage, e
 		select {
 		case m, ok := <-r.come:
 			if !ok {
-				return shellMessage{}, errServerGone
+				return shellMessage{}, r.gone
 			}
 			if m.ID == id && m.Kind != "done" {
 				return m, nil
@@ -158,7 +162,18 @@ func (r *remoteShell) ask(ctx context.Context, do, line string) (shellMessage, e
 	}
 }
 
-var errServerGone = fmt.Errorf("the server has ended the connection")
+// goneError tells why there is no connection any more.
+func goneError(err error) error {
+	var end websocket.CloseError
+	switch {
+	case !errors.As(err, &end):
+		return fmt.Errorf("the connection to the server is lost: %w", err)
+	case end.Code == websocket.StatusPolicyViolation:
+		return fmt.Errorf("the server has ended the connection: %s; TINYKV_TOKEN holds the token", end.Reason)
+	default:
+		return fmt.Errorf("the server has ended the connection: %s", cmp.Or(end.Reason, end.Code.String()))
+	}
+}
 
 func (r *remoteShell) say(q shellRequest) error {
 	text, err := json.Marshal(q)
@@ -168,7 +183,7 @@ func (r *remoteShell) say(q shellRequest) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*shellPolite)
 	defer cancel()
 	if err := r.conn.Write(ctx, websocket.MessageText, text); err != nil {
-		return errServerGone
+		return goneError(err)
 	}
 	return nil
 }

@@ -29,6 +29,13 @@ const (
 	screenRest  = "\x1b[J"
 )
 
+// Help tells what the numbers are.
+func (c *topCommand) Help() string {
+	return `Reads are those of single keys, of which the store counts one in 256: few of them
+show as none, or as 256. p50 and p99 are the times within which half of the calls,
+and all but one in a hundred, were done.`
+}
+
 // Run shows what a store does: on a terminal as a screen that is drawn anew, otherwise as a line each time.
 func (c *topCommand) Run(e *environment) error {
 	if c.Interval < 100*time.Millisecond {
