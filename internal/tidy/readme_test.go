@@ -19,6 +19,16 @@ func TestReadme_ShowsTheExamples(t *testing.T) {
 	}
 }
 
+// So are the options that docs/OPERATIONS.md shows.
+func TestOperations_ShowsOptionsThatOpen(t *testing.T) {
+	top := filepath.Join("..", "..")
+	source := read(t, filepath.Join(top, "example_profiles_test.go"))
+	body := cut(t, source, "func Example_profiles() {\n", "\tfor _, o := range")
+	if want := "```go\n" + strings.ReplaceAll("\n"+body, "\n\t", "\n")[1:] + "```\n"; !strings.Contains(read(t, filepath.Join(top, "docs", "OPERATIONS.md")), want) {
+		t.Errorf("OPERATIONS.md does not show the options of Example_profiles:\n%s", want)
+	}
+}
+
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
