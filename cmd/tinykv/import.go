@@ -221,10 +221,9 @@ type importError struct {
 
 func (e importError) Error() string { return e.text }
 
-// Unwrap returns the cause, unless a row is: what is wrong with that is wrong with the file, not with the command line.
+// Unwrap returns the cause, unless that is the file: what is wrong with it is not wrong with the command line.
 func (e importError) Unwrap() error {
-	var row *interchange.RowError
-	if errors.As(e.cause, &row) {
+	if errors.Is(e.cause, interchange.ErrInput) || errors.Is(e.cause, errBadRequest) {
 		return nil
 	}
 	return e.cause

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	buildDir = dir
-	testscript.Main(cleanUp{m, dir}, map[string]func(){"tinykv": main})
+	testscript.Main(cleanUp{m, dir}, map[string]func(){"tinykv": main, "curl": curl})
 }
 
 // cleanUp runs the tests and removes what they share.

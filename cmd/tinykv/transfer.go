@@ -57,11 +57,23 @@ func (s *remoteSite) load(in io.Reader, c *importCommand, o *interchange.ImportO
 	if err != nil {
 		return nil, err
 	}
-	if err := answerError(a.StatusCode, text); err != nil {
-		return nil, err // it says where it stopped
-	}
 	report := &interchange.ImportReport{}
-	return report, json.Unmarshal(text, report)
+	if err := json.Unmarshal(text, report); err != nil || a.StatusCode >= 300 && report.StoppedAt == nil {
+		return nil, errors.Join(answerError(a.StatusCode, text), err)
+	}
+	return report, withoutAdvice(answerError(a.StatusCode, text))
+}
+
+// withoutAdvice leaves out of an error what the server says of how to go on: with parameters, where a command has flags.
+func withoutAdvice(err error) error {
+	var a answeredError
+	if !errors.As(err, &a) {
+		return err
+	}
+	for _, advice := range []string{"; everything up to row ", "; nothing was imported"} {
+		a.message, _, _ = strings.Cut(a.message, advice)
+	}
+	return a
 }
 
 // query are the parameters of the request that imports.

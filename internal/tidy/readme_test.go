@@ -29,6 +29,23 @@ func TestOperations_ShowsOptionsThatOpen(t *testing.T) {
 	}
 }
 
+// So are the programs of docs/API.md.
+func TestAPI_ShowsPartsOfExamples(t *testing.T) {
+	top := filepath.Join("..", "..")
+	source := read(t, filepath.Join(top, "example_api_test.go"))
+	blocks := strings.Split(read(t, filepath.Join(top, "docs", "API.md")), "```go\n")[1:]
+	if len(blocks) < 4 {
+		t.Errorf("%d programs: they are not where they were", len(blocks))
+	}
+	for _, block := range blocks {
+		program, _, _ := strings.Cut(block, "```")
+		indented := strings.ReplaceAll("\n"+strings.TrimSuffix(program, "\n"), "\n", "\n\t")
+		if indented = strings.ReplaceAll(indented, "\t\n", "\n"); !strings.Contains(source, indented+"\n") {
+			t.Errorf("API.md shows what is in no example:\n%s", program)
+		}
+	}
+}
+
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
