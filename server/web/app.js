@@ -89,7 +89,7 @@ function App() {
         <a href=${"#/" + v} aria-current=${v === at.name ? "page" : undefined} title=${`key ${i + 1}`}>${text}</a></li>`)}</ul></nav>
       <div class="top-right">
         ${info?.classroom && at.name !== "learn" && html`<${StoreSwitch} base=${base} onChange=${setBase} />`}
-        <${Connection} store=${store} />
+        <${Connection} store=${store} ready=${info !== null} />
         <button type="button" class="icon" title="light or dark (t)" aria-label="switch between light and dark" data-theme-toggle onClick=${toggleTheme}>◐</button>
         <button type="button" class="icon" title="keys (?)" aria-label="keys" onClick=${() => setHelp(true)}>?</button>
       </div>
@@ -111,9 +111,12 @@ function StoreSwitch({ base, onChange }) {
     </select></label>`;
 }
 
-function Connection({ store }) {
+function Connection({ store, ready }) {
   const [state, set] = useState("idle");
-  useEffect(() => store.socket.onState(set), [store]);
+  useEffect(() => {
+    if (ready) store.socket.connect();
+    return store.socket.onState(set);
+  }, [store, ready]);
   const text = { idle: "not connected yet", connecting: "connecting", open: "connected", lost: "connection lost, trying again" }[state];
   return html`<span class=${"dot " + state} role="img" aria-label=${text} title=${text} data-connection=${state}></span>`;
 }

@@ -41,21 +41,35 @@ export function fieldOf(name, bytes) {
 export function shown(bytes, most = 120) {
   if (!bytes) return "";
   const head = bytes.length > most * 4 ? bytes.subarray(0, most * 4) : bytes;
-  const text = textOf(head) ?? (head === bytes ? null : new TextDecoder().decode(head));
+  const text = head === bytes ? textOf(bytes) : new TextDecoder().decode(head, { stream: true }); // which leaves out half a character at the end
   const line = text !== null && !/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffd]/.test(text)
     ? text.replace(/[\n\t]/g, " ") : "0x" + hexOf(head.subarray(0, most));
   return line.length > most || head !== bytes ? line.slice(0, most) + "…" : line;
 }
 
-// jsonOf returns the value as indented JSON, or null when it is none.
+// jsonOf returns the value as indented JSON, or null when it is none. It moves white space alone: numbers that are too long for
+// JavaScript, and names that come twice, stay as they are.
 export function jsonOf(bytes) {
   const text = textOf(bytes);
   if (text === null || !/^\s*[[{"\-\dtfn]/.test(text)) return null;
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    JSON.parse(text);
   } catch {
     return null;
   }
+  let out = "", depth = 0;
+  const line = () => "\n" + "  ".repeat(depth);
+  for (const [token] of text.matchAll(/"(?:\\.|[^"\\])*"|[{[]\s*[}\]]|[{}[\],:]|[^\s{}[\],:"]+/g)) {
+    if (token === "{" || token === "[") depth++;
+    if (token === "}" || token === "]") {
+      depth--;
+      out += line();
+    }
+    out += token.length > 1 && "{[".includes(token[0]) ? token[0] + token[token.length - 1] : token;
+    if (token === "{" || token === "[" || token === ",") out += line();
+    if (token === ":") out += " ";
+  }
+  return out;
 }
 
 // hexDump is the classic table of 16 bytes a line; of the first most bytes.

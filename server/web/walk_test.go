@@ -109,11 +109,11 @@ func keys(t *testing.T, browser context.Context) {
 	if value, err := db.Get([]byte("fig")); err != nil || string(value) != "ripe" {
 		t.Errorf("the store has %q, %v", value, err)
 	}
-	if err := db.Put([]byte("fig"), []byte(`{"sort": "brown turkey"}`)); err != nil {
+	if err := db.Put([]byte("fig"), []byte(`{"sort":"brown \"turkey\"","n":12345678901234567890,"n":[1,{}]}`)); err != nil {
 		t.Fatal(err)
 	}
 	b.click("[data-do=get]")
-	b.untilText("[data-result=get] [data-value]", "brown turkey")
+	b.untilText("[data-result=get] [data-value]", "{\n  \"sort\": \"brown \\\"turkey\\\"\",\n  \"n\": 12345678901234567890,\n  \"n\": [\n    1,\n    {}\n  ]\n}")
 	b.shot("play-result")
 	b.click("[data-do=delete]")
 	b.untilText("[data-result=deleted]", "tombstone")

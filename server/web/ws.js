@@ -25,6 +25,11 @@ export class Socket {
     return () => this.listeners.delete(f);
   }
 
+  // connect opens the connection before anybody subscribes, so that its state can be seen.
+  connect() {
+    if (this.state === "idle") this.#open();
+  }
+
   subscribe(what, params, data, failed = () => {}) {
     const id = this.#begin({ what, params, data, failed });
     return () => {

@@ -1,8 +1,10 @@
 // One key in a dialog: its value in all forms; editing it, unless somebody else has meanwhile; and a new key.
 
 import { html, useState } from "../lib.js";
-import { clock, nanos, shown } from "../format.js";
+import { clock, nanos, shown, size } from "../format.js";
 import { BytesField, Button, Dialog, Field, Problem, Value, useBytes, useTask } from "../ui.js";
+
+const mostEdited = 1 << 20; // bytes that a text area can still bear
 
 export function ItemDialog({ store, bucket, item: first, onClose, onChanged }) {
   const [item, setItem] = useState(first);
@@ -25,7 +27,8 @@ export function ItemDialog({ store, bucket, item: first, onClose, onChanged }) {
     ${editing
       ? html`<${Edit} store=${store} bucket=${bucket} item=${item} run=${run} busy=${task.busy} onCancel=${() => { setEditing(false); setTask({ busy: false, error: null, result: null }); }} onChanged=${onChanged} />`
       : html`<${Value} bytes=${item.value} key=${item.seq} />
-        <div class="row spread"><${Button} data-do="edit" onClick=${() => setEditing(true)}>Edit<//><${Button} kind="danger" busy=${task.busy} onClick=${remove}>Delete<//></div>`}
+        ${item.value.length > mostEdited && html`<p class="hint">What is larger than ${size(mostEdited)} is not edited here: <code>tinykv put KEY -</code> takes it from standard input.</p>`}
+        <div class="row spread"><${Button} data-do="edit" disabled=${item.value.length > mostEdited} onClick=${() => setEditing(true)}>Edit<//><${Button} kind="danger" busy=${task.busy} onClick=${remove}>Delete<//></div>`}
   <//>`;
 }
 
