@@ -59,7 +59,8 @@ func TestReliability_ManyConnectionsForAWhile(t *testing.T) {
 	if evicted+refused > 0 {
 		t.Errorf("%d connections cut off, %d refused", evicted, refused)
 	}
-	if after > before+8<<20 {
+	mayGrow := uint64(tally.Pick(32, 32, 8)) << 20 // builds for the race detector have memtables there
+	if after > before+mayGrow {
 		t.Errorf("the heap has grown from %d to %d bytes", before, after)
 	}
 	if n == 0 || requests.Load() == 0 {
