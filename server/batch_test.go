@@ -49,6 +49,20 @@ func TestBatch_ThatIsWrongDoesNothing(t *testing.T) {
 	s.get("/v1/count").want(200, `{"count":0}`)
 }
 
+func TestJSON_IsNestedSoDeepAndNoDeeper(t *testing.T) {
+	for depth, ok := range map[int]bool{1: true, maxNesting: true, maxNesting + 1: false, 1 << 20: false} {
+		var v any
+		err := decodeJSON([]byte(strings.Repeat("[", depth)+strings.Repeat("]", depth)), &v)
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "nested") {
+			t.Errorf("%d deep: %v", depth, err)
+		}
+	}
+	var v any
+	if err := decodeJSON([]byte(`["[[[[[[[[[[[[\"[[[[[[["]`), &v); err != nil {
+		t.Errorf("brackets in text: %v", err)
+	}
+}
+
 func TestBatch_WhatItReadsIsBounded(t *testing.T) {
 	s := newSite(t, nil)
 	s.send("PUT", "/v1/keys/a", strings.Repeat("x", 1<<20)).want(204, "")

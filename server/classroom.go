@@ -35,6 +35,8 @@ func (s *Server) pullPlug(w http.ResponseWriter, r *http.Request) error {
 
 // askChild passes a request on to the child, which has the same addresses behind /classroom, and nothing of this store.
 func (s *Server) askChild(w http.ResponseWriter, r *http.Request) error {
-	http.StripPrefix("/classroom", s.opts.Classroom).ServeHTTP(s.pace(w), r)
+	ctx, cancel := s.untilStop(r)
+	defer cancel()
+	http.StripPrefix("/classroom", s.opts.Classroom).ServeHTTP(s.pace(w), r.WithContext(ctx))
 	return nil
 }

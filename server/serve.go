@@ -138,13 +138,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(w, sealed(r))
 }
 
-// streams returns a context that ends when an answer that goes on should: the peer is gone, or the server drains.
-func (s *Server) streams(r *http.Request) context.Context {
-	ctx, cancel := s.untilStop(r)
-	context.AfterFunc(r.Context(), cancel)
-	return ctx
-}
-
 // draining tells whether the server stops.
 func (s *Server) draining(*http.Request) bool { return s.stopping.Err() != nil }
 

@@ -21,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/tinykv/tinykv"
 )
 
@@ -255,6 +257,28 @@ func TestServe_DrainsBeforeItEnds(t *testing.T) {
 	}
 	if err := s.health(); err == nil {
 		t.Error("the server listens after its end")
+	}
+}
+
+func TestServe_EndsWebSocketsBeforeItEnds(t *testing.T) {
+	s := serveSite(t, Options{})
+	c, _, err := websocket.Dial(t.Context(), "ws://"+s.addr+"/v1/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	said := make(chan error, 1)
+	go func() {
+		_, _, err := c.Read(t.Context())
+		said <- err
+	}()
+	s.untilAnswering(1)
+	s.end()
+	if n := s.running.count(); n != 0 {
+		t.Errorf("%d requests are being answered after the end", n)
+	}
+	if err := <-said; websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("a peer is told %v", err)
 	}
 }
 

@@ -73,7 +73,9 @@ func (s *Server) webSocket(w http.ResponseWriter, r *http.Request) {
 		return // the answer was written
 	}
 	conn.SetReadLimit(wsMessageBytes)
-	ctx, cancel := context.WithCancel(s.streams(r))
+	ctx, cancel := context.WithCancel(r.Context())
+	goAway := context.AfterFunc(s.stopping, func() { _ = conn.Close(websocket.StatusGoingAway, "the server stops") }) // ends the reading below
+	defer goAway()
 	c := &conversation{s: s, c: conn, ctx: ctx, subs: map[int64]context.CancelFunc{}}
 	code, reason := websocket.StatusNormalClosure, ""
 	if c.may, err = c.letIn(r); err == nil {
