@@ -182,54 +182,39 @@ func TestImport_GivesUpWhereNothingCanBeMadeOfTheInput(t *testing.T) {
 	}
 }
 
+// roomReader notes how much room it is given: a part of the buffer of its caller.
+type roomReader struct {
+	io.Reader
+	most int
+}
+
+func (r *roomReader) Read(p []byte) (int, error) {
+	r.most = max(r.most, len(p))
+	return r.Reader.Read(p)
+}
+
 func TestImport_RowsThatAreTooLongTakeNoMemoryAndHurtNoOther(t *testing.T) {
-	long := strings.Repeat("long, ", 2<<20)
-	for format, in := range map[Format]string{
-		CSV:       "key,value\na,1\nb,\"" + long + "\n" + long + "\"\nc,3\n",
-		JSONLines: `{"key":"a","value":"1"}` + "\n" + `{"key":"b","value":"` + long + "\"}\n" + `{"key":"c","value":"3"}`,
-		JSON:      `[{"key":"a","value":"1"},{"key":"b","value":"` + long + `"},{"key":"c","value":"3"}]`,
-	} {
-		db := newStore(t)
-		o := &ImportOptions{Format: format, MaxRow: 1 << 20, MaxErrors: 1}
-		r, err := newRows(strings.NewReader(in), mustComplete(t, o))
-		if err != nil {
-			t.Fatal(err)
-		}
-		report := &ImportReport{}
-		if err := importRows(t.Context(), db, r, mustComplete(t, o), report); err != nil {
-			t.Fatalf("%v: %v", format, err)
-		}
-		if len(report.Errors) != 1 || !strings.Contains(report.Errors[0].Message, "longer than 1048576 bytes") || report.Imported != 2 {
-			t.Errorf("%v: %+v", format, report)
-		}
-		if got := bufferOf(r); got > 4<<20 {
-			t.Errorf("%v: a buffer of %d bytes", format, got)
+	for _, maxRow := range []int{1000, 1 << 20} {
+		long := strings.Repeat("long, ", maxRow)
+		for format, in := range map[Format]string{
+			CSV:       "key,value\na,1\nb,\"" + long + "\n" + long + "\"\nc,3\n",
+			JSONLines: `{"key":"a","value":"1"}` + "\n" + `{"key":"b","value":"` + long + "\"}\n" + `{"key":"c","value":"3"}`,
+			JSON:      `[{"key":"a","value":"1"},{"key":"b","value":"` + long + `"},{"key":"c","value":"3"}]`,
+		} {
+			db, r := newStore(t), &roomReader{Reader: strings.NewReader(in)}
+			report, err := Import(t.Context(), db, r, &ImportOptions{Format: format, MaxRow: int64(maxRow), MaxErrors: 1})
+			if err != nil {
+				t.Fatalf("%v: %v", format, err)
+			}
+			want := fmt.Sprintf("longer than %d bytes", maxRow)
+			if len(report.Errors) != 1 || !strings.Contains(report.Errors[0].Message, want) || report.Imported != 2 {
+				t.Errorf("%v: %+v", format, report)
+			}
+			if most := max(4*maxRow, readSize); r.most > most {
+				t.Errorf("%v: a buffer of %d bytes, want at most %d", format, r.most, most)
+			}
 		}
 	}
-}
-
-func mustComplete(t *testing.T, o *ImportOptions) *ImportOptions {
-	t.Helper()
-	c, err := o.complete()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func bufferOf(r rows) int {
-	switch r := r.(type) {
-	case *csvRows:
-		return len(r.csv.in.buf)
-	case *jsonRows:
-		switch s := r.source.(type) {
-		case *lineSource:
-			return len(s.in.buf)
-		case *arraySource:
-			return len(s.in.buf)
-		}
-	}
-	return -1
 }
 
 func TestImport_EndsAtTheFirstWrongRowAndSaysWhatIsDone(t *testing.T) {
@@ -323,6 +308,20 @@ func TestImport_TellsThatTheInputOrTheStoreFailed(t *testing.T) {
 		report, err := Import(t.Context(), db, strings.NewReader("key,value\na,1\n"), &ImportOptions{Format: CSV, OnConflict: conflict})
 		if !errors.Is(err, tinykv.ErrClosed) || report.Imported != 0 || *report.StoppedAt != 0 {
 			t.Errorf("%v, %+v", err, report)
+		}
+	}
+}
+
+func TestImport_IsOnStableStorageWhenItReturns(t *testing.T) {
+	db, err := tinykv.Open("db", &tinykv.Options{FS: vfs.NewMem(), SyncInterval: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, in := range []string{"key,value\na,1\n", "key,value\nb,2\nbad\n"} {
+		_, err := Import(t.Context(), db, strings.NewReader(in), &ImportOptions{Format: CSV})
+		if m := db.Metrics(); m.DurableSeq != m.LastSeq || m.LastSeq == 0 {
+			t.Errorf("%q, %v: synced up to %d of %d", in, err, m.DurableSeq, m.LastSeq)
 		}
 	}
 }
