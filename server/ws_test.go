@@ -1,3 +1,5 @@
+//go:build !js
+
 package server
 
 import (
@@ -366,5 +368,126 @@ func TestWebSocket_TellsHowLongRequestsTake(t *testing.T) {
 	}
 	if h := m.Requests.Read; len(h.Buckets) == 0 || h.Max < h.Min || h.Percentile(100) < h.Min {
 		t.Errorf("%+v", h)
+	}
+}
+
+// dialWS opens a WebSocket to a site.
+func dialWS(t *testing.T, url string, header http.Header) (*talk, error) {
+	t.Helper()
+	conn, _, err := websocket.Dial(t.Context(), url+"/v1/ws", &websocket.DialOptions{HTTPHeader: header})
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() })
+	return &talk{T: t, conn: conn}, nil
+}
+
+// closed reads until the server closes, and returns why it did.
+func (k *talk) closed() websocket.StatusCode {
+	k.Helper()
+	for {
+		if _, _, err := k.conn.Read(k.Context()); err != nil {
+			return websocket.CloseStatus(err)
+		}
+	}
+}
+
+func TestWebSocket_WantsATokenFirstWhereOneIsNeeded(t *testing.T) {
+	s := newSite(t, &Options{Tokens: someTokens()})
+	for _, first := range []string{`{"id":1,"do":"metrics"}`, `{"id":1,"do":"auth","token":"wrong-wrong-wrong-wrong"}`, `hello`, `{"id":1,"do":"auth"}`} {
+		k, err := dialWS(t, s.at.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.say(first)
+		if code := k.closed(); code != websocket.StatusPolicyViolation {
+			t.Errorf("%s: closed with %v, want %v", first, code, websocket.StatusPolicyViolation)
+		}
+	}
+	k, err := dialWS(t, s.at.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.say(`{"id":1,"do":"auth","token":"` + readSecret + `"}`)
+	k.want("done", 1, nil)
+	k.say(`{"id":2,"do":"shell","line":"clear"}`) // a token for reading
+	if h := k.want("error", 2, nil); h.Error.Code != "forbidden" {
+		t.Errorf("%+v", h.Error)
+	}
+	k.say(`{"id":3,"do":"metrics"}`)
+	k.want("metrics", 3, nil)
+	k, err = dialWS(t, s.at.URL, http.Header{"Authorization": {"Bearer " + readSecret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.say(`{"id":1,"do":"metrics"}`)
+	k.want("metrics", 1, nil)
+}
+
+// A page of another site that a browser has open, too, must not speak with the server.
+func TestWebSocket_OfAnotherOriginIsRefused(t *testing.T) {
+	s := newSite(t, &Options{AllowOrigins: []string{"https://admin.example.com"}})
+	for origin, ok := range map[string]bool{
+		"https://evil.example.com": false, "null": false, "http://localhost.evil.com": false,
+		s.at.URL: true, "https://admin.example.com": true,
+	} {
+		_, err := dialWS(t, s.at.URL, http.Header{"Origin": {origin}})
+		if (err == nil) != ok {
+			t.Errorf("origin %s: %v, want it let in: %v", origin, err, ok)
+		}
+	}
+}
+
+func TestWebSocket_AServerForReadingHasNoTerminal(t *testing.T) {
+	s := newSite(t, &Options{ReadOnly: true})
+	k, err := dialWS(t, s.at.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.say(`{"id":1,"do":"shell","line":"put a 1"}`)
+	if h := k.want("error", 1, nil); h.Error.Code != "forbidden" {
+		t.Errorf("%+v", h.Error)
+	}
+}
+
+// There is one bound for all who watch, over REST and over WebSockets; one that ends makes room.
+func TestWebSocket_WatchesAreBounded(t *testing.T) {
+	s := newSite(t, &Options{MaxWatches: 1})
+	first, err := dialWS(t, s.at.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.say(`{"id":1,"do":"watch"}`)
+	first.want("done", 1, nil)
+	second, err := dialWS(t, s.at.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second.say(`{"id":1,"do":"watch"}`)
+	if h := second.want("error", 1, nil); h.Error.Code != "too_many" {
+		t.Errorf("%+v", h.Error)
+	}
+	_ = first.conn.CloseNow()
+	for id := 2; ; id++ { // until its end is noticed
+		text, _ := json.Marshal(request{ID: int64(id), Do: "watch"})
+		second.say(string(text))
+		if second.hear().Kind == "done" {
+			return
+		}
+	}
+}
+
+// Who speaks with a server that stops is told that it goes away.
+func TestWebSocket_EndsWithTheServer(t *testing.T) {
+	s := serveSite(t, Options{})
+	k, err := dialWS(t, "http://"+s.addr, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.say(`{"id":1,"do":"watch"}`)
+	k.want("done", 1, nil)
+	s.stop()
+	if code := k.closed(); code != websocket.StatusGoingAway {
+		t.Errorf("closed with %v, want %v", code, websocket.StatusGoingAway)
 	}
 }

@@ -61,9 +61,18 @@ func (c *conversation) watch(q *request) error {
 	if err != nil {
 		return c.fail(q.ID, "bad_request", err.Error())
 	}
-	ctx, end, err := c.start(q)
+	release, ok := c.s.watchers.take()
+	if !ok {
+		return c.fail(q.ID, "too_many", "there are as many watches as there may be; try again later")
+	}
+	ctx, endIt, err := c.start(q)
 	if err != nil || ctx == nil {
+		release()
 		return err
+	}
+	end := func() {
+		endIt()
+		release()
 	}
 	changes := c.s.db.Watch(ctx, r, q.Since) // before done is said: what is written from then on is told
 	if q.Bucket != "" {

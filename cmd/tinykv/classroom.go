@@ -27,7 +27,7 @@ func openClassroom(ctx context.Context) (room *classroom.Room, closeRoom func() 
 	}
 	socket := filepath.Join(dir, "s")
 	room, err = classroom.Open(ctx, classroom.Options{Socket: socket, Command: func() *exec.Cmd {
-		cmd := exec.Command(self, "classroom", "--db", filepath.Join(dir, "db"), "--socket", socket)
+		cmd := exec.Command(self, "classroom", "--db", filepath.Join(dir, "db"), "--socket", socket, "--temporary", dir)
 		cmd.Stderr = os.Stderr
 		separate(cmd) // an interrupt is for the parent, which ends it
 		return cmd
@@ -40,7 +40,8 @@ func openClassroom(ctx context.Context) (room *classroom.Room, closeRoom func() 
 
 // classroomCommand is the child of a classroom. It is not for people.
 type classroomCommand struct {
-	Socket string `required:"" help:"Where to listen."`
+	Socket    string `required:"" help:"Where to listen."`
+	Temporary string `help:"A directory to be removed at the end: a parent that was killed leaves it behind."`
 }
 
 // Sizes so small that everything happens soon.
@@ -59,6 +60,9 @@ func classroomSizes(events *server.EventLog, found *classroom.Ready) *tinykv.Opt
 
 // Run serves until standard input ends, as it does when the parent is gone, however it went.
 func (c *classroomCommand) Run(e *environment) error {
+	if c.Temporary != "" {
+		defer os.RemoveAll(c.Temporary)
+	}
 	events := server.NewEventLog()
 	var found classroom.Ready
 	return e.with(classroomSizes(events, &found), func(db *tinykv.DB) error {

@@ -56,7 +56,7 @@ function Log({ layout, changes }) {
         <span>${s.spare ? "spare" : s.number}</span>
       </div>`)}</div>
     <p class="hint" data-durable>write #${count(layout.last_seq)}${unsynced > 0 ? `, the last ${count(unsynced)} not synced yet` : ", all synced"}</p>
-    <ol class="en-changes" aria-label="last writes">${changes.slice(-6).map((c) => html`<li key=${c.seq + c.op} class=${c.op}>
+    <ol class="en-changes" aria-label="last writes">${changes.toSorted((a, b) => a.seq - b.seq).slice(-6).map((c) => html`<li key=${c.seq + c.op} class=${c.op}>
       <b>${c.op.replace("_", " ")}</b> ${shown(bytesOf(c, "key") ?? new Uint8Array(), 18)} <span class="soft">#${c.seq}</span></li>`)}</ol>
   </section>`;
 }
@@ -77,7 +77,7 @@ function MemTables({ layout, verdicts }) {
 // Fall is the way from one level to the next, and the job that goes it.
 function Fall({ text, job }) {
   const what = !job ? "" : job.kind === "flush" ? "a memtable becomes a table" : job.kind === "move" ? "a table moves as it is"
-    : job.kind === "drop" ? "tables are dropped unread" : `${job.inputs.length} tables are merged`;
+    : job.kind === "drop" ? "tables are dropped unread" : `${many(job.inputs.length, "table")} ${job.inputs.length === 1 ? "is" : "are"} merged`;
   return html`<div class=${"en-fall" + (job ? " busy" : "")} data-job=${job?.kind}><span aria-hidden="true">▼</span> ${text}${job && html`: <b>${what}</b>`}</div>`;
 }
 
