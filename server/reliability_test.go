@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -49,19 +50,23 @@ func TestReliability_ManyConnectionsForAWhile(t *testing.T) {
 		all.Wait()
 	}
 	phase(end.Add(-d * 2 / 3)) // until all that is kept is there
-	before := heap()
+	before, beforeRSS := heap(), resident()
 	phase(end)
-	after := heap()
+	after, afterRSS := heap(), resident()
 	watching.Close()
 	n := <-watched
 	_, evicted, refused := s.conns.counts()
-	t.Logf("%d requests, %d lines of a watch, heap %d KiB after a third, %d KiB at the end", requests.Load(), n, before>>10, after>>10)
+	t.Logf("%d requests, %d lines of a watch; after a third, and at the end: heap %d and %d KiB, resident %d and %d KiB",
+		requests.Load(), n, before>>10, after>>10, beforeRSS>>10, afterRSS>>10)
 	if evicted+refused > 0 {
 		t.Errorf("%d connections cut off, %d refused", evicted, refused)
 	}
 	mayGrow := uint64(tally.Pick(32, 32, 8)) << 20 // builds for the race detector have memtables there
 	if after > before+mayGrow {
 		t.Errorf("the heap has grown from %d to %d bytes", before, after)
+	}
+	if afterRSS > beforeRSS+64<<20 { // what the store maps comes and goes
+		t.Errorf("the process has grown from %d to %d bytes", beforeRSS, afterRSS)
 	}
 	if n == 0 || requests.Load() == 0 {
 		t.Error("nothing was done")
@@ -85,6 +90,18 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// resident returns how much memory the process has; 0 where the system does not say.
+func resident() (n uint64) {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	if _, rest, ok := strings.Cut(string(text), "VmRSS:"); ok {
+		_, _ = fmt.Sscan(rest, &n)
+	}
+	return n << 10
 }
 
 // someRequest does what clients do.
