@@ -3,31 +3,36 @@ package server
 import (
 	"container/list"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 )
 
-// conns are the connections. When there are as many as there may be, a new one takes the place of that which has waited longest without a
-// request: so those who only hold connections, or send their requests byte by byte, keep nobody out. Each has a moment for its request, in which
-// it keeps its place; new ones wait for that in the queue of the operating system.
+// conns are the connections. When there are as many as there may be, a new one takes the place of that whose peer is waited for longest: for a
+// request, for the rest of one, or to take an answer. So those who hold connections, whatever the way, keep nobody out. Each has a moment,
+// in which it keeps its place; new ones wait for that in the queue of the operating system.
 type conns struct {
 	most int
 
 	mu      sync.Mutex
 	all     map[*conn]struct{}
-	waiting *list.List // of *conn, the longest first; without those that are being answered
+	waiting *list.List // of *conn, the longest first; without those that are being answered and whose peers are not waited for
 	evicted uint64
-	refused uint64 // because all were being answered
+	refused uint64 // because none waited
 }
 
 // conn is one of them.
 type conn struct {
 	net.Conn
-	of    *conns
-	place *list.Element // in waiting, or nil; guarded by of.mu
-	since time.Time     // when it came to that place; guarded by of.mu
+	of *conns
+
+	// Guarded by of.mu.
+	busy    bool          // a request is being answered
+	blocked int           // how often the peer is waited for meanwhile
+	place   *list.Element // in waiting, or nil
+	since   time.Time     // when it came to that place
 }
 
 func newConns(most int) *conns {
@@ -116,23 +121,50 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// answering keeps a connection in its place until the function that is returned is called.
+// answering keeps a connection in its place, but for when it waits for its peer, until the function that is returned is called.
 func (c *conn) answering() (end func()) {
+	c.change(func() { c.busy = true })
+	return func() { c.change(func() { c.busy = false }) }
+}
+
+// Write waits for the peer, too: for one that does not read.
+func (c *conn) Write(p []byte) (int, error) {
+	defer c.waits()()
+	return c.Conn.Write(p)
+}
+
+// waits notes that a peer is waited for, until the function that is returned is called.
+func (c *conn) waits() (end func()) {
+	c.change(func() { c.blocked++ })
+	return func() { c.change(func() { c.blocked-- }) }
+}
+
+// change changes what a connection does, and so whether it is among those that wait.
+func (c *conn) change(do func()) {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	if c.place != nil {
+	do()
+	if _, ok := c.of.all[c]; !ok {
+		return
+	}
+	switch waits := !c.busy || c.blocked > 0; {
+	case waits && c.place == nil:
+		c.of.waitLocked(c, time.Now())
+	case !waits && c.place != nil:
 		c.of.waiting.Remove(c.place)
 		c.place = nil
 	}
-	return c.waitAgain
 }
 
-func (c *conn) waitAgain() {
-	c.of.mu.Lock()
-	defer c.of.mu.Unlock()
-	if _, ok := c.of.all[c]; ok {
-		c.of.waitLocked(c, time.Now())
-	}
+// awaitedBody is the body of a request, while the peer of which is waited for.
+type awaitedBody struct {
+	io.ReadCloser
+	conn *conn
+}
+
+func (b awaitedBody) Read(p []byte) (int, error) {
+	defer b.conn.waits()()
+	return b.ReadCloser.Read(p)
 }
 
 // counts returns how many there are, and how many were closed for others, or not let in.
@@ -153,10 +185,17 @@ func keepConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// answeringConn keeps the connection of a request, if it is one of those that are bounded.
-func answeringConn(r *http.Request) (end func()) {
-	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
-		return c.answering()
+// answeringConn keeps the connection of a request, if it is one of those that are bounded. The request to go on with is another one:
+// package http looks at the body of its own.
+func answeringConn(r *http.Request) (to *http.Request, end func()) {
+	c, ok := r.Context().Value(connKey{}).(*conn)
+	if !ok {
+		return r, func() {}
 	}
-	return func() {}
+	if r.Body != nil && r.Body != http.NoBody {
+		other := *r
+		other.Body = awaitedBody{r.Body, c}
+		r = &other
+	}
+	return r, c.answering()
 }

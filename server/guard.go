@@ -87,12 +87,11 @@ func (s *Server) isOrigin(r *http.Request) bool {
 	if slices.Contains(s.opts.AllowOrigins, origins[0]) {
 		return true
 	}
-	scheme := "http"
-	if r.TLS != nil {
-		scheme = "https"
-	}
 	u, err := url.Parse(origins[0])
-	return err == nil && u.Scheme == scheme && strings.EqualFold(u.Host, r.Host)
+	if err != nil || !strings.EqualFold(u.Host, r.Host) {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && r.TLS == nil // a proxy may speak TLS for a server that does not
 }
 
 // originPatterns are the origins, beside that of the request, whose pages may open a WebSocket.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -53,7 +54,8 @@ func TestGuard_LetsInRequestsOfItsOwnPagesAlone(t *testing.T) {
 
 		{"GET", "Origin: http://" + here, true},
 		{"PUT", "Origin: http://" + here, true},
-		{"PUT", "Origin: https://" + here, false},
+		{"PUT", "Origin: https://" + here, true}, // by a proxy
+		{"PUT", "Origin: ftp://" + here, false},
 		{"PUT", "Origin: http://127.0.0.1:1", false},
 		{"PUT", "Origin: http://localhost:" + port, false},
 		{"PUT", "Origin: null", false},
@@ -85,6 +87,17 @@ func TestGuard_LetsInRequestsOfItsOwnPagesAlone(t *testing.T) {
 			if !c.ok {
 				got.wantError(403, "forbidden")
 			}
+		}
+	}
+}
+
+func TestGuard_APageWithoutTLSIsAStrangerToAServerWithIt(t *testing.T) {
+	s := newSite(t, nil)
+	for origin, ok := range map[string]bool{"https://kv.example.com": true, "http://kv.example.com": false} {
+		r := httptest.NewRequest("GET", "https://kv.example.com/", nil)
+		r.Header.Set("Origin", origin)
+		if s.s.isOrigin(r) != ok {
+			t.Errorf("%s: want %v", origin, ok)
 		}
 	}
 }

@@ -180,9 +180,31 @@ func TestConns_TheOneThatWaitedLongestMakesRoom(t *testing.T) {
 	}
 	all[1].Close() // again
 	all[4].Close()
-	all[4].waitAgain()
+	all[4].waits()()
 	if n := len(cs.all); n != 2 {
 		t.Errorf("%d open", n)
+	}
+}
+
+// Those whose peers send or take nothing make room as well, though they are being answered.
+func TestServe_WhileAllAnswersWaitForTheirPeersOthersAreServed(t *testing.T) {
+	s := serveSite(t, Options{MaxConnections: 20, DrainTimeout: 50 * time.Millisecond})
+	if err := s.db.Put([]byte("large"), bytes.Repeat([]byte("x"), 16<<20)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		for i := range 20 {
+			s.dial([]string{
+				"GET /v1/keys/large HTTP/1.1\r\nHost: localhost\r\n\r\n",
+				"PUT /v1/keys/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc",
+			}[i%2])
+		}
+		if err := s.health(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, evicted, refused := s.conns.counts(); evicted < 40 || refused > 0 {
+		t.Errorf("%d made room, %d were refused", evicted, refused)
 	}
 }
 

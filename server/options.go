@@ -58,8 +58,8 @@ type Options struct {
 	// MaxHeader is the size of the largest header of a request, address included, in bytes. Default: 16 KiB.
 	MaxHeader int
 
-	// MaxConnections is how many connections there may be. A new one takes the place of that which has waited longest for a
-	// request. Default: 1024.
+	// MaxConnections is how many connections there may be. A new one takes the place of that whose peer is waited for longest: for a request, for the rest of
+	// one, or to take an answer. Default: 1024.
 	MaxConnections int
 
 	// HeaderTimeout is how long a request may take to say what it wants. Default: 5 s.

@@ -127,7 +127,8 @@ func (f *inFlight) wait(ctx context.Context) {
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.running.begin()()
-	defer answeringConn(r)()
+	r, answered := answeringConn(r)
+	defer answered()
 	s.setDeadlines(w)
 	setHeaders(w.Header())
 	if err := s.admit(r); err != nil {
