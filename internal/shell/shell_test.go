@@ -159,6 +159,18 @@ func TestScan_OfMoreThanIsShownSaysHowToGoOn(t *testing.T) {
 	}
 }
 
+func TestQuote_MakesOneWordOfWhateverWouldMeanMore(t *testing.T) {
+	s := newSession(t)
+	for _, k := range []string{"--reverse", ";", "#1", "'", "a b", "", "\xff", "ok"} {
+		w := Quote([]byte(k))
+		for _, line := range []string{"put " + w + " x", "batch get " + w + " ; get " + w, "get " + w, "scan " + w, "del " + w} {
+			if r := s.Do(t.Context(), line); r.Err != "" {
+				t.Errorf("%s: %s", line, r.Err)
+			}
+		}
+	}
+}
+
 func TestOutput_IsBounded(t *testing.T) {
 	s := newSession(t)
 	if err := s.db.Put([]byte("big"), make([]byte, MaxOutput)); err != nil {
