@@ -50,7 +50,7 @@ func (s *remoteSite) load(in io.Reader, c *importCommand, o *interchange.ImportO
 	}
 	a, err := s.http.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("no answer from the server: %w; an import with --on-conflict skip goes on", errors.Unwrap(err))
+		return nil, s.unanswered(errors.Unwrap(err))
 	}
 	defer a.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(a.Body, maxAnswer))
@@ -62,6 +62,15 @@ func (s *remoteSite) load(in io.Reader, c *importCommand, o *interchange.ImportO
 		return nil, errors.Join(answerError(a.StatusCode, text), err)
 	}
 	return report, withoutAdvice(answerError(a.StatusCode, text))
+}
+
+// unanswered is the error of an import of which the server did not say how far it came.
+func (s *remoteSite) unanswered(err error) error {
+	const next = "how far it came the server did not say: import it again, with --on-conflict skip if what is there is to stay"
+	if s.ctx.Err() != nil {
+		return importError{err, "interrupted; " + next}
+	}
+	return importError{err, fmt.Sprintf("no answer from the server: %v; %s", err, next)}
 }
 
 // withoutAdvice leaves out of an error what the server says of how to go on: with parameters, where a command has flags.
