@@ -94,7 +94,7 @@ func (o *operation) in(tx *tinykv.Tx, q *query) txSpace {
 func do(tx *tinykv.Tx, r *http.Request, q *query, name string, ops []operation) ([]result, error) {
 	results, size, share := make([]result, len(ops)), 0, grantOf(r).share
 	for i := range ops {
-		result, n, err := ops[i].do(ops[i].in(tx, q))
+		result, n, err := ops[i].do(ops[i].in(tx, q), share)
 		if err != nil {
 			p := problemOf(err)
 			return nil, &problem{p.status, p.Code, badRequest("%s[%d]: %s", name, i, p.Message).Error()}
@@ -102,16 +102,13 @@ func do(tx *tinykv.Tx, r *http.Request, q *query, name string, ops []operation) 
 		if size += n; size > maxResultBytes {
 			return nil, tooLarge("the values that are read take more than %d bytes; read fewer at a time", maxResultBytes)
 		}
-		if err := share.take(decodedFactor * n); err != nil {
-			return nil, err
-		}
 		results[i] = result
 	}
 	return results, nil
 }
 
 // do returns the result, and the size of what it holds.
-func (o *operation) do(in txSpace) (r result, size int, err error) {
+func (o *operation) do(in txSpace, share *share) (r result, size int, err error) {
 	r.OK = true
 	switch o.Op {
 	case "put":
@@ -124,19 +121,18 @@ func (o *operation) do(in txSpace) (r result, size int, err error) {
 	case "merge":
 		return r, 0, in.Merge(o.key, o.value)
 	}
-	it := tinykv.Item{Key: o.key}
-	for found, err := range in.Scan(only(o.key), tinykv.Limit(1)) {
-		if err != nil {
-			return r, 0, err
-		}
-		it, size = found, len(found.Value)
+	it, err := find(in, o.key)
+	there := err == nil
+	if err != nil && !errors.Is(err, tinykv.ErrNotFound) {
+		return r, 0, err
 	}
-	r.item = itemOf(&it)
-	there := it.Value != nil
-	if r.Found = &there; there {
-		r.setValue(it.Value)
+	it.Key = o.key
+	r.item, r.Found = itemOf(&it), &there
+	if !there {
+		return r, len(o.key), nil
 	}
-	return r, size + len(o.key), nil
+	err = readValue(in, o.key, &r.item, share)
+	return r, len(o.key) + r.size(), err
 }
 
 // batch does operations in one transaction: reads see what comes before them in the batch.

@@ -44,6 +44,18 @@ func number(seq uint64) uint64 {
 	return seq
 }
 
+// size is how long the text of a value is.
+func (i *item) size() int {
+	switch {
+	case i.Value != nil:
+		return len(*i.Value)
+	case i.ValueHex != nil:
+		return len(*i.ValueHex)
+	default:
+		return 0
+	}
+}
+
 func (i *item) setValue(v []byte) { i.Value, i.ValueHex = text(v) }
 
 // text tells bytes in one of two ways.

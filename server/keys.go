@@ -48,17 +48,27 @@ func writeKey(w http.ResponseWriter, r *http.Request, in reader, key []byte) err
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	if acceptsJSON(r) {
-		value, err := in.Get(key)
-		if err != nil {
-			return err
-		}
-		i := itemOf(&it)
-		i.setValue(value)
-		answer(w, http.StatusOK, i)
-		return nil
+	if !acceptsJSON(r) {
+		return writeValue(w, in, key)
 	}
-	return writeValue(w, in, key)
+	i := itemOf(&it)
+	if err := readValue(in, key, &i, grantOf(r).share); err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, i)
+	return nil
+}
+
+// readValue reads a value into an item. One that is too large for JSON is told by its length, and not copied.
+func readValue(in reader, key []byte, i *item, share *share) error {
+	return in.Peek(key, func(value []byte) error {
+		if len(value) > maxRangeBytes {
+			i.ValueBytes = len(value)
+			return nil
+		}
+		i.setValue(value)
+		return share.take(decodedFactor * len(value))
+	})
 }
 
 const pieceBytes = 64 << 10

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,18 @@ func TestKeys_MayExpire(t *testing.T) {
 	s.get("/v1/keys/c").wantError(404, "not_found")
 	for _, bad := range []string{"ttl=0", "ttl=-1s", "ttl=5", "ttl=", "expires_at=tomorrow", "ttl=1s&expires_at=2100-01-02T03:04:05Z"} {
 		s.send("PUT", "/v1/keys/a?"+bad, "x").wantError(400, "bad_request")
+	}
+}
+
+func TestKeys_ThatAreTooLargeForJSONAreToldByTheirLength(t *testing.T) {
+	s := newSite(t, nil)
+	if err := s.db.Put([]byte("a"), make([]byte, maxRangeBytes+1)); err != nil {
+		t.Fatal(err)
+	}
+	s.get("/v1/keys/a", "Accept: application/json").want(200, fmt.Sprintf(`{"key":"a","value_bytes":%d,"seq":1}`, maxRangeBytes+1))
+	s.send("POST", "/v1/batch", `{"ops":[{"op":"get","key":"a"}]}`).want(200, fmt.Sprintf(`{"results":[{"ok":true,"found":true,"key":"a","value_bytes":%d,"seq":1}]}`, maxRangeBytes+1))
+	if got := s.get("/v1/keys/a").want(200, ""); len(got.body) != maxRangeBytes+1 {
+		t.Errorf("%d bytes", len(got.body))
 	}
 }
 

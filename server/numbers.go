@@ -7,7 +7,7 @@ import (
 	"github.com/tinykv/tinykv"
 )
 
-// health answers that the server is there, and whether the store takes writes.
+// health answers that the server is there, and the store open.
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	if _, err := s.db.Buckets(); err != nil {
 		return err
