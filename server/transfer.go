@@ -240,13 +240,16 @@ func formatOf(q *query, r *http.Request) (interchange.Format, error) {
 
 // whyStopped says why an import ended early, and how to go on.
 func (s *Server) whyStopped(r *http.Request, err error, report *interchange.ImportReport) *problem {
-	s.logUnknown(r, err)
 	p := *problemOf(err)
 	switch {
 	case errors.Is(err, interchange.ErrKeyExists):
 		p = problem{http.StatusConflict, "conflict", err.Error()}
 	case errors.Is(err, interchange.ErrInput):
 		p = problem{http.StatusBadRequest, "bad_request", err.Error()}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		p = problem{http.StatusBadRequest, "bad_request", "the body ends before its end"}
+	default:
+		s.logUnknown(r, err)
 	}
 	if report.Rows == 0 {
 		p.Message += "; nothing was imported"
