@@ -57,6 +57,12 @@ func TestJSON_IsNestedSoDeepAndNoDeeper(t *testing.T) {
 			t.Errorf("%d deep: %v", depth, err)
 		}
 	}
+	for parts, ok := range map[int]bool{maxParts: true, maxParts + 1: false} {
+		var v any
+		if err := decodeJSON([]byte("[0"+strings.Repeat(",0", parts)+"]"), &v); (err == nil) != ok || !ok && problemOf(err).status != 413 {
+			t.Errorf("%d parts: %v", parts, err)
+		}
+	}
 	var v any
 	if err := decodeJSON([]byte(`["[[[[[[[[[[[[\"[[[[[[["]`), &v); err != nil {
 		t.Errorf("brackets in text: %v", err)

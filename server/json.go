@@ -9,8 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxNesting is how deep the JSON of a request may be nested; what requests need is 3.
-const maxNesting = 8
+// Bounds of the JSON of a request. It may be nested so deep, of which requests need 3, and have so many parts: two letters of JSON may
+// become a hundred bytes in memory.
+const (
+	maxNesting = 8
+	maxParts   = 16 * maxOps
+)
 
 // decode reads the JSON of a request. It must say what it is: a form or plain text, which is all that a page of a stranger can send without
 // being asked, is refused. Names that are not known are, too.
@@ -54,12 +58,13 @@ func decodeJSON(body []byte, v any) error {
 	}
 }
 
-// checkJSON refuses what a decoder would take too long for, or silently change: deep nesting, and text that is not UTF-8, be it in escapes.
+// checkJSON refuses what a decoder would take too much for, or silently change: deep nesting, many parts, and text that is not UTF-8, be it in
+// escapes.
 func checkJSON(body []byte) error {
 	if !utf8.Valid(body) {
 		return badRequest("the body is no UTF-8; give bytes that are none as hexadecimal digits, in key_hex and value_hex")
 	}
-	depth := 0
+	depth, parts := 0, 0
 	for i := 0; i < len(body); i++ {
 		switch body[i] {
 		case '{', '[':
@@ -68,6 +73,10 @@ func checkJSON(body []byte) error {
 			}
 		case '}', ']':
 			depth--
+		case ',':
+			if parts++; parts > maxParts {
+				return tooLarge("the JSON has more than %d parts; send them in several requests", maxParts)
+			}
 		case '"':
 			end, ok := stringEnd(body, i+1)
 			if !ok {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 
 	"github.com/tinykv/tinykv"
@@ -23,6 +24,7 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) error {
 	if err := s.db.Metrics().WritePrometheus(&b); err != nil {
 		return err
 	}
+	s.numbers().writePrometheus(&b)
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = w.Write(b.Bytes())
 	return nil
@@ -62,6 +64,28 @@ func (s *Server) numbers() serverNumbers {
 	}
 	n.Connections, n.Evicted, n.Refused = s.conns.counts()
 	return n
+}
+
+// writePrometheus adds the numbers of the server to those of the store.
+func (n serverNumbers) writePrometheus(b *bytes.Buffer) {
+	for _, m := range []struct {
+		name, kind, help string
+		value            uint64
+	}{
+		{"requests_total", "counter", "Requests that came in.", n.Requests},
+		{"errors_total", "counter", "Requests that were answered with an error.", n.Errors},
+		{"wrong_tokens_total", "counter", "Requests with a token that is not one.", n.WrongTokens},
+		{"connections_refused_total", "counter", "Connections that were not let in, as all that there may be were in use.", n.Refused},
+		{"connections_evicted_total", "counter", "Connections that made room for others.", n.Evicted},
+		{"connections", "gauge", "Connections.", uint64(n.Connections)},
+		{"answering", "gauge", "Requests that are being answered.", uint64(n.Answering)},
+		{"transactions", "gauge", "Transactions over several requests.", uint64(n.Transactions)},
+		{"watches", "gauge", "Watches of peers.", uint64(n.Watches)},
+		{"jobs", "gauge", "Verifications, compactions, imports and exports.", uint64(n.Jobs)},
+		{"memory_bytes", "gauge", "Memory for large bodies and answers.", uint64(n.MemoryBytes)},
+	} {
+		fmt.Fprintf(b, "# HELP tinykv_server_%[1]s %[3]s\n# TYPE tinykv_server_%[1]s %[2]s\ntinykv_server_%[1]s %[4]d\n", m.name, m.kind, m.help, m.value)
+	}
 }
 
 // levels answers with the levels of the tree.

@@ -105,6 +105,18 @@ func TestRange_IsDeletedWhenItIsNamed(t *testing.T) {
 	s.get("/v1/count").want(200, `{"count":0}`)
 }
 
+func TestMetrics_TellOfTheServerToo(t *testing.T) {
+	s := newSite(t, nil)
+	s.get("/v1/keys/none").want(404, "")
+	s.begin(`{}`)
+	got := s.get("/metrics").want(200, "").body
+	for _, line := range []string{"tinykv_last_sequence 0", "tinykv_server_requests_total 3", "tinykv_server_errors_total 1", "tinykv_server_transactions 1", "# TYPE tinykv_server_answering gauge"} {
+		if !strings.Contains(got, "\n"+line+"\n") {
+			t.Errorf("%s is not in %s", line, got)
+		}
+	}
+}
+
 func TestAddresses_ThatAreWrongSaySo(t *testing.T) {
 	s := newSite(t, nil)
 	s.get("/v1/nothing").wantError(404, "not_found")
