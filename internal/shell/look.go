@@ -142,6 +142,22 @@ func (s *Session) flush(c *call) error {
 	return nil
 }
 
+func (s *Session) sync(c *call) error {
+	if err := s.db.Sync(); err != nil {
+		return err
+	}
+	c.out.printf("ok, up to sequence number %d\n", s.db.Metrics().DurableSeq)
+	return nil
+}
+
+func (s *Session) resume(c *call) error {
+	if err := s.db.Resume(); err != nil {
+		return err
+	}
+	c.out.printf("ok\n")
+	return nil
+}
+
 func (s *Session) compact(c *call) error {
 	r, err := c.args.bounds()
 	if err != nil {

@@ -161,7 +161,7 @@ func explain(err error) string {
 	case errors.Is(err, tinykv.ErrCorrupt):
 		return plain(err) + "; verify lists all damage, and tinykv repair copies the rest"
 	case errors.Is(err, tinykv.ErrFailed):
-		return plain(err) + "; reads go on; mend the cause and resume, or open the store again"
+		return plain(err) + "; reads go on; mend the cause, then type resume"
 	case errors.Is(err, tinykv.ErrReadOnly):
 		return "that is open to read only: the transaction, or the store"
 	case errors.Is(err, tinykv.ErrInvalidOperand):

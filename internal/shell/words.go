@@ -49,6 +49,8 @@ func words() []word {
 		{name: "levels", help: "Show the levels of the tree.", do: (*Session).levels},
 		{name: "explain", usage: "KEY", help: "Tell how a key is found.", min: 1, max: 1, keys: true, do: (*Session).explain},
 		{name: "flush", help: "Write what is in memory to tables.", do: (*Session).flush},
+		{name: "sync", help: "Wait until all that was written is on stable storage.", do: (*Session).sync},
+		{name: "resume", help: "Make a store that has failed take writes again.", do: (*Session).resume},
 		{name: "compact", usage: rangeUsage, help: "Merge tables, which drops what was overwritten or deleted.", max: 1, values: bounds, keys: true, do: (*Session).compact},
 		{name: "verify", help: "Check every table against its checksums.", do: (*Session).verify},
 		{name: "clear", usage: "--yes", help: "Delete every key of the bucket in use.", flags: []string{"yes"}, do: (*Session).clear},
