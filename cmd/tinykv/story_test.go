@@ -73,7 +73,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) { launch(ts, "", ar
 // launch starts the program, and returns the first line with a text in it.
 func launch(ts *testscript.TestScript, text string, args []string) string {
 	cmd := exec.Command(programPath(ts), args...)
-	for _, name := range []string{"TINYKV_DB", "XDG_RUNTIME_DIR", "HOME", "TINYKV_TOKEN", "PATH"} {
+	for _, name := range []string{"TINYKV_DB", "XDG_RUNTIME_DIR", "HOME", "TINYKV_TOKEN", "PATH", "TMPDIR"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	cmd.Dir = ts.MkAbs(".")
