@@ -27,26 +27,24 @@ var built = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
+// buildDir is set while tests run. A process that is the program, as stories run it, has none.
 var buildDir string
 
 func TestMain(m *testing.M) {
+	testscript.Main(cleanUp{m}, map[string]func(){"tinykv": main, "curl": curl})
+}
+
+// cleanUp runs the tests with a directory that they share, and removes it.
+type cleanUp struct{ *testing.M }
+
+func (c cleanUp) Run() int {
 	dir, err := os.MkdirTemp("", "tinykv-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1
 	}
+	defer os.RemoveAll(dir)
 	buildDir = dir
-	testscript.Main(cleanUp{m, dir}, map[string]func(){"tinykv": main, "curl": curl})
-}
-
-// cleanUp runs the tests and removes what they share.
-type cleanUp struct {
-	*testing.M
-	dir string
-}
-
-func (c cleanUp) Run() int {
-	defer os.RemoveAll(c.dir)
 	return c.M.Run()
 }
 
