@@ -176,8 +176,10 @@ func TestToken_WrongOnesWaitButNotAllOfThem(t *testing.T) {
 func TestTransaction_OfAnotherTokenIsNotFound(t *testing.T) {
 	s := newSite(t, &Options{Tokens: someTokens()})
 	tx := s.begin(`{"writable":true}`, bearer(writeSecret))
-	s.get(tx+"/keys/a", bearer(adminSecret)).wantError(404, "not_found")
 	s.send("PUT", tx+"/keys/a", "x", bearer(writeSecret)).want(204, "")
+	s.get(tx+"/keys/a", bearer(writeSecret)).want(200, "x")
+	s.get(tx+"/keys/a", bearer(adminSecret)).wantError(404, "not_found")
+	s.send("DELETE", tx, "", bearer(adminSecret)).wantError(404, "not_found")
 }
 
 func TestReadOnly_RefusesWhatChangesAnything(t *testing.T) {

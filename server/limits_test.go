@@ -51,6 +51,33 @@ func TestLimits_OfTimeCutOffWhoIsSlow(t *testing.T) {
 	}
 }
 
+// What goes on for longer than a request may take is not cut off, as long as its peer does its part.
+func TestLimits_OfTimeLetStreamsGoOn(t *testing.T) {
+	s := serveSite(t, Options{RequestTimeout: 100 * time.Millisecond})
+	watching := s.dial("GET /v1/watch HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	watch, err := http.ReadResponse(bufio.NewReader(watching), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := s.dial("PUT /v1/keys/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc")
+	if _, err := http.ReadResponse(bufio.NewReader(slow), nil); err != nil { // comes when the time is over
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if err := s.db.Put([]byte{'a' + byte(i)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for lines := bufio.NewScanner(watch.Body); ; {
+		if !lines.Scan() {
+			t.Fatalf("the watch ended: %v", lines.Err())
+		}
+		if strings.Contains(lines.Text(), `"key":"c"`) {
+			return
+		}
+	}
+}
+
 func firstLine(text []byte) string {
 	line, _, _ := bytes.Cut(text, []byte("\r\n"))
 	return string(line)

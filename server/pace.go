@@ -43,9 +43,12 @@ type pacedWriter struct {
 	left    allowance
 }
 
-// pace returns an answer that may take as long as it is long, and as there is something to tell.
+// pace returns an answer that may take as long as it is long, and as there is something to tell. From the peer nothing more is to come, for
+// which package http waits all the same, to see it go: that wait must have no end.
 func (s *Server) pace(w http.ResponseWriter) http.ResponseWriter {
-	return &pacedWriter{ResponseWriter: w, control: http.NewResponseController(w), left: allowance{timeout: s.opts.RequestTimeout}}
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Time{})
+	return &pacedWriter{ResponseWriter: w, control: c, left: allowance{timeout: s.opts.RequestTimeout}}
 }
 
 // Unwrap is for http.ResponseController.

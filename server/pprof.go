@@ -23,6 +23,7 @@ func (s *Server) profileRoutes() []route {
 // profile answers with a profile, or with a list of those that there are.
 func (s *Server) profile(w http.ResponseWriter, r *http.Request) error {
 	c, end := http.NewResponseController(w), time.Now().Add(profileTime+s.opts.RequestTimeout)
+	_ = c.SetReadDeadline(end) // else package http takes the peer for gone before
 	_ = c.SetWriteDeadline(end)
 	switch name := r.PathValue("profile"); name {
 	case "":

@@ -81,6 +81,41 @@ func TestRange_AnswersAreBounded(t *testing.T) {
 	s.get("/v1/range?prefix=9").want(200, fmt.Sprintf(`{"items":[{"key":"9","seq":6,"value_bytes":%d}],"scanned":1}`, maxRangeBytes+1))
 }
 
+func TestRange_WhatFiltersPassOverIsBounded(t *testing.T) {
+	s := newSite(t, nil)
+	b := s.db.NewBatch()
+	for i := range maxScannedKeys + 5 {
+		if err := b.Put(fmt.Appendf(nil, "n%06d", i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range maxScannedBytes>>20 + 5 {
+		if err := b.Put(fmt.Appendf(nil, "v%03d", i), make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.db.Apply(b); err != nil {
+		t.Fatal(err)
+	}
+	for prefix, most := range map[string]int{"n": maxScannedKeys, "v": maxScannedBytes >> 20} {
+		var p struct {
+			Items   []item
+			Next    string
+			Scanned int
+		}
+		query := "prefix=" + prefix + "&value_contains=x"
+		if err := json.Unmarshal([]byte(s.get("/v1/range?"+query).want(200, "").body), &p); err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Items) > 0 || p.Next == "" || p.Scanned > most {
+			t.Errorf("%s: %d items, %d looked at, next %q", query, len(p.Items), p.Scanned, p.Next)
+		}
+		if keys, answers := s.keysOf(query); len(keys) > 0 || answers != 2 {
+			t.Errorf("%s: %d keys in %d answers", query, len(keys), answers)
+		}
+	}
+}
+
 func TestRange_RefusesWhatItDoesNotUnderstand(t *testing.T) {
 	s := newSite(t, nil)
 	for _, bad := range []string{

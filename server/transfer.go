@@ -278,6 +278,9 @@ func (u *upload) Read(p []byte) (int, error) {
 	}
 	n, err := u.r.Read(p[:part])
 	u.left.end(n, begun)
+	if errors.Is(err, io.EOF) { // all is there: what is left to do may take its time
+		_ = u.control.SetReadDeadline(time.Time{})
+	}
 	return n, err
 }
 
