@@ -212,6 +212,26 @@ func (b *Bucket) EstimateSize(bounds Range) (uint64, error) {
 	return r.db.estimateSize(bounds, r.space)
 }
 
+// Compact is [DB.Compact] for keys of the bucket; one that is not there is compacted. Also ErrInvalidOption for that of a snapshot or a
+// transaction.
+func (b *Bucket) Compact(ctx context.Context, bounds Range) error {
+	if err := b.ofStore(); err != nil {
+		return err
+	}
+	if ctx == nil {
+		return b.db.unlessClosed(errNilContext)
+	}
+	if err := bounds.check(); err != nil {
+		return b.db.unlessClosed(err)
+	}
+	space, ok := b.db.spaces.Load().Find(b.name)
+	if !ok {
+		return b.db.unlessClosed(nil)
+	}
+	lower, upper := bounds.stored(space)
+	return b.db.compactStored(ctx, lower, upper)
+}
+
 // Explain is [DB.Explain] within the bucket.
 func (b *Bucket) Explain(k []byte) (*Explanation, error) {
 	r, err := b.reader()

@@ -114,7 +114,8 @@ func inputBytes(tables []*manifest.Table) (total int64) {
 // Compact merges everything in a range down to the deepest level that holds any of it, and drops
 // what no reader can see any more: overwritten and deleted entries. Tables there that were written
 // under another Options.Compression are written anew. It returns when that is done.
-// Compactions run by themselves; calling this is a matter of taste, as before a backup.
+// Compactions run by themselves; calling this is a matter of taste, as before a backup. [All] is the whole store, buckets
+// included; other ranges are of keys outside of buckets, see [Bucket.Compact].
 // Errors: ErrInvalidRange, ErrClosed, ErrFailed, ErrInvalidOption for a nil ctx, those of ctx, and what
 // made the merging fail.
 func (db *DB) Compact(ctx context.Context, r Range) error {
@@ -124,10 +125,21 @@ func (db *DB) Compact(ctx context.Context, r Range) error {
 	if err := r.check(); err != nil {
 		return db.unlessClosed(err)
 	}
+	lower, upper := r.stored(0)
+	if r.Lower == nil && r.Upper == nil {
+		upper = behindAll
+	}
+	return db.compactStored(ctx, lower, upper)
+}
+
+// behindAll lies behind every stored key: the id in front of one has at most four bytes, and the last of them is below 0x80.
+var behindAll = []byte{0xff, 0xff, 0xff, 0xff}
+
+// compactStored is Compact for stored keys.
+func (db *DB) compactStored(ctx context.Context, lower, upper []byte) error {
 	if err := db.Flush(ctx); err != nil {
 		return err
 	}
-	lower, upper := r.stored(0)
 	if bytes.Compare(lower, upper) >= 0 {
 		return nil
 	}

@@ -53,6 +53,9 @@ func TestDocs_NumbersThatAreNamedAreThere(t *testing.T) {
 	}
 	for _, name := range []string{"OPERATIONS.md", "API.md", "CONCEPTS.md"} {
 		for _, metric := range regexp.MustCompile(`\btinykv_[a-z_]+`).FindAllString(document(t, name), -1) {
+			if strings.HasPrefix(metric, "tinykv_server_") {
+				continue // a test of package server sees to them
+			}
 			if !strings.Contains(page.String(), "\n# TYPE "+metric+" ") {
 				t.Errorf("docs/%s names %s, which is not there", name, metric)
 			}

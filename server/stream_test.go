@@ -143,7 +143,6 @@ func TestCompact_TellsProgressAndReports(t *testing.T) {
 	if last := all[len(all)-1]; !strings.HasPrefix(last, `{"report":{"bytes_before":`) {
 		t.Errorf("%q", all)
 	}
-	s.send("POST", "/v1/compact?bucket=x", "").wantError(400, "bad_request")
 }
 
 func TestJobs_ThereIsABound(t *testing.T) {

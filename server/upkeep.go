@@ -102,16 +102,17 @@ func (s *Server) compact(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if q.Has("bucket") {
-		return badRequest("only keys outside of buckets can be compacted; leave bucket out")
-	}
-	total, err := s.db.EstimateSize(bounds)
+	total, err := s.space(&q).EstimateSize(bounds)
 	if err != nil {
 		return err
 	}
+	compact := s.db.Compact
+	if q.Has("bucket") {
+		compact = s.db.Bucket(q.Get("bucket")).Compact
+	}
 	before := s.db.Metrics()
 	return s.work(w, r, func(ctx context.Context) (any, error) {
-		err := s.db.Compact(ctx, bounds)
+		err := compact(ctx, bounds)
 		after := s.db.Metrics()
 		return struct {
 			BytesBefore  int64 `json:"bytes_before"` // of all tables

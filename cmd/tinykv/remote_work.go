@@ -72,11 +72,11 @@ func (s *remoteSite) verify(m *meter) (*tinykv.VerifyReport, error) {
 }
 
 // compact has the server compact a range, and returns how large its tables were and are.
-func (s *remoteSite) compact(r tinykv.Range, m *meter) (before, after int64, err error) {
+func (s *remoteSite) compact(bucket string, r tinykv.Range, m *meter) (before, after int64, err error) {
 	var a struct {
 		Before int64 `json:"bytes_before"`
 		After  int64 `json:"bytes_after"`
 	}
-	err = s.work("/v1/compact", remoteSpace{s, ""}.bounded(r), m, &a)
+	err = s.work("/v1/compact", remoteSpace{s, bucket}.bounded(r), m, &a)
 	return a.Before, a.After, err
 }

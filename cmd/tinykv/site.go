@@ -23,7 +23,7 @@ type site interface {
 	dropBucket(name string) error
 	deleteKeys(bucket string, keys [][]byte) error // all or none
 	speaker() (speaker, error)                     // a session of the shell
-	compact(r tinykv.Range, m *meter) (before, after int64, err error)
+	compact(bucket string, r tinykv.Range, m *meter) (before, after int64, err error)
 
 	load(in io.Reader, c *importCommand, o *interchange.ImportOptions) (*interchange.ImportReport, error)
 	dump(w io.Writer, c *exportCommand, r tinykv.Range, o *interchange.ExportOptions, done *exported) error

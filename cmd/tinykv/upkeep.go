@@ -87,6 +87,7 @@ func problemJSON(p *tinykv.CorruptionError) jsonProblem {
 
 type compactCommand struct {
 	hexFlag
+	bucketFlag
 	rangeFlags
 	progressFlag
 }
@@ -98,7 +99,7 @@ func (c *compactCommand) Run(e *environment) error {
 		return err
 	}
 	return e.at(&tinykv.Options{ErrorIfMissing: true}, func(s site) error {
-		before, after, err := s.compact(r, c.meter(e))
+		before, after, err := s.compact(c.Bucket, r, c.meter(e))
 		if err != nil {
 			return err
 		}
@@ -108,10 +109,14 @@ func (c *compactCommand) Run(e *environment) error {
 }
 
 // compact runs the compaction and tells meanwhile how much it has written.
-func (l local) compact(r tinykv.Range, m *meter) (before, after int64, err error) {
+func (l local) compact(bucket string, r tinykv.Range, m *meter) (before, after int64, err error) {
 	defer m.end()
 	before = tableBytes(l.db)
-	m.during(func() { err = l.db.Compact(l.e.ctx, r) }, func() step {
+	compact := l.db.Compact
+	if bucket != "" {
+		compact = l.db.Bucket(bucket).Compact
+	}
+	m.during(func() { err = compact(l.e.ctx, r) }, func() step {
 		read, written := int64(0), int64(0)
 		for _, l := range l.db.Metrics().Levels {
 			read, written = read+l.ReadBytes, written+l.WrittenBytes

@@ -163,11 +163,12 @@ func (s *Session) compact(c *call) error {
 	if err != nil {
 		return err
 	}
+	compact := s.db.Compact
 	if s.bucket != "" {
-		return Mistake("compact is about keys outside of buckets; use leaves the bucket")
+		compact = s.db.Bucket(s.bucket).Compact
 	}
 	before := s.db.Metrics().TableBytes
-	if err := s.db.Compact(c.ctx, r); err != nil {
+	if err := compact(c.ctx, r); err != nil {
 		return err
 	}
 	c.out.printf("tables: %s before, %s now\n", Size(before), Size(s.db.Metrics().TableBytes))
