@@ -99,6 +99,9 @@ type Metrics struct {
 	// Latency is how long calls took.
 	Latency LatencyMetrics `json:"latency"`
 
+	// Failed tells that the store has failed and takes no writes, until Resume or another opening.
+	Failed bool `json:"failed"`
+
 	// CorruptPlaces is how many damaged places were met; see Events.Corruption.
 	CorruptPlaces int `json:"corrupt_places"`
 
@@ -260,6 +263,7 @@ func (db *DB) Metrics() *Metrics {
 		m.DurableSeq = max(log.SyncedMark(), m.DurableSeq)
 	}
 	m.Cache = CacheMetrics(db.files.cache.Stats())
+	m.Failed = db.failure.Load() != nil
 	m.CorruptPlaces = db.damages.count()
 	m.Watch.Watchers, m.Watch.Bytes = db.feed.watching()
 	db.sampler.fill(m)

@@ -69,6 +69,9 @@ func (m *Metrics) writeSpace(b *strings.Builder, total *LevelMetrics) {
 	fmt.Fprintf(b, "memtables  %s, %d sealed\n", shortSize(m.MemTableBytes), m.SealedMemTables)
 	fmt.Fprintf(b, "log        %s, %s spare; sequence %d, durable %d\n",
 		shortSize(m.LogBytes), shortSize(m.LogSpareBytes), m.LastSeq, m.DurableSeq)
+	if m.Failed {
+		b.WriteString("FAILED     takes no writes until Resume\n")
+	}
 	if m.CorruptPlaces > 0 {
 		fmt.Fprintf(b, "DAMAGED    places met: %d\n", m.CorruptPlaces)
 	}

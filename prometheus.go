@@ -112,6 +112,11 @@ func (m *Metrics) promSpace(p *promWriter) {
 	p.gauge("space_amplification", "Estimated size of the tables over what they must have.", m.SpaceAmplification)
 	p.gauge("last_sequence", "Number of the last write.", float64(m.LastSeq))
 	p.gauge("durable_sequence", "Number of the last write known to be on stable storage.", float64(m.DurableSeq))
+	failed := 0.0
+	if m.Failed {
+		failed = 1
+	}
+	p.gauge("failed", "1 when the store has failed and takes no writes.", failed)
 	p.gauge("corrupt_places", "Damaged places that were met.", float64(m.CorruptPlaces))
 }
 

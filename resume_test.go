@@ -1,6 +1,7 @@
 package tinykv_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -192,6 +193,28 @@ func TestResume_OfAStoreThatIsNotToBeResumedSaysSo(t *testing.T) {
 		t.Error(err)
 	}
 	r.must(r.db.Close())
+}
+
+// A store says that it has failed, for whoever watches over it, until it goes on.
+func TestResume_MetricsTellWhetherItIsNeeded(t *testing.T) {
+	r := newCrashRun(t, 1)
+	r.open()
+	r.puts(3, 100)
+	if r.db.Metrics().Failed {
+		t.Error("failed before anything has")
+	}
+	r.breakLog()
+	m := r.db.Metrics()
+	var page bytes.Buffer
+	r.must(m.WritePrometheus(&page))
+	if !m.Failed || !strings.Contains(m.String(), "FAILED") || !strings.Contains(page.String(), "\ntinykv_failed 1\n") {
+		t.Errorf("not told: %v\n%s", m.Failed, m)
+	}
+	r.must(r.db.Resume())
+	if r.db.Metrics().Failed {
+		t.Error("failed after Resume")
+	}
+	r.close()
 }
 
 // A store that has failed closes with its failure, and with all that was acknowledged on stable storage, if

@@ -13,6 +13,9 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	if _, err := s.db.Buckets(); err != nil {
 		return err
 	}
+	if s.db.Metrics().Failed {
+		return &problem{http.StatusServiceUnavailable, "failed", "the store has failed and takes no writes; mend the cause, then POST /v1/resume"}
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte("ok\n"))
 	return nil

@@ -78,13 +78,24 @@ func fold(text string, indent int) string {
 func examine(m *tinykv.Metrics) []advice {
 	all := []advice{}
 	for _, rule := range []func(*tinykv.Metrics) *advice{
-		damage, stalls, level0, slowSyncs, holders, deadWeight, tombstones, cacheMisses, filters, readAmplification, writeAmplification,
+		failure, damage, stalls, level0, slowSyncs, holders, deadWeight, tombstones, cacheMisses, filters, readAmplification, writeAmplification,
 	} {
 		if a := rule(m); a != nil {
 			all = append(all, *a)
 		}
 	}
 	return all
+}
+
+func failure(m *tinykv.Metrics) *advice {
+	if !m.Failed {
+		return nil
+	}
+	return &advice{
+		"problem", "the store has failed and takes no writes",
+		"A write or a sync of its log or manifest failed: what was not synced may not be on the disk, so it is not gone on with. What was acknowledged is in memory and can be read.",
+		"Make room, or mend the disk; then have it resume (POST /v1/resume, resume in a shell on the server), which writes what was acknowledged to new files.",
+	}
 }
 
 func damage(m *tinykv.Metrics) *advice {

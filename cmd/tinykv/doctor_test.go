@@ -11,6 +11,7 @@ import (
 // Each line is a store that is not well in one way, and what of that is told.
 func TestDoctor_KnowsEachSymptom(t *testing.T) {
 	for symptom, spoil := range map[string]func(m *tinykv.Metrics){
+		"has failed and takes no writes":   func(m *tinykv.Metrics) { m.Failed = true },
 		"damage was met in 1 place":        func(m *tinykv.Metrics) { m.CorruptPlaces = 1 },
 		"writers were stopped 3 times":     func(m *tinykv.Metrics) { m.Stalls, m.LongestStall = 3, time.Second },
 		"tables in level 0":                func(m *tinykv.Metrics) { m.Levels[0].Tables = 20 },

@@ -36,6 +36,7 @@ export function Picture({ layout, changes = [], trace, shown: seen = 0, compact 
       ${i > 0 && html`<${Fall} key=${"fall" + l.level} text="compaction" job=${layout.jobs.find((j) => j.kind !== "flush" && j.to === l.level)} />`}
       <${Level} key=${l.level} level=${l} largest=${largest} verdicts=${verdicts} picked=${picked} onPick=${pick}
         due=${layout.jobs.some((j) => j.to === l.level && j.kind !== "flush")} />`)}
+    <${Cache} cache=${layout.cache} used=${(trace?.places ?? []).slice(0, seen).some((p) => p.cached)} />
     <div class="en-dot" aria-hidden="true"></div>
     ${!compact && html`<${Details} table=${table} />`}
   </div>`;
@@ -68,7 +69,9 @@ function MemTables({ layout, verdicts }) {
       <div key=${i} class=${"en-tank" + (m.active ? " active" : " sealed") + (verdicts.get(m.active ? "memtable" : "sealed" + i) ?? "")} data-place=${m.active ? "memtable" : "sealed" + i}
         title=${`${size(m.used)} of ${size(m.size)}`}>
         <div class="en-fill" style=${{ height: percent(m.used, m.size) + "%" }}></div>
-        <span><b>${m.active ? "active" : "sealed"}</b><br />${count(m.entries)} ${m.entries === 1 ? "entry" : "entries"}<br />${Math.round(percent(m.used, m.size))} % full</span>
+        ${layout.memtables.length > 4
+          ? html`<span>${Math.round(percent(m.used, m.size))} %</span>`
+          : html`<span><b>${m.active ? "active" : "sealed"}</b><br />${many(m.entries, "entry").replace("entrys", "entries")}<br />${Math.round(percent(m.used, m.size))} % full</span>`}
       </div>`)}</div>
     <p class="hint">${layout.memtables.length > 1 ? "A sealed memtable takes no more writes and waits for its flush." : "When it is full it is sealed and flushed to a table."}</p>
   </section>`;
@@ -94,6 +97,16 @@ function Level({ level, largest, verdicts, picked, onPick, due }) {
       title=${`table ${t.number}: ${size(t.bytes)}, ${count(t.entries)} entries\n${keyOf(t, "smallest")} to ${keyOf(t, "largest")}`}>${t.bytes > 0.04 * largest && html`<span>${t.number}</span>`}</button>`)}
       ${level.tables.length > mostTables && html`<span class="hint">and ${count(level.tables.length - mostTables)} more</span>`}
       ${level.tables.length === 0 && html`<span class="hint en-none">no tables</span>`}</div>
+  </section>`;
+}
+
+// Cache is beside the tables: only blocks that had to be decompressed go there.
+function Cache({ cache, used }) {
+  if (!cache || cache.size === 0) return null;
+  const asked = cache.hits + cache.misses;
+  return html`<section class=${"en-box en-cache" + (used ? " v-hit" : "")} aria-label="block cache" data-cache>
+    <header><h3>Block cache</h3><span class="hint">${size(cache.held)} of ${size(cache.size)} decompressed${asked > 0 ? `, ${Math.round(100 * cache.hits / asked)} % of ${count(asked)} found there` : ""}</span></header>
+    <div class="en-bar"><div class="en-held" style=${{ width: percent(cache.held, cache.size) + "%" }}></div></div>
   </section>`;
 }
 

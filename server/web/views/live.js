@@ -23,7 +23,7 @@ export function Live({ store }) {
       <${Stat} label="Stalls" value=${m ? count(m.stalls) : "–"} note=${m ? duration(m.stall_time_ns) + " in all" : ""} />
     </div>
     <div class="grid two">
-      <${Chart} title="Operations a second" points=${points} lines=${[["requests", "requests", "--good"], ["reads", "Get in its program, about", "--accent"], ["writes", "engine writes", "--warn"]]} value=${(v) => rate(v)} />
+      <${Chart} title="Operations a second" whole points=${points} lines=${[["requests", "requests", "--good"], ["reads", "Get in its program, about", "--accent"], ["writes", "engine writes", "--warn"]]} value=${(v) => rate(v)} />
       <${Chart} title="Latency" points=${points} log lines=${[["req50", "request p50", "--good", [2, 3]], ["req99", "request p99", "--good"], ["get99", "Get p99", "--accent"], ["write99", "write p99", "--warn"]]} value=${(v) => time(v)} />
       <${Chart} title="Hit rates" points=${points} range=${[0, 100]} lines=${[["cache", "cache hits", "--accent"], ["filter", "reads spared by filters", "--good"]]} value=${(v) => percent(v)} />
       <${Chart} title="Amplification" points=${points} lines=${[["readAmp", "read: places", "--accent"], ["writeAmp", "write: times", "--warn"], ["spaceAmp", "space: times", "--good"]]} value=${(v) => v.toFixed(2)} />
@@ -133,7 +133,7 @@ function percentile(buckets = [], p) {
 }
 
 // Chart draws lines over time: lines are [name of a point's field, label, colour, dash?].
-function Chart({ title, points, lines, value, log, range, bytes }) {
+function Chart({ title, points, lines, value, log, range, bytes, whole }) {
   const box = useRef(null), plot = useRef(null);
   const last = points[points.length - 1];
   const data = [points.map((p) => p.at), ...lines.map(([name]) => points.map((p) => (log && p[name] === 0 ? null : p[name])))];
@@ -142,7 +142,7 @@ function Chart({ title, points, lines, value, log, range, bytes }) {
   useEffect(() => {
     const make = () => {
       plot.current?.destroy();
-      plot.current = new window.uPlot(options(box.current, lines, value, { log, range, bytes }), latest.current, box.current);
+      plot.current = new window.uPlot(options(box.current, lines, value, { log, range, bytes, whole }), latest.current, box.current);
     };
     make();
     const resized = new ResizeObserver(() => plot.current.setSize({ width: box.current.clientWidth, height: 180 }));
@@ -167,22 +167,24 @@ function Chart({ title, points, lines, value, log, range, bytes }) {
 
 const value2 = (value, v) => (v === null || v === undefined ? "–" : value(v));
 
-function options(box, lines, value, { log, range, bytes }) {
+function options(box, lines, value, { log, range, bytes, whole }) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => resolve(style.getPropertyValue(name));
   const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   return {
     width: box.clientWidth, height: 180, legend: { show: false }, cursor: { show: false }, padding: [8, 8, 0, 0],
-    scales: { x: { time: true }, y: log ? { distr: 3 } : range ? { range } : { range: (u, low, high) => [0, Math.max(high * 1.1, 1)] } },
+    scales: { x: { time: true }, y: log ? { distr: 3 } : range ? { range } : { range: (u, low, high) => [0, Math.max(high * 1.1, whole ? 10 : 1)] } },
     axes: [
       { ...axis, space: 80, values: (u, ticks) => ticks.map((t) => clock(1000 * t)) },
-      { ...axis, size: 62, ...(bytes ? { incrs: powers } : {}), values: (u, ticks) => ticks.map((t) => (t === null ? "" : value(t))) },
+      { ...axis, size: 62, ...(bytes ? { incrs: powers } : whole ? { incrs: wholes } : {}), values: (u, ticks) => ticks.map((t) => (t === null ? "" : value(t))) },
     ],
     series: [{}, ...lines.map(([, label, name, dash]) => ({ label, stroke: colour(name), width: 2, dash, spanGaps: false, points: { show: false } }))],
   };
 }
 
 const powers = Array.from({ length: 50 }, (_, i) => 2 ** i); // steps that are round in KiB and MiB
+
+const wholes = Array.from({ length: 10 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
 
 // resolve turns a colour that depends on light and dark into one that a canvas takes.
 function resolve(text) {
