@@ -37,6 +37,9 @@ var suites = []suite{
 	{name: "hostile files", lane: processor, dir: "fuzz", run: "^TestHostile_", seeded: true},
 	{name: "closing", lane: processor, dir: "reliability/process", run: "^TestClose_", race: true, seeded: true},
 	{name: "processes", lane: disk, dir: "reliability/process", run: "^Test(Cut|Errno|Kill|Limits|Lock|Memory)_", seeded: true},
+	{name: "servers", lane: processor, dir: "server", run: "^Test(Guard|Health|Limits|Reliability|Serve|Token|WebSocket)_"},
+	{name: "transfers", lane: disk, dir: "cmd/tinykv", run: "^TestTransfer_"},
+	{name: "the plug", lane: processor, dir: "server/web", run: "^TestLearn_"},
 	{name: "disks", lane: disk, dir: "reliability/disk", run: "^Test", seeded: true},
 }
 

@@ -58,6 +58,11 @@ func TestReliability_ManyConnectionsForAWhile(t *testing.T) {
 	_, evicted, refused := s.conns.counts()
 	t.Logf("%d requests, %d lines of a watch; after a third, and at the end: heap %d and %d KiB, resident %d and %d KiB",
 		requests.Load(), n, before>>10, after>>10, beforeRSS>>10, afterRSS>>10)
+	tally.Row{
+		ID: "A24", Suite: "a server for a while", Load: fmt.Sprintf("%d connections that read, write, scan and watch for %v; heap and resident memory are looked at", connections, d),
+		Faults: connections, Unit: "connections", Counts: []tally.Count{{Name: "requests", N: requests.Load()}},
+		Replay: "TINYKV_RELIABILITY=full go test -run TestReliability_Many ./server",
+	}.Record(t)
 	if evicted+refused > 0 {
 		t.Errorf("%d connections cut off, %d refused", evicted, refused)
 	}

@@ -154,6 +154,11 @@ func TestTransfer_OfAnySizeTakesLittleMemoryAndGoesOnAfterAnInterrupt(t *testing
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
+	tally.Row{
+		ID: "A27", Suite: "import and export", Load: fmt.Sprintf("a CSV file of %d MB goes in by a pipe, is interrupted, goes on, comes out; at most 200 MB of memory", size/1e6),
+		Faults: 1, Unit: "interrupted imports", Counts: []tally.Count{{Name: "rows", N: int64(f.rows)}},
+		Replay: "TINYKV_RELIABILITY=full go test -run TestTransfer_ ./cmd/tinykv",
+	}.Record(t)
 	rows := interruptedImport(t, f, db)
 	checkFirstRows(t, f, db, rows)
 
