@@ -153,6 +153,19 @@ func (c condition) holds(in reader, key []byte) error {
 	}
 }
 
+// valueOf reads a value, which is the body, and for how long it is to live.
+func (s *Server) valueOf(q *query, w http.ResponseWriter, r *http.Request) ([]byte, []tinykv.WriteOption, error) {
+	expires, err := q.expiry(time.Now())
+	if err != nil {
+		return nil, nil, err
+	}
+	value, err := s.body(w, r)
+	if err != nil || expires.IsZero() {
+		return value, nil, err
+	}
+	return value, []tinykv.WriteOption{tinykv.ExpireAt(expires)}, nil
+}
+
 // putKey sets a value, which is the body.
 func (s *Server) putKey(w http.ResponseWriter, r *http.Request) error {
 	q, err := queryOf(r, "ttl", "expires_at", "sync")
@@ -163,17 +176,9 @@ func (s *Server) putKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	expires, err := q.expiry(time.Now())
+	value, opts, err := s.valueOf(&q, w, r)
 	if err != nil {
 		return err
-	}
-	value, err := s.body(w, r)
-	if err != nil {
-		return err
-	}
-	var opts []tinykv.WriteOption
-	if !expires.IsZero() {
-		opts = append(opts, tinykv.ExpireAt(expires))
 	}
 	if err := s.write(r, &q, key, func(to writer, more ...tinykv.WriteOption) error {
 		return to.Put(key, value, append(more, opts...)...)

@@ -195,17 +195,9 @@ func (s *Server) putKeyInTransaction(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	expires, err := q.expiry(time.Now())
+	value, opts, err := s.valueOf(&q, w, r)
 	if err != nil {
 		return err
-	}
-	value, err := s.body(w, r)
-	if err != nil {
-		return err
-	}
-	var opts []tinykv.WriteOption
-	if !expires.IsZero() {
-		opts = append(opts, tinykv.ExpireAt(expires))
 	}
 	return s.writeInTransaction(w, r, &q, func(to writer, key []byte) error { return to.Put(key, value, opts...) })
 }

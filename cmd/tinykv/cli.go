@@ -89,6 +89,7 @@ type commandLine struct {
 func groups() (all []kong.Group) {
 	for _, g := range [][2]string{
 		{"keys", "Keys and values:"},
+		{"move", "Moving data:"},
 		{"look", "Looking at the store:"},
 		{"files", "Looking at files, without opening the store:"},
 		{"care", "Upkeep:"},
