@@ -68,7 +68,7 @@ func TestImport_TakesEachFormat(t *testing.T) {
 	s.get("/v1/keys/a").want(200, "1")
 	s.send("POST", "/v1/import?bucket=box&on_conflict=skip", "key,value\na,7\na,8\n", ofCSV).want(200, `{"imported":1,"skipped":1,"failed":0,"bytes":18,"rows":3,"errors":[]}`)
 	s.get("/v1/keys/a?bucket=box").want(200, "7")
-	s.send("POST", "/v1/import?dry_run", "key,value\nz,7\nbad\n", ofCSV).want(200, `{"imported":1,"skipped":0,"failed":1,"bytes":18,"rows":3,"errors":[{"row":3,"line":3,"message":"1 fields where there are 2 columns"}]}`)
+	s.send("POST", "/v1/import?dry_run", "key,value\nz,7\nbad\n", ofCSV).want(200, `{"imported":1,"skipped":0,"failed":1,"bytes":18,"rows":3,"errors":[{"row":3,"line":3,"message":"1 field where there are 2 columns"}]}`)
 	s.get("/v1/keys/z").wantError(404, "not_found")
 }
 
@@ -84,7 +84,7 @@ func TestImport_ThatStopsSaysWhereAndHowToGoOn(t *testing.T) {
 		code, says  string
 		at          int64
 	}{
-		{"", "key,value\na,1\nbad\n", 400, "bad_request", "row 3: 1 fields where there are 2 columns; everything up to row 2 was done, and nothing behind it: go on with from_row=3", 2},
+		{"", "key,value\na,1\nbad\n", 400, "bad_request", "row 3: 1 field where there are 2 columns; everything up to row 2 was done, and nothing behind it: go on with from_row=3", 2},
 		{"?on_conflict=fail", "key,value\nb,1\na,1\n", 409, "conflict", "row 3: the key is there already; everything up to row 2", 2},
 		{"", "keys\n", 400, "bad_request", `row 1: the column "keys" is none of an item`, 0},
 		{"", "", 400, "bad_request", "the input is empty", 0},

@@ -25,6 +25,7 @@ type exportCommand struct {
 	Seq       bool     `help:"Write the number of the write that made each, in JSON."`
 	Columns   []string `placeholder:"NAME" help:"The columns of CSV, of key, value, expires_at, key_hex and value_hex. Default: all of them."`
 	Separator string   `default:"," placeholder:"C" help:"What separates the fields of CSV; tab for a tab."`
+	Overwrite bool     `help:"Replace the file, if it is there."`
 	File      string   `arg:"" optional:"" default:"-" help:"The file, or - for standard output. One that ends in .gz is compressed."`
 }
 
@@ -39,6 +40,9 @@ func (c *exportCommand) Run(e *environment) error {
 		return err
 	}
 	if o.Comma, err = separator(c.Separator); err != nil {
+		return err
+	}
+	if err := c.vacant(); err != nil {
 		return err
 	}
 	return e.at(streaming(tinykv.Options{ReadOnly: true}), func(at site) error {
@@ -60,6 +64,17 @@ func (c *exportCommand) Run(e *environment) error {
 		}
 		return m.stopped(err)
 	})
+}
+
+// vacant refuses a file that is there, which may be what somebody wants to import.
+func (c *exportCommand) vacant() error {
+	if c.File == "-" || c.Overwrite {
+		return nil
+	}
+	if info, err := os.Stat(c.File); err == nil && info.Mode().IsRegular() {
+		return usageError{c.File + " is there already; say --overwrite to replace it, or choose another name"}
+	}
+	return nil
 }
 
 // exported is what was exported so far. A server does not tell how many items that are.

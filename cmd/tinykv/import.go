@@ -230,6 +230,9 @@ func (e importError) Unwrap() error {
 }
 
 func (c *importCommand) stopped(r *interchange.ImportReport, err error) error {
+	if err == nil && c.DryRun && r.Failed > 0 {
+		return quietError{fmt.Errorf("%d rows are wrong", r.Failed)} // each was told; a script learns it by the exit code
+	}
 	if err == nil {
 		return nil
 	}

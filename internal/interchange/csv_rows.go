@@ -146,7 +146,7 @@ func (c *csvRows) next(r *row) error {
 func (c *csvRows) row(r *row) (err error) {
 	*r = row{number: c.csv.record}
 	if have, want := len(c.csv.fields), len(c.names); have != want {
-		return fmt.Errorf("%d fields where there are %d columns", have, want)
+		return fmt.Errorf("%s where there are %d columns", fields(have), want)
 	}
 	if c.shape.key != nil {
 		return c.templateRow(r)
@@ -232,4 +232,11 @@ func (c *csvRows) object() ([]byte, error) {
 func isNumber(b []byte) bool {
 	s := scanner{data: b}
 	return len(b) > 0 && s.number() == nil && s.off == len(b)
+}
+
+func fields(n int) string {
+	if n == 1 {
+		return "1 field"
+	}
+	return fmt.Sprintf("%d fields", n)
 }

@@ -112,8 +112,8 @@ func TestImport_TellsWhichRowIsWrongAndWhat(t *testing.T) {
 		want   []string // errors of rows
 		keys   int      // that are in the store all the same
 	}{
-		"key,value\na,1\nb\nc,3,4\nd,4\n":                {CSV, items, []string{"row 3: 1 fields where there are 2 columns", "row 4: 3 fields where there are 2 columns"}, 2},
-		"key,value\n\"a\nb\",1\nc\n":                     {CSV, items, []string{"row 3 (line 4): 1 fields"}, 1},
+		"key,value\na,1\nb\nc,3,4\nd,4\n":                {CSV, items, []string{"row 3: 1 field where there are 2 columns", "row 4: 3 fields where there are 2 columns"}, 2},
+		"key,value\n\"a\nb\",1\nc\n":                     {CSV, items, []string{"row 3 (line 4): 1 field"}, 1},
 		"key,value\na,5\" pipe\nb,2\n":                   {CSV, items, []string{"row 2: field 2: a quote within a field"}, 1},
 		"key,value\na,\"5\" pipe\"\nb,2\n":               {CSV, items, []string{"row 2: field 2: something follows on the quote"}, 1},
 		"key,value\na,1\nb,\"2\nc,3\n":                   {CSV, items, []string{"row 3: a field begins with a quote and never ends"}, 1},
