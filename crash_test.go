@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/enginetest"
@@ -287,6 +288,9 @@ func (r *crashRun) puts(n, valueBytes int, opts ...tinykv.WriteOption) {
 	}
 }
 
+// farAway makes a value one that expires, but not while a test runs.
+var farAway = tinykv.ExpireAt(time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC))
+
 // batch returns a few operations with values of about so many bytes.
 func (r *crashRun) batch(valueBytes int) *tinykv.Batch {
 	b := r.db.NewBatch()
@@ -297,6 +301,8 @@ func (r *crashRun) batch(valueBytes int) *tinykv.Batch {
 			r.must(b.Delete(k))
 		case 2, 3:
 			r.must(b.Merge(k, fmt.Appendf(nil, "%0*d", 1+r.IntN(valueBytes), r.Uint32())))
+		case 4:
+			r.must(b.Put(k, fmt.Appendf(nil, "%0*d", 1+r.IntN(2*valueBytes), r.Uint32()), farAway))
 		default:
 			r.must(b.Put(k, fmt.Appendf(nil, "%0*d", 1+r.IntN(2*valueBytes), r.Uint32())))
 		}

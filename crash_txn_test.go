@@ -73,6 +73,8 @@ func (r *crashRun) fill(tx *tinykv.Tx, b *tinykv.Batch) error {
 			err = tx.Delete(op.Key)
 		case op.Merge:
 			err = tx.Merge(op.Key, op.Value)
+		case !op.ExpiresAt.IsZero():
+			err = tx.Put(op.Key, op.Value, tinykv.ExpireAt(op.ExpiresAt))
 		default:
 			err = tx.Put(op.Key, op.Value)
 		}

@@ -169,7 +169,8 @@ var failLives = []struct {
 		for it.Next() {
 			seen = append(seen, enginetest.Entry{Key: string(it.Key()), Value: string(it.Value())})
 		}
-		if r.try(it.Err()) && !slices.Equal(seen, past.Entries(tinykv.All())) {
+		sameButExpiry := func(a, b enginetest.Entry) bool { return a.Key == b.Key && a.Value == b.Value } // which an iterator does not tell
+		if r.try(it.Err()) && !slices.EqualFunc(seen, past.Entries(tinykv.All()), sameButExpiry) {
 			r.Errorf("%sthe iterator saw %d entries, want those of commit %d", r.where, len(seen), r.tip)
 		}
 		got, err := enginetest.Collect(s.Scan(tinykv.All()))
