@@ -44,10 +44,11 @@ cross: ## build and vet for other systems
 test: ## all tests
 	$(GO) test ./...
 
-# Tests in which one goroutine does everything, thousands of times over, or whose memory is measured, which the race detector changes; `make test` runs them.
-ALONE = ^(TestCrash_Every.*|TestFailed_WhicheverCallFailsTheStoreKeepsItsWord|TestDamage_.*|TestHostile_.*)$$
+# Tests in which one goroutine does everything, thousands of times over, or whose memory is measured, which the race detector changes; and those in which
+# the program is started hundreds of times, or a browser does most of the work. `make test` runs them; TestEngine has a browser under the race detector, too.
+ALONE = ^(TestCrash_Every.*|TestFailed_WhicheverCallFailsTheStoreKeepsItsWord|TestDamage_.*|TestHostile_.*|TestStories|TestAPI_Examples.*|TestPage_InABrowser|TestLearn_InABrowser)$$
 
-race: ## the tests under the race detector, in their short form, but for those with a single goroutine
+race: ## the tests under the race detector, in their short form, but for those that gain nothing by it
 	$(GO) test -race -short -timeout 20m -skip '$(ALONE)' ./...
 
 crash: ## the crash, kill and model tests with more images and over many seeds (SEEDS=200)
