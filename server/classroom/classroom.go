@@ -128,8 +128,12 @@ func (r *Room) proxyTo(socket string) *httputil.ReverseProxy {
 	}
 }
 
-// ServeHTTP passes a request on to the child.
-func (r *Room) ServeHTTP(w http.ResponseWriter, q *http.Request) { r.proxy.ServeHTTP(w, q) }
+// ServeHTTP passes a request on to the child. The child may answer before it has the body of the request, as one does who needs none: without full
+// duplex the body would be closed by the first byte of the answer, while it is still being passed on, and that would cut the answer off.
+func (r *Room) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	_ = http.NewResponseController(w).EnableFullDuplex() // where there is no connection, nothing is closed
+	r.proxy.ServeHTTP(w, q)
+}
 
 // Status tells how the child is.
 func (r *Room) Status() Status {

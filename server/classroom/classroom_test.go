@@ -37,6 +37,14 @@ func TestMain(m *testing.M) {
 	}
 	go func() {
 		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/early" { // answers before it has the body
+				_ = http.NewResponseController(w).EnableFullDuplex()
+				fmt.Fprint(w, "early")
+				_ = http.NewResponseController(w).Flush()
+				_, _ = io.Copy(io.Discard, r.Body)
+				fmt.Fprint(w, " and late")
+				return
+			}
 			fmt.Fprintf(w, "%d %s %s origin=%q token=%q", os.Getpid(), r.Method, r.URL.Path, r.Header.Get("Origin"), r.Header.Get("Authorization"))
 		}))
 	}()
@@ -89,6 +97,32 @@ func TestRoom_PassesRequestsOnToTheChild(t *testing.T) {
 	})
 	if want := fmt.Sprintf(`%d GET /v1/stats origin="" token=""`, r.Status().PID); w.Body.String() != want {
 		t.Errorf("the child was asked %s, want %s: what the parent has checked is not for it", w.Body, want)
+	}
+}
+
+// A child that answers before it has the whole body of a request is heard to the end.
+func TestRoom_PassesOnAnswersThatComeBeforeTheRequestIsWhole(t *testing.T) {
+	site := httptest.NewServer(open(t))
+	defer site.Close()
+	body, more := io.Pipe()
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, site.URL+"/early", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = more.Write([]byte("half of it")) }()
+	w, err := site.Client().Do(q) // the other half comes when the answer has begun
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Body.Close()
+	first := make([]byte, len("early"))
+	if _, err := io.ReadFull(w.Body, first); err != nil || string(first) != "early" {
+		t.Fatalf("%q, %v", first, err)
+	}
+	_, _ = more.Write([]byte("the other half"))
+	_ = more.Close()
+	if rest, err := io.ReadAll(w.Body); err != nil || string(rest) != " and late" {
+		t.Errorf("%q, %v; want the end of the answer", rest, err)
 	}
 }
 
