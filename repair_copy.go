@@ -1,12 +1,14 @@
 package tinykv
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/key"
@@ -33,6 +35,9 @@ type repairCopy struct {
 	db     *DB
 	batch  Batch
 	spaces repairSpaces
+
+	last     []byte // the stored key that was put last
+	straddle bool   // the batch begins with a key that the one before it ended with
 }
 
 // newRepairCopy makes an empty store in a directory that is empty or does not exist.
@@ -65,7 +70,7 @@ func newRepairCopy(fsys vfs.FS, dir string, op MergeOperator, spaces repairSpace
 		return nil, err
 	}
 	if err = errors.Join(marker.Close(), fsys.SyncDir(dir)); err == nil {
-		c.db, err = Open(dir, &Options{FS: c.fs, MemTableSize: repairBatchBytes, CacheSize: -1, MergeOperator: op})
+		c.db, err = Open(dir, &Options{FS: c.fs, MemTableSize: repairBatchBytes, CacheSize: -1, MergeOperator: op, Clock: atNoTime})
 	}
 	if err == nil {
 		err = c.makeSpaces()
@@ -76,7 +81,10 @@ func newRepairCopy(fsys vfs.FS, dir string, op MergeOperator, spaces repairSpace
 	return c, nil
 }
 
-// put adds an entry.
+// atNoTime is the clock of a copy in the making: what has expired is for those to say who have the store's clock, see repair.hidden.
+func atNoTime() time.Time { return time.Unix(0, 0) }
+
+// put adds an entry. They come in the order of their keys, and those of one key oldest first.
 func (c *repairCopy) put(kind key.Kind, stored, value []byte) error {
 	if c.spaces.isStray(stored) {
 		return c.putStray(batchrepr.Op{Kind: kind, Stored: stored, Value: value})
@@ -86,18 +94,27 @@ func (c *repairCopy) put(kind key.Kind, stored, value []byte) error {
 			return err
 		}
 	}
+	if c.batch.Len() == 0 {
+		c.straddle = bytes.Equal(stored, c.last)
+	}
+	c.last = append(c.last[:0], stored...)
 	if err := c.batch.addStored(batchrepr.Op{Kind: kind, Stored: stored, Value: value}); err != nil || c.batch.Size() < repairBatchBytes {
 		return err
 	}
 	return c.flush() // now: a long value need not be at hand twice
 }
 
-// flush writes what was put. As it comes in order, it goes where it would end up, and nothing is merged.
+// flush writes what was put. As it comes in order, it goes where it would end up, and nothing is merged. But where the entries of one key
+// are divided, the newer ones go above the older.
 func (c *repairCopy) flush() error {
 	if !c.db.isLarge(&write{batch: &c.batch}) {
 		return c.apply()
 	}
-	err := c.db.commitLarge(&c.batch, manifest.NumLevels-1)
+	level := manifest.Level(manifest.NumLevels - 1)
+	if c.straddle {
+		level = 0
+	}
+	err := c.db.commitLarge(&c.batch, level)
 	c.batch.Reset()
 	return err
 }
