@@ -134,7 +134,6 @@ func (db *DB) drop(plans []*compaction.Plan) error {
 		info.ToLevel = max(info.ToLevel, int(p.Start))
 	}
 	db.beginCompaction(&info)
-	defer db.endJob(info.Job)
 	emit(db, db.opts.Events.CompactionBegin, info)
 	start := time.Now()
 	info.Err = db.install(e, nil)
@@ -149,6 +148,7 @@ func (db *DB) drop(plans []*compaction.Plan) error {
 			}
 		}
 	}
+	db.endJob(info.Job)
 	emit(db, db.opts.Events.CompactionEnd, info)
 	return info.Err
 }

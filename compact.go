@@ -34,7 +34,6 @@ func (db *DB) compact(ctx context.Context, p *compaction.Plan, spans []compactio
 		info.Kind = compactionMove
 	}
 	db.beginCompaction(&info)
-	defer db.endJob(info.Job)
 	emit(db, db.opts.Events.CompactionBegin, info)
 	start := time.Now()
 	info.Err = db.carryOut(ctx, p, spans, &info)
@@ -42,6 +41,7 @@ func (db *DB) compact(ctx context.Context, p *compaction.Plan, spans []compactio
 	if info.Err == nil {
 		db.stats.compacted(p, &info)
 	}
+	db.endJob(info.Job)
 	emit(db, db.opts.Events.CompactionEnd, info)
 	return info.Err
 }

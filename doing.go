@@ -20,10 +20,14 @@ func (db *DB) beginCompaction(info *CompactionInfo) {
 	db.beginJob(JobLayout{Job: info.Job, Kind: info.Kind, FromLevel: info.FromLevel, ToLevel: info.ToLevel, Inputs: info.InputTables})
 }
 
-// endJob notes that a job is over.
+// endJob notes that a job is over. It may be known already.
 func (db *DB) endJob(job uint64) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	db.endJobLocked(job)
+}
+
+func (db *DB) endJobLocked(job uint64) {
 	db.doing = slices.DeleteFunc(db.doing, func(j JobLayout) bool { return j.Job == job })
 }
 

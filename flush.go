@@ -33,15 +33,15 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 		info.MemTableBytes += m.table.Used()
 	}
 	db.beginJob(JobLayout{Job: info.Job, Kind: jobFlush, FromLevel: -1})
-	defer db.endJob(info.Job)
 	emit(db, db.opts.Events.FlushBegin, info)
 	start := time.Now()
-	tables, err := db.flush(ctx, oldest, next)
+	tables, err := db.flush(ctx, info.Job, oldest, next)
 	info.Duration, info.Err = time.Since(start), err
 	if err == nil {
 		info.Tables, info.Bytes, info.OutputTables = len(tables), inputBytes(tables), tableNumbers(tables)
 		db.stats.flushed(tables, info.Duration)
 	}
+	db.endJob(info.Job)
 	emit(db, db.opts.Events.FlushEnd, info)
 	return err == nil, err
 }
@@ -51,7 +51,7 @@ func (db *DB) flushOldest(ctx context.Context) (more bool, err error) {
 // Order that durability leans on: the table is synced, then the directory; the log, whose next
 // segment the edit names, at the same time; then the edit; only then is the log before that segment
 // given up.
-func (db *DB) flush(ctx context.Context, oldest []*mem, next *mem) ([]*manifest.Table, error) {
+func (db *DB) flush(ctx context.Context, job uint64, oldest []*mem, next *mem) ([]*manifest.Table, error) {
 	log := db.log.Load()
 	logSynced := db.later(log.Sync)
 	outputs := db.newOutputs(db.background, 0)
@@ -75,7 +75,10 @@ func (db *DB) flush(ctx context.Context, oldest []*mem, next *mem) ([]*manifest.
 	for _, t := range tables {
 		e.Added = append(e.Added, manifest.AddedTable{Level: 0, Table: t})
 	}
-	err = db.install(e, func(sealed []*mem) []*mem { return slices.Clone(sealed[:len(sealed)-len(oldest)]) })
+	err = db.install(e, func(sealed []*mem) []*mem {
+		db.endJobLocked(job) // whoever waits for the flush finds that it is over
+		return slices.Clone(sealed[:len(sealed)-len(oldest)])
+	})
 	if err != nil {
 		db.disown(outputs, tables)
 		return nil, err

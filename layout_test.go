@@ -57,6 +57,11 @@ func TestLayout_ShowsEveryPart(t *testing.T) {
 func TestLayout_ShowsWhatIsUnderWay(t *testing.T) {
 	var db *tinykv.DB
 	var seen []string
+	ended := func() {
+		if l, err := db.Layout(); err != nil || len(l.Jobs) > 0 {
+			t.Errorf("what has ended is under way: %v, %v", l, err)
+		}
+	}
 	note := func() {
 		l, err := db.Layout()
 		if err != nil {
@@ -81,6 +86,8 @@ func TestLayout_ShowsWhatIsUnderWay(t *testing.T) {
 	db = openLayout(t, &tinykv.Events{
 		FlushBegin:      func(tinykv.FlushInfo) { note() },
 		CompactionBegin: func(tinykv.CompactionInfo) { note() },
+		FlushEnd:        func(tinykv.FlushInfo) { ended() },
+		CompactionEnd:   func(tinykv.CompactionInfo) { ended() },
 	})
 	for range 2 {
 		if err := errors.Join(db.Put([]byte("fig"), []byte("ripe")), db.Flush(t.Context())); err != nil {
