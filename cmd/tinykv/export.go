@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"compress/gzip"
-	"context"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -16,33 +12,31 @@ import (
 )
 
 type exportCommand struct {
-	hexFlag
 	bucketFlag
 	rangeFlags
 	progressFlag
+	Hex       bool     `short:"x" help:"--prefix, --lower and --upper are hexadecimal. The output is not: what is no text stands in it as digits anyway."`
 	Format    string   `enum:",csv,json,jsonl" default:"" placeholder:"FORMAT" help:"csv, json or jsonl. Default: what the name of the file ends in, or jsonl."`
 	KeysOnly  bool     `short:"k" help:"Write no values."`
 	Seq       bool     `help:"Write the number of the write that made each, in JSON."`
 	Columns   []string `placeholder:"NAME" help:"The columns of CSV, of key, value, expires_at, key_hex and value_hex. Default: all of them."`
-	Separator string   `default:"," placeholder:"C" help:"What separates the fields of CSV; tab for a tab."`
+	Separator string   `given:"" placeholder:"C" help:"What separates the fields of CSV; tab for a tab."`
 	Overwrite bool     `help:"Replace the file, if it is there."`
 	File      string   `arg:"" optional:"" default:"-" help:"The file, or - for standard output. One that ends in .gz is compressed."`
 }
 
 // Run exports a range as it is at this moment.
 func (c *exportCommand) Run(e *environment) error {
-	r, err := c.bounds(c.hexFlag)
+	r, err := c.bounds(hexFlag{c.Hex})
 	if err != nil {
 		return err
 	}
-	o := &interchange.ExportOptions{KeysOnly: c.KeysOnly, Seq: c.Seq, Columns: c.Columns}
-	if o.Format, err = formatOf(c.Format, c.File, interchange.JSONLines); err != nil {
+	to, err := destinationOf(c.File, c.Overwrite)
+	if err != nil {
 		return err
 	}
-	if o.Comma, err = separator(c.Separator); err != nil {
-		return err
-	}
-	if err := c.vacant(); err != nil {
+	o, err := c.options(to)
+	if err != nil {
 		return err
 	}
 	return e.at(streaming(tinykv.Options{ReadOnly: true}), func(at site) error {
@@ -50,7 +44,7 @@ func (c *exportCommand) Run(e *environment) error {
 		var done exported
 		m := c.meter(e)
 		m.during(func() {
-			err = c.to(e, func(w io.Writer) error { return at.dump(w, c, r, o, &done) })
+			err = to.write(e, func(w io.Writer) error { return at.dump(w, c, r, o, &done) })
 		}, func() step {
 			s := step{Phase: "exporting", Done: done.items.Load(), Total: total, Unit: "keys", Note: sizeText(done.bytes.Load())}
 			if s.Total = max(s.Total, s.Done); s.Done == 0 {
@@ -59,22 +53,25 @@ func (c *exportCommand) Run(e *environment) error {
 			return s
 		})
 		m.end()
-		if err == nil && c.File != "-" {
+		if err == nil && to.kind != toOutput {
 			c.tell(e, &done)
 		}
 		return m.stopped(err)
 	})
 }
 
-// vacant refuses a file that is there, which may be what somebody wants to import.
-func (c *exportCommand) vacant() error {
-	if c.File == "-" || c.Overwrite {
-		return nil
+// options refuses what would do nothing in the format, so that nobody believes it was done.
+func (c *exportCommand) options(to *destination) (o *interchange.ExportOptions, err error) {
+	o = &interchange.ExportOptions{KeysOnly: c.KeysOnly, Seq: c.Seq, Columns: c.Columns}
+	byDefault := interchange.JSONLines
+	if to.kind == toFile && filepath.Ext(strings.TrimSuffix(c.File, ".gz")) != "" {
+		byDefault = 0
 	}
-	if info, err := os.Stat(c.File); err == nil && info.Mode().IsRegular() {
-		return usageError{c.File + " is there already; say --overwrite to replace it, or choose another name"}
+	if o.Format, err = formatOf(c.Format, c.File, byDefault); err != nil {
+		return nil, err
 	}
-	return nil
+	o.Comma, err = separatorOf(c.Separator, o.Format)
+	return o, err
 }
 
 // exported is what was exported so far. A server does not tell how many items that are.
@@ -105,41 +102,4 @@ func (c *exportCommand) estimate(at site, r tinykv.Range) int64 {
 		return 0
 	}
 	return int64(float64(numbers.Keys) * float64(part) / float64(all))
-}
-
-// to calls fn with where the export goes.
-func (c *exportCommand) to(e *environment, fn func(w io.Writer) error) error {
-	if c.File == "-" {
-		return fn(e.out)
-	}
-	write := fn
-	if strings.HasSuffix(c.File, ".gz") {
-		write = func(w io.Writer) error {
-			z := gzip.NewWriter(w)
-			return errors.Join(fn(z), z.Close())
-		}
-	}
-	return replaceFile(e.ctx, c.File, write)
-}
-
-// replaceFile writes a file under another name, and gives it its own when it is whole and on stable storage. When that fails, what was there
-// before is as it was.
-func replaceFile(ctx context.Context, name string, write func(w io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	w := bufio.NewWriter(f)
-	if err := errors.Join(write(w), w.Flush(), context.Cause(ctx)); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }

@@ -13,11 +13,11 @@ import (
 type ExportOptions struct {
 	Format Format
 
-	// KeysOnly leaves out values, and Seq adds the numbers of writes, which CSV has not.
+	// KeysOnly leaves out values, and Seq adds the numbers of writes, for which CSV has no column.
 	KeysOnly, Seq bool
 
-	// Columns are those of CSV, of key, value, expires_at, key_hex and value_hex. Bytes that a text column cannot hold are an error where there is no
-	// column for their digits. Default: all of them, or key and key_hex where values are left out.
+	// Columns are those of CSV, of key, value, expires_at, key_hex and value_hex. Keys must have one, and values, too, unless they are left out. Bytes
+	// that a text column cannot hold are an error where there is no column for their digits. Default: all of them, or key and key_hex where values are left out.
 	Columns []string
 
 	// Comma separates the fields of CSV. Default: ','.
@@ -142,6 +142,14 @@ func (e *exporter) prepareCSV() error {
 	}
 	if e.o.KeysOnly && (c.value.text || c.value.digits) {
 		return fmt.Errorf("%w: a column of values, where these are left out", ErrOption)
+	}
+	switch {
+	case e.o.Seq:
+		return fmt.Errorf("%w: CSV has no column for the number of a write; json and jsonl tell it", ErrOption)
+	case !c.key.text && !c.key.digits:
+		return fmt.Errorf("%w: no column would hold the keys; add key or key_hex", ErrOption)
+	case !e.o.KeysOnly && !c.value.text && !c.value.digits:
+		return fmt.Errorf("%w: no column would hold the values; add value or value_hex, or leave values out as a whole", ErrOption)
 	}
 	e.begin, e.append = string(c.header()), c.appendItem
 	return nil

@@ -42,7 +42,7 @@ func TestExport_WritesEachFormat(t *testing.T) {
 		"key,value,expires_at,key_hex,value_hex\n,,,,\na,\" x, \"\"y\"\"\n\",2030-01-02T03:04:05.0000006Z,,\n,,,620d,00\n,é,,ff,\n": {Format: CSV},
 		"key,key_hex\n,\na,\n,620d\n,ff\n":                              {Format: CSV, KeysOnly: true},
 		"key_hex;value_hex\n;\n61;20782c202279220a\n620d;00\nff;c3a9\n": {Format: CSV, Comma: ';', Columns: []string{"key_hex", "value_hex"}},
-		"expires_at\n\"\"\n2030-01-02T03:04:05.0000006Z\n\"\"\n\"\"\n":  {Format: CSV, Columns: []string{"expires_at"}},
+		"key_hex\n\"\"\n61\n620d\nff\n":                                 {Format: CSV, Columns: []string{"key_hex"}, KeysOnly: true},
 		"[\n{\"key\":\"\"},\n{\"key\":\"a\",\"expires_at\":\"2030-01-02T03:04:05.0000006Z\"},\n{\"key\":\"b\\r\"},\n{\"key_hex\":\"ff\"}\n]\n":                                                                                                                    {Format: JSON, KeysOnly: true},
 		"{\"key\":\"\",\"value\":\"\",\"seq\":0}\n{\"key\":\"a\",\"value\":\" x, \\\"y\\\"\\n\",\"expires_at\":\"2030-01-02T03:04:05.0000006Z\",\"seq\":7}\n{\"key\":\"b\\r\",\"value\":\"\\u0000\",\"seq\":0}\n{\"key_hex\":\"ff\",\"value\":\"é\",\"seq\":0}\n": {Format: JSONLines, Seq: true},
 	} {
@@ -74,6 +74,9 @@ func TestExport_RefusesColumnsThatDoNotFit(t *testing.T) {
 		"add the column key_hex":   {Format: CSV, Columns: []string{"key", "value_hex"}},
 		"add the column value_hex": {Format: CSV, Columns: []string{"key_hex", "value"}},
 		"cannot be separated":      {Format: CSV, Comma: '\r'},
+		"would hold the values":    {Format: CSV, Columns: []string{"key", "expires_at"}},
+		"would hold the keys":      {Format: CSV, Columns: []string{"value"}},
+		"the number of a write":    {Format: CSV, Seq: true},
 		"only CSV has columns":     {Format: JSON, Columns: []string{"key"}},
 		"invalid option":           {},
 	} {
