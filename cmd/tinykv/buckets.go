@@ -6,12 +6,12 @@ import (
 
 // bucketFlag chooses what of a store a command is about.
 type bucketFlag struct {
-	Bucket string `placeholder:"NAME" help:"In this bucket. Default: outside of all buckets."`
+	Bucket string `given:"" placeholder:"NAME" help:"In this bucket. Default: outside of all buckets."`
 }
 
 type bucketsCommand struct {
 	hexFlag
-	Drop string `placeholder:"NAME" help:"Remove this bucket with all that is in it."`
+	Drop string `given:"" placeholder:"NAME" help:"Remove this bucket with all that is in it."`
 	formatFlag
 }
 

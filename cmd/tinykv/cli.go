@@ -32,8 +32,8 @@ const (
 
 // commandLine is everything that may stand on it.
 type commandLine struct {
-	DB      string           `short:"d" name:"db" placeholder:"DIR" help:"Directory of the store. Default: $TINYKV_DB."`
-	Server  string           `placeholder:"URL" help:"Ask this server instead, whose token is in $TINYKV_TOKEN. Default: $TINYKV_SERVER."`
+	DB      string           `given:"" short:"d" name:"db" placeholder:"DIR" help:"Directory of the store. Default: $TINYKV_DB."`
+	Server  string           `given:"" placeholder:"URL" help:"Ask this server instead, whose token is in $TINYKV_TOKEN. Default: $TINYKV_SERVER."`
 	Version kong.VersionFlag `help:"Print the version."`
 
 	// Keys and values.
@@ -115,8 +115,9 @@ type environment struct {
 func run(args []string, in io.Reader, out, errOut io.Writer) (code int) {
 	c := &commandLine{}
 	exited := -1
+	told := &toldWriter{Writer: out}
 	parser, err := kong.New(
-		c, kong.Name("tinykv"), kong.Writers(out, errOut),
+		c, kong.Name("tinykv"), kong.Writers(told, errOut),
 		kong.Description("Look into a tinykv store, change it, check it, and show what is in its files."),
 		kong.Vars{"version": version()}, kong.Exit(func(code int) { exited = code }),
 		kong.ExplicitGroups(groups()),
@@ -130,15 +131,19 @@ func run(args []string, in io.Reader, out, errOut io.Writer) (code int) {
 		args = []string{"--help"}
 	}
 	command, err := parser.Parse(args)
+	if told.err != nil {
+		fmt.Fprintln(errOut, "tinykv:", told.err)
+		return exitFailed
+	}
 	if exited >= 0 { // help or version was printed
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(errOut, "tinykv: %v; run tinykv --help\n", err)
+		fmt.Fprintln(errOut, "tinykv:", shortened(parseMistake(err, args)))
 		return exitUsage
 	}
-	if err := c.where(); err != nil {
-		fmt.Fprintf(errOut, "tinykv: %v\n", err)
+	if err := errors.Join(emptyOption(command), c.where()); err != nil {
+		fmt.Fprintln(errOut, "tinykv:", shortened(err.Error()))
 		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -146,12 +151,17 @@ func run(args []string, in io.Reader, out, errOut io.Writer) (code int) {
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program
 	e := &environment{ctx: ctx, db: c.DB, server: c.Server, in: in, out: bufio.NewWriter(out), errors: errOut}
 	err = command.Run(e)
-	if err = errors.Join(err, e.out.Flush()); err == nil {
+	if flushErr := e.out.Flush(); err == nil {
+		err = flushErr
+	}
+	if err == nil {
 		return exitDone
 	}
 	var quiet quietError
 	if !errors.As(err, &quiet) {
-		fmt.Fprintln(errOut, "tinykv:", e.explain(err))
+		for _, line := range distinct(e.explain(err)) {
+			fmt.Fprintln(errOut, "tinykv:", shortened(line))
+		}
 	}
 	return exitCode(err)
 }

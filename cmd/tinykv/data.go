@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
+	"math"
 	"time"
 
 	"github.com/tinykv/tinykv"
@@ -49,19 +49,22 @@ func (c *getCommand) Run(e *environment) error {
 // orAbsent names the key in the error that says that it is absent.
 func (e *environment) orAbsent(x hexFlag, k []byte, err error) error {
 	if errors.Is(err, tinykv.ErrNotFound) {
-		e.say("tinykv: key not found: %s", x.text(k))
+		e.say("tinykv: key not found: %s", x.short(k))
 		return quietError{err}
 	}
 	return err
 }
 
+// maxValue is how large a value may be.
+const maxValue = min(1<<30, (math.MaxInt>>5)+1)
+
 type putCommand struct {
 	hexFlag
 	bucketFlag
-	Create bool          `help:"Make the store if it is not there."`
-	TTL    time.Duration `name:"ttl" placeholder:"1h30m" help:"The key is absent again after so long."`
-	Key    string        `arg:"" help:"The key."`
-	Value  string        `arg:"" help:"The value, or - for what comes from standard input."`
+	Create bool     `help:"Make the store if it is not there."`
+	TTL    lifetime `name:"ttl" placeholder:"1h30m" help:"The key is absent again after so long."`
+	Key    string   `arg:"" help:"The key."`
+	Value  string   `arg:"" help:"The value, or - for what comes from standard input."`
 }
 
 // Run puts a key, and returns when it is on stable storage.
@@ -74,11 +77,8 @@ func (c *putCommand) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
-	if c.TTL < 0 {
-		return usageError{"--ttl wants a positive time"}
-	}
 	return e.at(&tinykv.Options{ErrorIfMissing: !c.Create}, func(s site) error {
-		return s.bucket(c.Bucket).put(k, v, writing{ttl: c.TTL})
+		return s.bucket(c.Bucket).put(k, v, writing{ttl: time.Duration(c.TTL)})
 	})
 }
 
@@ -87,8 +87,11 @@ func (c *putCommand) value(e *environment) ([]byte, error) {
 	if c.Value != "-" {
 		return c.bytes(c.Value)
 	}
-	v, err := io.ReadAll(e.input())
-	if err != nil && e.ctx.Err() == nil {
+	v, err := readBounded(e.input(), maxValue)
+	switch {
+	case errors.Is(err, errTooMuch):
+		return nil, usageError{fmt.Sprintf("standard input holds more than %s, which is as large as a value may be", sizeText(maxValue))}
+	case err != nil && e.ctx.Err() == nil:
 		return nil, fmt.Errorf("standard input: %w", err)
 	}
 	return v, err

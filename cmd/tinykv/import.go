@@ -31,10 +31,10 @@ type importCommand struct {
 	progressFlag
 	Create     bool     `help:"Make the store if it is not there."`
 	Format     string   `enum:",csv,json,jsonl" default:"" placeholder:"FORMAT" help:"csv, json or jsonl. Default: what the name of the file ends in."`
-	Key        string   `placeholder:"TEMPLATE" help:"What keys are made of, as user/{id}: the text, and fields of the row. Default: rows are keys with their values."`
-	Value      string   `placeholder:"FIELD" help:"With --key: the field that is the value. Default: the whole row, as JSON."`
+	Key        string   `given:"" placeholder:"TEMPLATE" help:"What keys are made of, as user/{id}: the text, and fields of the row. Default: rows are keys with their values."`
+	Value      string   `given:"" placeholder:"FIELD" help:"With --key: the field that is the value. Default: the whole row, as JSON."`
 	Columns    []string `placeholder:"NAME" help:"Names of the columns of CSV that has no header, as key,,value; those without a name are left out."`
-	Separator  string   `default:"," placeholder:"C" help:"What separates the fields of CSV; tab for a tab."`
+	Separator  string   `given:"" placeholder:"C" help:"What separates the fields of CSV; tab for a tab."`
 	Numbers    bool     `help:"Fields of CSV that are numbers become numbers in JSON, not strings."`
 	OnConflict string   `enum:"overwrite,skip,fail" default:"overwrite" placeholder:"WHAT" help:"What to do with keys that are there: overwrite, skip or fail. Default: overwrite."`
 	DryRun     bool     `short:"n" help:"Check everything, and write nothing."`
@@ -103,11 +103,8 @@ func (c *importCommand) options() (*interchange.ImportOptions, error) {
 	if o.Format, err = formatOf(c.Format, c.File, 0); err != nil {
 		return nil, err
 	}
-	if o.Comma, err = separator(c.Separator); err != nil {
+	if o.Comma, err = separatorOf(c.Separator, o.Format); err != nil {
 		return nil, err
-	}
-	if o.Format != interchange.CSV {
-		o.Comma = 0
 	}
 	if o.OnConflict, err = interchange.ParseConflict(c.OnConflict); err != nil {
 		return nil, usageError{err.Error()}
@@ -134,8 +131,13 @@ func formatOf(name, file string, byDefault interchange.Format) (interchange.Form
 	return byDefault, nil
 }
 
-func separator(s string) (byte, error) {
+// separatorOf returns what stands between the fields of CSV, which other formats have not; 0 where nobody says.
+func separatorOf(s string, f interchange.Format) (byte, error) {
 	switch {
+	case s == "":
+		return 0, nil
+	case f != interchange.CSV:
+		return 0, usageError{"--separator is for CSV; the format is " + f.String()}
 	case s == "tab" || s == `\t`:
 		return '\t', nil
 	case len(s) != 1:

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"io"
 )
 
@@ -75,4 +77,27 @@ func (p *patientReader) Read(b []byte) (int, error) {
 	n := copy(b, p.rest)
 	p.rest = p.rest[n:]
 	return n, nil
+}
+
+// errTooMuch reports input that is longer than may be.
+var errTooMuch = errors.New("too much input")
+
+// readBounded reads to the end, or until there is more than most. It needs memory for twice what it returns at the end, and until then for
+// what there is.
+func readBounded(r io.Reader, most int) ([]byte, error) {
+	var pieces [][]byte
+	size := 0
+	for {
+		piece := make([]byte, min(max(inputBuffer, size/4), most+1-size))
+		n, err := io.ReadFull(r, piece)
+		pieces, size = append(pieces, piece[:n]), size+n
+		switch {
+		case size > most:
+			return nil, errTooMuch
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return bytes.Join(pieces, nil), nil
+		case err != nil:
+			return nil, err
+		}
+	}
 }

@@ -48,16 +48,13 @@ func (c *ttlCommand) Run(e *environment) error {
 type expireCommand struct {
 	hexFlag
 	bucketFlag
-	Key string        `arg:"" help:"The key."`
-	TTL time.Duration `arg:"" name:"in" help:"How long it lives from now on, as 30s or 1h30m."`
+	Key string   `arg:"" help:"The key."`
+	TTL lifetime `arg:"" name:"in" help:"How long it lives from now on, as 30s or 1h30m."`
 }
 
 // Run gives a value a lifetime.
 func (c *expireCommand) Run(e *environment) error {
-	if c.TTL <= 0 {
-		return usageError{"the time wants to be positive; del deletes a key at once"}
-	}
-	return c.rewrite(e, c.hexFlag, c.Key, c.TTL)
+	return c.rewrite(e, c.hexFlag, c.Key, time.Duration(c.TTL))
 }
 
 type persistCommand struct {

@@ -21,6 +21,7 @@
 // Where to find what:
 //
 //	cli.go       the command line, opening, exit codes    text.go      keys and values as text
+//	mistakes.go  what is wrong with a command line
 //	format.go    lists as tables, JSON, CSV               progress.go  how far something is
 //	site.go      a store that is open here                remote.go    or in a server, with remote_space.go, remote_work.go
 //	socket.go    how commands find that                   serve.go     the server
@@ -28,7 +29,7 @@
 //	batch.go     batch, txn, clear                        lifetime.go  ttl, expire, persist
 //	input.go     standard input that can be interrupted
 //	import.go    import                                   export.go    export
-//	transfer.go  the same from and to a server
+//	destination.go where an export goes                   transfer.go  both, from and to a server
 //	info.go      info, levels, explain                    du.go        du
 //	watch.go     watch                                    top.go       top, with rates.go
 //	doctor.go    doctor                                   bench.go     bench

@@ -16,10 +16,10 @@ type scanCommand struct {
 	bucketFlag
 	rangeFlags
 	formatFlag
-	Limit    int  `short:"n" placeholder:"N" help:"Print at most so many."`
-	Reverse  bool `help:"From the last one to the first."`
-	KeysOnly bool `short:"k" help:"Print no values."`
-	Seq      bool `help:"Print the number of the write that made each, in JSON."`
+	Limit    positive `short:"n" placeholder:"N" help:"Print at most so many."`
+	Reverse  bool     `help:"From the last one to the first."`
+	KeysOnly bool     `short:"k" help:"Print no values."`
+	Seq      bool     `help:"Print the number of the write that made each, in JSON."`
 }
 
 // Run prints a key on each line and, behind a tab, its value, or a list in a format.
@@ -28,14 +28,11 @@ func (c *scanCommand) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
-	if c.Limit < 0 {
-		return usageError{"--limit wants a positive number"}
-	}
 	return e.look(func(s site) error {
-		items := s.bucket(c.Bucket).scan(r, scanning{limit: c.Limit, reverse: c.Reverse, keysOnly: c.KeysOnly})
+		items := s.bucket(c.Bucket).scan(r, scanning{limit: int(c.Limit), reverse: c.Reverse, keysOnly: c.KeysOnly})
 		form := c.form("jsonl", "")
 		if f, err := interchange.ParseFormat(form); err == nil && !c.Hex { // as export writes it, so that import reads it
-			_, err := interchange.Export(e.ctx, e.out, items, &interchange.ExportOptions{Format: f, KeysOnly: c.KeysOnly, Seq: c.Seq && form != "csv"})
+			_, err := interchange.Export(e.ctx, e.out, items, &interchange.ExportOptions{Format: f, KeysOnly: c.KeysOnly, Seq: c.Seq})
 			return err
 		}
 		l := newList(e, form, c.columns()...)

@@ -12,9 +12,9 @@ type serveCommand struct {
 	Listen      string   `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen. What other machines reach needs a token or TLS."`
 	Classroom   bool     `help:"Also serve a store of tiny sizes whose process may be killed."`
 	ReadOnly    bool     `help:"Refuse all that changes anything."`
-	TokenFile   string   `placeholder:"FILE" help:"Let in whoever shows a token that is in the file, which must be for its owner alone: a line for each, read:, write: or admin: and a long random text. The environment variable TINYKV_TOKEN may hold one for everything."`
-	TLSCert     string   `name:"tls-cert" placeholder:"FILE" help:"Certificate, in PEM, to speak TLS."`
-	TLSKey      string   `name:"tls-key" placeholder:"FILE" help:"Key of the certificate."`
+	TokenFile   string   `given:"" placeholder:"FILE" help:"Let in whoever shows a token that is in the file, which must be for its owner alone: a line for each, read:, write: or admin: and a long random text. The environment variable TINYKV_TOKEN may hold one for everything."`
+	TLSCert     string   `given:"" name:"tls-cert" placeholder:"FILE" help:"Certificate, in PEM, to speak TLS."`
+	TLSKey      string   `given:"" name:"tls-key" placeholder:"FILE" help:"Key of the certificate."`
 	AllowHost   []string `placeholder:"NAME" help:"A further name by which this server is called."`
 	AllowOrigin []string `placeholder:"ORIGIN" help:"The origin of pages elsewhere that may use this server, as https://admin.example.com."`
 	Pprof       bool     `help:"Serve profiles under /debug/pprof."`

@@ -38,6 +38,17 @@ func (f hexFlag) text(b []byte) string {
 	return strconv.Quote(string(b))
 }
 
+// maxNamed is how much of a key a message names.
+const maxNamed = 100
+
+// short writes a key in a message.
+func (f hexFlag) short(b []byte) string {
+	if len(b) <= maxNamed {
+		return f.text(b)
+	}
+	return fmt.Sprintf("%s… (%d bytes)", f.text(b[:maxNamed]), len(b))
+}
+
 // rangeFlags choose keys.
 type rangeFlags struct {
 	Prefix *string `short:"p" xor:"lower,upper" placeholder:"KEY" help:"Keys that begin with this."`

@@ -12,7 +12,7 @@ import (
 
 type topCommand struct {
 	Interval time.Duration `default:"1s" placeholder:"1s" help:"How often to look."`
-	Count    int           `short:"n" placeholder:"N" help:"End after so many looks."`
+	Count    positive      `short:"n" placeholder:"N" help:"End after so many looks."`
 	Once     bool          `help:"Tell of everything since the store was opened, and end."`
 	JSON     bool          `name:"json" help:"An object on each line."`
 }
@@ -93,7 +93,7 @@ func (c *topCommand) repeat(e *environment, s site, onScreen bool) error {
 			if err := c.show(e, m, ratesOf(before, m, now.Sub(at)), onScreen); err != nil {
 				return err
 			}
-			if n++; n == c.Count {
+			if n++; n == int(c.Count) {
 				return nil
 			}
 		}

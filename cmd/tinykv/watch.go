@@ -15,9 +15,9 @@ type watchCommand struct {
 	hexFlag
 	bucketFlag
 	rangeFlags
-	JSON  bool   `name:"json" help:"An object on each line, as the server tells it."`
-	Since uint64 `placeholder:"SEQ" help:"Begin behind the change of this number. Default: with those from now on."`
-	Limit int    `short:"n" placeholder:"N" help:"End after so many."`
+	JSON  bool     `name:"json" help:"An object on each line, as the server tells it."`
+	Since uint64   `placeholder:"SEQ" help:"Begin behind the change of this number. Default: with those from now on."`
+	Limit positive `short:"n" placeholder:"N" help:"End after so many."`
 }
 
 // maxChange bounds a line of a watch: the largest value that is told, with all its bytes as escapes.
@@ -77,7 +77,7 @@ func (c *watchCommand) lines(e *environment, lines *bufio.Scanner) error {
 		if told {
 			n++
 		}
-		if c.Limit > 0 && n == c.Limit {
+		if c.Limit > 0 && n == int(c.Limit) {
 			return nil
 		}
 	}

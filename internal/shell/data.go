@@ -53,7 +53,7 @@ func (s *Session) get(c *call) error {
 func (s *Session) put(c *call) error {
 	var opts []tinykv.WriteOption
 	if c.args.has("ttl") {
-		d, err := lifetime(c.args.options["ttl"])
+		d, err := Lifetime(c.args.options["ttl"])
 		if err != nil {
 			return err
 		}
@@ -239,7 +239,7 @@ func (s *Session) ttl(c *call) error {
 }
 
 func (s *Session) expire(c *call) error {
-	d, err := lifetime(c.args.plain[1].text)
+	d, err := Lifetime(c.args.plain[1].text)
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (op operation) put(in space) error {
 	if !op.args.has("ttl") {
 		return in.Put(op.args.key(0), op.args.key(1))
 	}
-	d, err := lifetime(op.args.options["ttl"])
+	d, err := Lifetime(op.args.options["ttl"])
 	if err != nil {
 		return err
 	}

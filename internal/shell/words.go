@@ -167,8 +167,8 @@ func (a arguments) has(option string) bool {
 	return ok
 }
 
-// lifetime reads a positive time, as 30s or 1h30m; a bare number is seconds.
-func lifetime(text string) (time.Duration, error) {
+// Lifetime reads a positive time, as 30s or 1h30m; a bare number is seconds. What is no such time is a Mistake.
+func Lifetime(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil {
 		if n, numErr := strconv.ParseUint(text, 10, 31); numErr == nil {

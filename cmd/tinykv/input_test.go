@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"testing/iotest"
+)
+
+// endless is input without an end, of which it counts what was read.
+type endless struct{ read int }
+
+func (r *endless) Read(p []byte) (int, error) {
+	r.read += len(p)
+	return len(p), nil
+}
+
+func TestReadBounded_EndsWithoutReadingOn(t *testing.T) {
+	const most = 3 * inputBuffer
+	in := &endless{}
+	if _, err := readBounded(in, most); !errors.Is(err, errTooMuch) || in.read != most+1 {
+		t.Errorf("%v, %d bytes were read, want %d", err, in.read, most+1)
+	}
+	for _, size := range []int{0, 1, inputBuffer, most} {
+		want := bytes.Repeat([]byte("a"), size)
+		got, err := readBounded(iotest.DataErrReader(bytes.NewReader(want)), most)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%d bytes of %d, %v", len(got), size, err)
+		}
+	}
+	if _, err := readBounded(io.MultiReader(bytes.NewReader([]byte("a")), iotest.ErrReader(io.ErrNoProgress)), most); !errors.Is(err, io.ErrNoProgress) {
+		t.Error(err)
+	}
+}
