@@ -25,6 +25,7 @@ func TestMetrics_CostNoAllocation(t *testing.T) {
 		must(t, db.Put([]byte("in memory"), nil))
 		dst := make([]byte, 0, 200)
 		fn := func([]byte) error { return nil }
+		itemFn := func(tinykv.Item) error { return nil }
 		reads := func() {
 			for _, k := range [][]byte{tableKey, memoryKey} {
 				_, err := db.GetTo(dst[:0], k)
@@ -32,6 +33,7 @@ func TestMetrics_CostNoAllocation(t *testing.T) {
 				_, err = db.Has(k)
 				must(t, err)
 				must(t, db.Peek(k, fn))
+				must(t, db.PeekItem(k, itemFn))
 			}
 			_, err := db.Has(absentKey)
 			must(t, err)

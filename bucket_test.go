@@ -436,7 +436,7 @@ func TestBucket_BadInput(t *testing.T) {
 		_, explain := b.Explain(nil)
 		return map[string]error{
 			"Get": get, "Has": has, "GetMulti": multi, "NewIter": it, "Count": count, "EstimateSize": size, "Explain": explain,
-			"Peek": b.Peek(nil, func([]byte) error { return nil }), "Scan": scan(b),
+			"Peek": b.Peek(nil, func([]byte) error { return nil }), "PeekItem": b.PeekItem(nil, func(tinykv.Item) error { return nil }), "Scan": scan(b),
 		}
 	}
 	conditions := func(b *tinykv.Bucket) map[string]error {

@@ -77,6 +77,7 @@ func TestMetrics_AReadThatIsDrawnGivesUpItsState(t *testing.T) {
 		_, _ = db.Get(k)
 		_, _ = db.Has(k)
 		_ = db.Peek(k, func([]byte) error { return nil })
+		_ = db.PeekItem(k, func(Item) error { return nil })
 	}
 	if refs := uint32(s.refs.Load()); refs != 1 {
 		t.Errorf("%d references are left, want that of the store", refs)

@@ -68,7 +68,7 @@ func wantKeys(t *testing.T, db *tinykv.DB, all string, want string) {
 	}
 	values, err := db.GetMulti(keys...)
 	must(t, err)
-	byGet, byMulti, byHas, byPeek, byExplain := "", "", "", "", ""
+	byGet, byMulti, byHas, byPeek, byItem, byExplain := "", "", "", "", "", ""
 	for i, k := range keys {
 		if _, err := db.Get(k); err == nil {
 			byGet += string(k)
@@ -86,13 +86,16 @@ func wantKeys(t *testing.T, db *tinykv.DB, all string, want string) {
 		if err := db.Peek(k, func([]byte) error { return nil }); err == nil {
 			byPeek += string(k)
 		}
+		if err := db.PeekItem(k, func(tinykv.Item) error { return nil }); err == nil {
+			byItem += string(k)
+		}
 		e, err := db.Explain(k)
 		must(t, err)
 		if e.Found {
 			byExplain += string(k)
 		}
 	}
-	for how, got := range map[string]string{"get": byGet, "multi": byMulti, "has": byHas, "peek": byPeek, "explain": byExplain} {
+	for how, got := range map[string]string{"get": byGet, "multi": byMulti, "has": byHas, "peek": byPeek, "item": byItem, "explain": byExplain} {
 		if got != want {
 			t.Errorf("%s: %q, want %q", how, got, want)
 		}

@@ -130,6 +130,12 @@ func (i *Iterator) lost() error {
 
 // fold returns what a key has whose newest entry is a merge operand, in new memory.
 func (r reader) fold(s *readState, stored []byte, seq key.SeqNum) (value []byte, err error) {
+	value, _, err = r.foldItem(s, stored, seq)
+	return value, err
+}
+
+// foldItem is fold, with the expiry; 0 for none.
+func (r reader) foldItem(s *readState, stored []byte, seq key.SeqNum) (value []byte, expiry int64, err error) {
 	err = s.guard(func() error {
 		c := cursors.Get().(*cursor)
 		c.own = r.own()
@@ -141,7 +147,7 @@ func (r reader) fold(s *readState, stored []byte, seq key.SeqNum) (value []byte,
 		found := i.forward(i.in.SeekGE(c.lower, key.MaxTrailer))
 		err := i.err
 		if found {
-			value = append([]byte{}, i.value...)
+			value, expiry = append([]byte{}, i.value...), i.expiry
 		}
 		if cerr := c.release(); err == nil {
 			err = cerr
@@ -152,7 +158,7 @@ func (r reader) fold(s *readState, stored []byte, seq key.SeqNum) (value []byte,
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return value, nil
+	return value, expiry, nil
 }

@@ -45,6 +45,8 @@ func wantValue(t *testing.T, db *tinykv.DB, k, want string) {
 	note("GetTo", bytes.TrimPrefix(v, []byte("x")), err)
 	err = db.Peek([]byte(k), func(value []byte) error { v = bytes.Clone(value); return nil })
 	note("Peek", v, err)
+	err = db.PeekItem([]byte(k), func(it tinykv.Item) error { v = bytes.Clone(it.Value); return nil })
+	note("PeekItem", v, err)
 	all, err := db.GetMulti([]byte("0"), []byte(k), []byte(k))
 	must(t, err)
 	if all[1] == nil {

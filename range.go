@@ -73,5 +73,5 @@ func deleteRange(lower, upper []byte, space key.Space) (first, end []byte, ok bo
 type Item struct {
 	Key, Value []byte
 	ExpiresAt  time.Time // zero: never
-	Seq        uint64    // number of the write that made it, in commit order
+	Seq        uint64    // number of the write that made it, in commit order; 0 for a write of the reading transaction itself
 }

@@ -382,6 +382,7 @@ func TestClosed_ComesBeforeWhateverElseIsWrongWithACall(t *testing.T) {
 		"Count inverted":           second(db.Count(t.Context(), inverted)),
 		"Compact inverted":         db.Compact(t.Context(), inverted),
 		"Peek without a function":  db.Peek(nil, nil),
+		"PeekItem without one":     db.PeekItem(nil, nil),
 	} {
 		wantError(t, fmt.Errorf("%s: %w", name, err), tinykv.ErrClosed)
 	}

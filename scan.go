@@ -128,12 +128,20 @@ func (i *Iterator) item(keysOnly bool) Item {
 	buf := make([]byte, len(k)+len(v))
 	copy(buf, k)
 	copy(buf[len(k):], v)
-	item := Item{Key: buf[:len(k):len(k)], Seq: uint64(i.found.Seq())}
-	if i.expiry != 0 {
-		item.ExpiresAt = time.Unix(0, i.expiry)
+	item := Item{Key: buf[:len(k):len(k)]}
+	if seq := i.found.Seq(); seq < ownBase {
+		item.Seq = uint64(seq)
 	}
+	item.setExpiry(i.expiry)
 	if !keysOnly {
 		item.Value = buf[len(k):]
 	}
 	return item
+}
+
+// setExpiry sets when the item expires; 0 for never.
+func (it *Item) setExpiry(expiry int64) {
+	if expiry != 0 {
+		it.ExpiresAt = time.Unix(0, expiry)
+	}
 }

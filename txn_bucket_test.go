@@ -236,7 +236,7 @@ func TestTx_BucketsEndWithIt(t *testing.T) {
 	must(t, tx.Commit())
 	for name, err := range map[string]error{
 		"Get": second(b.Get(k)), "GetTo": second(b.GetTo(nil, k)), "Has": second(b.Has(k)), "GetMulti": second(b.GetMulti(k)),
-		"Peek": b.Peek(k, func([]byte) error { return nil }), "NewIter": second(b.NewIter(tinykv.All())),
+		"Peek": b.Peek(k, func([]byte) error { return nil }), "PeekItem": b.PeekItem(k, func(tinykv.Item) error { return nil }), "NewIter": second(b.NewIter(tinykv.All())),
 		"Scan": second(enginetest.Collect(b.Scan(tinykv.All()))), "Scan before": second(enginetest.Collect(scan)), "Count": second(b.Count(ctx, tinykv.All())),
 		"Put": b.Put(k, k), "Delete": b.Delete(k), "DeleteRange": b.DeleteRange(nil, nil), "Merge": b.Merge(k, k),
 	} {

@@ -122,10 +122,7 @@ func (tx *Tx) has(space key.Space, k []byte) (bool, error) {
 		return false, err
 	}
 	if tx.writable {
-		var buf [stackKeyLen]byte
-		stored, pooled := storedKey(&buf, space, k)
-		defer pooled.release()
-		_, found, err := tx.lookup(stored, sstable.Hash(stored))
+		found, err := tx.wrote(space, k)
 		if err != nil {
 			return false, err
 		}

@@ -134,6 +134,10 @@ func TestTx_ConflictsAreThoseOfWhatWasRead(t *testing.T) {
 		{"absent key, deleted", get("lemon"), func(db *tinykv.DB) error { return db.Delete([]byte("lemon")) }, true},
 		{"Has", func(tx *tinykv.Tx) error { _, err := tx.Has([]byte("fig")); return err }, put("fig"), true},
 		{"Peek", func(tx *tinykv.Tx) error { return tx.Peek([]byte("fig"), func([]byte) error { return nil }) }, put("fig"), true},
+		{"PeekItem", func(tx *tinykv.Tx) error { return tx.PeekItem([]byte("fig"), func(tinykv.Item) error { return nil }) }, put("fig"), true},
+		{"own key, PeekItem", func(tx *tinykv.Tx) error {
+			return errors.Join(tx.Put([]byte("fig"), nil), tx.PeekItem([]byte("fig"), func(tinykv.Item) error { return nil }))
+		}, put("fig"), false},
 		{"GetMulti", func(tx *tinykv.Tx) error { _, err := tx.GetMulti([]byte("a"), []byte("fig")); return err }, put("fig"), true},
 		{"Count", func(tx *tinykv.Tx) error { _, err := tx.Count(t.Context(), between("f", "g")); return err }, put("few"), true},
 		{"Count elsewhere", func(tx *tinykv.Tx) error { _, err := tx.Count(t.Context(), between("f", "g")); return err }, put("grape"), false},
@@ -228,7 +232,7 @@ func TestTx_EndsOnce(t *testing.T) {
 		}
 		for name, err := range map[string]error{
 			"Get": getErr, "GetTo": toErr, "Has": hasErr, "GetMulti": multiErr, "Scan": scanErr, "NewIter": iterErr, "Count": countErr, "iterator": it.Err(),
-			"Peek": tx.Peek(k, func([]byte) error { return nil }), "Put": tx.Put(k, nil), "Delete": tx.Delete(k), "Merge": tx.Merge(k, nil),
+			"Peek": tx.Peek(k, func([]byte) error { return nil }), "PeekItem": tx.PeekItem(k, func(tinykv.Item) error { return nil }), "Put": tx.Put(k, nil), "Delete": tx.Delete(k), "Merge": tx.Merge(k, nil),
 			"DeleteRange": tx.DeleteRange(k, nil), "Commit": tx.Commit(),
 		} {
 			if !errors.Is(err, tinykv.ErrTxDone) {

@@ -121,17 +121,17 @@ func (o *operation) do(in txSpace, share *share) (r result, size int, err error)
 	case "merge":
 		return r, 0, in.Merge(o.key, o.value)
 	}
-	it, err := find(in, o.key)
-	there := err == nil
-	if err != nil && !errors.Is(err, tinykv.ErrNotFound) {
-		return r, 0, err
+	there := true
+	err = in.PeekItem(o.key, func(it tinykv.Item) error {
+		i, err := itemWithValue(&it, share)
+		r.item = *i
+		return err
+	})
+	if errors.Is(err, tinykv.ErrNotFound) {
+		there, err = false, nil
+		r.item = itemOf(&tinykv.Item{Key: o.key})
 	}
-	it.Key = o.key
-	r.item, r.Found = itemOf(&it), &there
-	if !there {
-		return r, len(o.key), nil
-	}
-	err = readValue(in, o.key, &r.item, share)
+	r.Found = &there
 	return r, len(o.key) + r.size(), err
 }
 
@@ -203,23 +203,21 @@ func (c *comparison) check() (err error) {
 }
 
 func (c *comparison) holds(tx *tinykv.Tx, q *query) (bool, error) {
-	it, err := find(c.operation.in(tx, q), c.operation.key)
-	absent := errors.Is(err, tinykv.ErrNotFound)
-	switch {
-	case err != nil && !absent:
-		return false, err
-	case c.Absent != nil:
-		return absent == *c.Absent, nil
-	case absent:
-		return false, nil
-	case c.Seq != nil:
-		return it.Seq == *c.Seq, nil
-	}
 	is := false
-	err = c.operation.in(tx, q).Peek(c.operation.key, func(value []byte) error {
-		is = bytes.Equal(value, c.operation.value)
+	err := c.operation.in(tx, q).PeekItem(c.operation.key, func(it tinykv.Item) error {
+		switch {
+		case c.Absent != nil:
+			is = !*c.Absent
+		case c.Seq != nil:
+			is = it.Seq == *c.Seq
+		default:
+			is = bytes.Equal(it.Value, c.operation.value)
+		}
 		return nil
 	})
+	if errors.Is(err, tinykv.ErrNotFound) {
+		return c.Absent != nil && *c.Absent, nil
+	}
 	return is, err
 }
 

@@ -26,22 +26,12 @@ type item struct {
 func itemOf(it *tinykv.Item) item {
 	var i item
 	i.Key, i.KeyHex = text(it.Key)
-	i.Seq = number(it.Seq)
+	i.Seq = it.Seq
 	if !it.ExpiresAt.IsZero() {
 		at := it.ExpiresAt.UTC()
 		i.ExpiresAt = &at
 	}
 	return i
-}
-
-// ownSeq is where the numbers begin that a transaction's own writes have until it commits; nobody is told these.
-const ownSeq = 1 << 55
-
-func number(seq uint64) uint64 {
-	if seq >= ownSeq {
-		return 0
-	}
-	return seq
 }
 
 // size is how long the text of a value is.

@@ -23,19 +23,37 @@ func (s *Server) getKey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	snap, err := s.db.NewSnapshot() // of one moment are number and value
-	if err != nil {
-		return err
-	}
-	defer snap.Close()
-	return writeKey(w, r, readerIn(snap, &q), key)
+	return writeKey(w, r, s.space(&q), key)
 }
 
 func writeKey(w http.ResponseWriter, r *http.Request, in reader, key []byte) error {
-	it, err := find(in, key)
-	if err != nil {
+	begun := false
+	var told *item
+	err := in.PeekItem(key, func(it tinykv.Item) (err error) {
+		switch {
+		case !describe(w, r, &it):
+			begun = true
+			w.WriteHeader(http.StatusNotModified)
+		case !acceptsJSON(r):
+			err = writeValue(w, it.Value, &begun)
+		default:
+			told, err = itemWithValue(&it, grantOf(r).share)
+		}
 		return err
+	})
+	switch {
+	case err != nil && begun:
+		return errBroken
+	case err != nil:
+		return err
+	case told != nil: // only now, as a slow peer need not hold up what the store would give up
+		answer(w, http.StatusOK, told)
 	}
+	return nil
+}
+
+// describe sets the headers that tell of an item, and tells whether the peer wants the rest.
+func describe(w http.ResponseWriter, r *http.Request, it *tinykv.Item) bool {
 	h := w.Header()
 	h.Set("Vary", "Accept")
 	if it.Seq != 0 { // a transaction's own writes have none yet
@@ -44,56 +62,38 @@ func writeKey(w http.ResponseWriter, r *http.Request, in reader, key []byte) err
 	if !it.ExpiresAt.IsZero() {
 		h.Set("Tinykv-Expires-At", it.ExpiresAt.UTC().Format(time.RFC3339Nano))
 	}
-	if match := r.Header.Get("If-None-Match"); match != "" && match == h.Get("ETag") {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	if !acceptsJSON(r) {
-		return writeValue(w, in, key)
-	}
-	i := itemOf(&it)
-	if err := readValue(in, key, &i, grantOf(r).share); err != nil {
-		return err
-	}
-	answer(w, http.StatusOK, i)
-	return nil
+	match := r.Header.Get("If-None-Match")
+	return match == "" || match != h.Get("ETag")
 }
 
-// readValue reads a value into an item. One that is too large for JSON is told by its length, and not copied.
-func readValue(in reader, key []byte, i *item, share *share) error {
-	return in.Peek(key, func(value []byte) error {
-		if len(value) > maxRangeBytes {
-			i.ValueBytes = len(value)
-			return nil
-		}
-		i.setValue(value)
-		return share.take(decodedFactor * len(value))
-	})
+// itemWithValue tells an item. A value that is too large for JSON is told by its length, and not copied.
+func itemWithValue(it *tinykv.Item, share *share) (*item, error) {
+	i := itemOf(it)
+	if len(it.Value) > maxRangeBytes {
+		i.ValueBytes = len(it.Value)
+		return &i, nil
+	}
+	i.setValue(it.Value)
+	return &i, share.take(decodedFactor * len(it.Value))
 }
 
 const pieceBytes = 64 << 10
 
 // writeValue copies a value piece by piece, so that a slow peer holds one piece, and a fault of the disk is met by Peek.
-func writeValue(w http.ResponseWriter, in reader, key []byte) error {
-	begun := false
-	err := in.Peek(key, func(value []byte) error {
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Length", strconv.Itoa(len(value)))
-		piece := make([]byte, min(len(value), pieceBytes))
-		for len(value) > 0 {
-			n := copy(piece, value)
-			begun = true
-			if _, err := w.Write(piece[:n]); err != nil {
-				return err
-			}
-			value = value[n:]
+// begun tells whether it has begun, also when that fault cuts it off.
+func writeValue(w http.ResponseWriter, value []byte, begun *bool) error {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.Itoa(len(value)))
+	piece := make([]byte, min(len(value), pieceBytes))
+	for len(value) > 0 {
+		n := copy(piece, value)
+		*begun = true
+		if _, err := w.Write(piece[:n]); err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil && begun {
-		return errBroken
+		value = value[n:]
 	}
-	return err
+	return nil
 }
 
 // errBroken tells that an answer ends before its end: the connection is cut, so that the peer sees it.
@@ -245,11 +245,12 @@ func (s *Server) update(durable []tinykv.WriteOption, fn func(tx *tinykv.Tx) err
 // tellETag tells the number of what was just written, unless somebody has written the key since: that number is for those alone who have
 // seen what it stands for.
 func (s *Server) tellETag(w http.ResponseWriter, q *query, key, value []byte) {
-	for it, err := range s.space(q).Scan(only(key), tinykv.Limit(1)) {
-		if err == nil && bytes.Equal(it.Value, value) {
+	_ = s.space(q).PeekItem(key, func(it tinykv.Item) error { // the write is done, whatever this says
+		if bytes.Equal(it.Value, value) {
 			w.Header().Set("ETag", etag(it.Seq))
 		}
-	}
+		return nil
+	})
 }
 
 // body reads the body. Memory grows with what arrives, whatever length is declared.

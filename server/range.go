@@ -195,7 +195,7 @@ func (rq *rangeQuery) appendItem(list []byte, it *tinykv.Item, items int) []byte
 		list = append(list, ',')
 	}
 	fields := interchange.FieldExpiry
-	if number(it.Seq) != 0 {
+	if it.Seq != 0 {
 		fields |= interchange.FieldSeq
 	}
 	if large := len(it.Value) > maxRangeBytes; !large && !rq.keysOnly {

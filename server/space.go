@@ -9,8 +9,7 @@ import (
 
 // reader is what is read the same way in a store, a bucket, a snapshot and a transaction.
 type reader interface {
-	Get(k []byte) ([]byte, error)
-	Peek(k []byte, fn func(value []byte) error) error
+	PeekItem(k []byte, fn func(tinykv.Item) error) error
 	Scan(r tinykv.Range, opts ...tinykv.ScanOption) iter.Seq2[tinykv.Item, error]
 	Count(ctx context.Context, r tinykv.Range) (uint64, error)
 }
@@ -33,11 +32,6 @@ type space interface {
 	Watch(ctx context.Context, r tinykv.Range, since uint64) iter.Seq2[tinykv.Event, error]
 }
 
-// parted is what has buckets and keys outside of them: a store, a snapshot, a transaction.
-type parted interface {
-	Bucket(name string) *tinykv.Bucket
-}
-
 // space is where a request goes to.
 func (s *Server) space(q *query) space {
 	if q.Has("bucket") {
@@ -46,32 +40,14 @@ func (s *Server) space(q *query) space {
 	return s.db
 }
 
-// readerIn is where a request reads in a snapshot or a transaction.
-func readerIn[P interface {
-	reader
-	parted
-}](p P, q *query,
-) reader {
-	if q.Has("bucket") {
-		return p.Bucket(q.Get("bucket"))
-	}
-	return p
-}
-
 // find returns a key without its value.
-func find(in reader, key []byte) (tinykv.Item, error) {
-	for it, err := range in.Scan(only(key), tinykv.KeysOnly, tinykv.Limit(1)) {
-		it.Seq = number(it.Seq)
-		return it, err
-	}
-	return tinykv.Item{}, tinykv.ErrNotFound
-}
-
-// only is the range of one key.
-func only(key []byte) tinykv.Range {
-	upper := make([]byte, len(key)+1)
-	copy(upper, key)
-	return tinykv.Between(upper[:len(key):len(key)], upper)
+func find(in reader, key []byte) (found tinykv.Item, err error) {
+	err = in.PeekItem(key, func(it tinykv.Item) error {
+		it.Value = nil
+		found = it
+		return nil
+	})
+	return found, err
 }
 
 // txSpace is where a request reads and writes in a transaction.
