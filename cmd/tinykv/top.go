@@ -150,8 +150,26 @@ func part(x float64) string {
 	return fmt.Sprintf("%.1f%%", 100*x)
 }
 
-// line tells the most of it.
+// line tells the most of it, reads and writes a second first, in 80 columns.
 func (r *rates) line() string {
-	return fmt.Sprintf("%s reads/s %.0f p99 %s | writes/s %.0f p99 %s | cache %s | L0 %d | stalls %d",
-		r.At.Format(time.TimeOnly), r.Reads, r.ReadP99, r.Writes, r.WriteP99, part(r.CacheHit), r.Level0, r.Stalls)
+	cache := "-"
+	if r.CacheHit >= 0 {
+		cache = fmt.Sprintf("%.0f%%", 100*r.CacheHit)
+	}
+	return fmt.Sprintf("%s  %s r/s p99 %s  %s w/s p99 %s  cache %s  L0 %d stalls %d",
+		r.At.Format(time.TimeOnly), shortCount(r.Reads), r.ReadP99, shortCount(r.Writes), r.WriteP99, cache, r.Level0, r.Stalls)
+}
+
+// shortCount writes a number in at most four columns, up to a thousand million.
+func shortCount(n float64) string {
+	switch {
+	case n < 9999.5:
+		return fmt.Sprintf("%.0f", n)
+	case n < 999.5e3:
+		return fmt.Sprintf("%.0fk", n/1e3)
+	case n < 9.95e6:
+		return fmt.Sprintf("%.1fM", n/1e6)
+	default:
+		return fmt.Sprintf("%.0fM", n/1e6)
+	}
 }
