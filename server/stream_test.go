@@ -173,5 +173,10 @@ func TestClear_DeletesEverythingWhenItIsConfirmed(t *testing.T) {
 	s.get("/v1/count").want(200, `{"count":1}`)
 	s.send("POST", "/v1/clear", `{"confirm":"clear"}`).want(204, "")
 	s.get("/v1/count").want(200, `{"count":0}`)
+	s.get("/v1/count?bucket=y").want(200, `{"count":1}`)
+	s.send("POST", "/v1/clear?bucket=y", `{"confirm":"clear","buckets":true}`).wantError(400, "bad_request")
+	s.send("PUT", "/v1/keys/a", "v").want(204, "")
+	s.send("POST", "/v1/clear?sync=true", `{"confirm":"clear","buckets":true}`).want(204, "")
+	s.get("/v1/count").want(200, `{"count":0}`)
 	s.get("/v1/count?bucket=y").want(200, `{"count":0}`)
 }

@@ -159,25 +159,32 @@ func (s *Server) sync(w http.ResponseWriter, r *http.Request) error { return don
 // resume makes a store that has failed take writes again.
 func (s *Server) resume(w http.ResponseWriter, r *http.Request) error { return done(w, r, s.db.Resume) }
 
-// clear removes all keys, of a bucket if one is named, and else of the whole store: in one operation, and only when the word is said.
+// clear removes all keys outside of buckets, or of the bucket that is named, or of the whole store: in one operation, and only when the word is said.
 func (s *Server) clear(w http.ResponseWriter, r *http.Request) error {
-	q, err := queryOf(r)
+	q, err := queryOf(r, "sync")
+	if err != nil {
+		return err
+	}
+	durable, err := q.durability()
 	if err != nil {
 		return err
 	}
 	var in struct {
 		Confirm string `json:"confirm"`
+		Buckets bool   `json:"buckets"`
 	}
 	if err := s.decode(w, r, &in); err != nil {
 		return err
 	}
-	if in.Confirm != "clear" {
-		return badRequest(`to delete everything, send {"confirm":"clear"}`)
-	}
-	if q.Has("bucket") {
-		err = s.space(&q).DeleteRange(nil, nil)
-	} else {
-		err = s.clearAll()
+	switch {
+	case in.Confirm != "clear":
+		return badRequest(`to delete every key, send {"confirm":"clear"}; with "buckets":true those in buckets go, too`)
+	case in.Buckets && q.Has("bucket"):
+		return badRequest(`bucket names one, "buckets" means all; send one of them`)
+	case in.Buckets:
+		err = s.clearAll(durable)
+	default:
+		err = s.space(&q).DeleteRange(nil, nil, durable...)
 	}
 	if err != nil {
 		return err
@@ -186,7 +193,7 @@ func (s *Server) clear(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *Server) clearAll() error {
+func (s *Server) clearAll(durable []tinykv.WriteOption) error {
 	names, err := s.db.Buckets()
 	if err != nil {
 		return err
@@ -196,5 +203,5 @@ func (s *Server) clearAll() error {
 	for _, name := range names {
 		errs = append(errs, b.Bucket(name).DeleteRange(nil, nil))
 	}
-	return errors.Join(append(errs, s.db.Apply(b))...)
+	return errors.Join(append(errs, s.db.Apply(b, durable...))...)
 }

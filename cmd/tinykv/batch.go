@@ -162,15 +162,27 @@ func (c *txnCommand) Run(e *environment) error {
 
 type clearCommand struct {
 	bucketFlag
-	Yes bool `help:"It is meant."`
+	Buckets bool `help:"Those in all buckets, too, which stay, empty."`
+	Yes     bool `help:"It is meant."`
 }
 
-// Run deletes every key outside of buckets, or in one.
+// Run deletes every key outside of buckets, in one, or in all and outside of them: as one operation.
 func (c *clearCommand) Run(e *environment) error {
-	if !c.Yes {
-		return usageError{"clear deletes every key outside of buckets, or of --bucket; say --yes if that is meant"}
+	switch {
+	case c.Buckets && c.Bucket != "":
+		return usageError{"--bucket names one, --buckets means all; say one of them"}
+	case !c.Yes:
+		return usageError{"clear deletes every key outside of buckets, or of --bucket, or with --buckets all there are; say --yes if that is meant"}
 	}
 	return e.at(&tinykv.Options{ErrorIfMissing: true}, func(s site) error {
-		return s.bucket(c.Bucket).deleteRange(tinykv.All())
+		if c.Buckets {
+			_, err := s.post("/v1/clear", "", []byte(`{"confirm":"clear","buckets":true}`))
+			return err
+		}
+		in, err := c.in(s)
+		if err != nil {
+			return err
+		}
+		return in.deleteRange(tinykv.All())
 	})
 }

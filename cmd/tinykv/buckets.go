@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/tinykv/tinykv"
 )
 
@@ -8,6 +11,32 @@ import (
 type bucketFlag struct {
 	Bucket string `given:"" placeholder:"NAME" help:"In this bucket. Default: outside of all buckets."`
 }
+
+// in returns the space that a command reads or deletes in. One that is not there is told: what is asked of it would look like an answer. A
+// command that puts something makes it.
+func (f bucketFlag) in(s site) (space, error) {
+	if f.Bucket == "" {
+		return s.bucket(""), nil
+	}
+	names, err := s.bucketNames()
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(names, f.Bucket) {
+		return nil, noBucketError{f.Bucket}
+	}
+	return s.bucket(f.Bucket), nil
+}
+
+// noBucketError tells that there is no bucket of a name.
+type noBucketError struct{ name string }
+
+func (e noBucketError) Error() string {
+	return fmt.Sprintf("there is no bucket %s; tinykv buckets lists those that there are", hexFlag{}.short([]byte(e.name)))
+}
+
+// Is has it matched by that of a key that is not there, and so by the exit code.
+func (e noBucketError) Is(target error) bool { return target == tinykv.ErrNotFound }
 
 type bucketsCommand struct {
 	hexFlag
@@ -22,7 +51,12 @@ func (c *bucketsCommand) Run(e *environment) error {
 		if err != nil {
 			return err
 		}
-		return e.at(&tinykv.Options{ErrorIfMissing: true}, func(s site) error { return s.dropBucket(string(name)) })
+		return e.at(&tinykv.Options{ErrorIfMissing: true}, func(s site) error {
+			if _, err := (bucketFlag{string(name)}).in(s); err != nil {
+				return err
+			}
+			return s.dropBucket(string(name))
+		})
 	}
 	return e.look(func(s site) error {
 		names, err := s.bucketNames()

@@ -24,8 +24,12 @@ func (c *getCommand) Run(e *environment) error {
 		return err
 	}
 	return e.look(func(s site) error {
+		in, err := c.in(s)
+		if err != nil {
+			return err
+		}
 		if c.JSON {
-			item, err := s.bucket(c.Bucket).item(k)
+			item, err := in.item(k)
 			if err != nil {
 				return e.orAbsent(c.hexFlag, k, err)
 			}
@@ -33,7 +37,7 @@ func (c *getCommand) Run(e *environment) error {
 			j.Seq = item.Seq
 			return e.jsonLine(j)
 		}
-		v, err := s.bucket(c.Bucket).get(k)
+		v, err := in.get(k)
 		if err != nil {
 			return e.orAbsent(c.hexFlag, k, err)
 		}
@@ -118,8 +122,12 @@ func (c *delCommand) Run(e *environment) error {
 		keys = append(keys, k)
 	}
 	return e.at(&tinykv.Options{ErrorIfMissing: true}, func(s site) error {
+		in, err := c.in(s)
+		if err != nil {
+			return err
+		}
 		if c.Range {
-			return s.bucket(c.Bucket).deleteRange(tinykv.Between(keys[0], keys[1]))
+			return in.deleteRange(tinykv.Between(keys[0], keys[1]))
 		}
 		return s.deleteKeys(c.Bucket, keys)
 	})

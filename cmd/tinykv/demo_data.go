@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,10 +40,33 @@ type filler struct {
 	now time.Time
 }
 
-// fillDemo writes the sample data, unless the store holds something: of users, sessions that expire, orders, counters, pictures,
-// and readings in a bucket. The same at each call, but for times.
-func fillDemo(ctx context.Context, db *tinykv.DB) error {
+// isDemo tells whether a store holds the sample data. One that holds something else gives an error: it is somebody's.
+func isDemo(db *tinykv.DB) (bool, error) {
+	names, err := db.Buckets()
+	if err != nil {
+		return false, err
+	}
+	isEmpty := len(names) == 0
 	for _, err := range db.Scan(tinykv.All(), tinykv.KeysOnly, tinykv.Limit(1)) {
+		if err != nil {
+			return false, err
+		}
+		isEmpty = false
+	}
+	if isEmpty {
+		return false, nil
+	}
+	if slices.Contains(names, "readings") && slices.Contains(names, "settings") {
+		return true, nil
+	}
+	return false, usageError{"the store holds other data, among which demo would write; name another directory by --db, or none"}
+}
+
+// fillDemo writes the sample data, unless it is there: of users, sessions that expire, orders, counters, pictures,
+// and readings in a bucket. The same at each call, but for times. A store that holds anything else is left alone.
+func fillDemo(ctx context.Context, db *tinykv.DB) error {
+	is, err := isDemo(db)
+	if is || err != nil {
 		return err
 	}
 	f := &filler{ctx, db, db.NewBatch(), rand.New(rand.NewPCG(1, 1)), time.Now().UTC().Truncate(time.Second)}

@@ -43,7 +43,11 @@ func (c *duCommand) Run(e *environment) error {
 		return usageError{"--depth wants a positive number, --sep at least one byte"}
 	}
 	return e.look(func(s site) error {
-		nodes, err := c.tree(e, s.bucket(c.Bucket), prefix, 1)
+		in, err := c.in(s)
+		if err != nil {
+			return err
+		}
+		nodes, err := c.tree(e, in, prefix, 1)
 		if err != nil {
 			return err
 		}

@@ -40,6 +40,9 @@ func (c *exportCommand) Run(e *environment) error {
 		return err
 	}
 	return e.at(streaming(tinykv.Options{ReadOnly: true}), func(at site) error {
+		if _, err := c.in(at); err != nil {
+			return err
+		}
 		total := c.estimate(at, r)
 		var done exported
 		m := c.meter(e)

@@ -135,7 +135,11 @@ func (c *explainCommand) Run(e *environment) error {
 		return err
 	}
 	return e.look(func(s site) error {
-		x, err := s.bucket(c.Bucket).explain(k)
+		in, err := c.in(s)
+		if err != nil {
+			return err
+		}
+		x, err := in.explain(k)
 		if x == nil {
 			return err
 		}

@@ -21,7 +21,11 @@ func (c *ttlCommand) Run(e *environment) error {
 		return err
 	}
 	return e.look(func(s site) error {
-		item, err := s.bucket(c.Bucket).item(k)
+		in, err := c.in(s)
+		if err != nil {
+			return err
+		}
+		item, err := in.item(k)
 		if err != nil {
 			return e.orAbsent(c.hexFlag, k, err)
 		}
@@ -76,8 +80,12 @@ func (f bucketFlag) rewrite(e *environment, x hexFlag, key string, ttl time.Dura
 		return err
 	}
 	return e.at(&tinykv.Options{ErrorIfMissing: true}, func(s site) error {
+		in, err := f.in(s)
+		if err != nil {
+			return err
+		}
 		for range rewriteTries {
-			item, err := s.bucket(f.Bucket).item(k)
+			item, err := in.item(k)
 			if err != nil {
 				return e.orAbsent(x, k, err)
 			}

@@ -11,9 +11,9 @@
 // may run at once, but not while a program has the store open for writing. What is asked for goes to standard
 // output, everything else to standard error. The exit code tells how it ended:
 //
-//	0  done                          3  damaged data was found, or what was copied is not complete
-//	1  the key is not there          4  another process has the store open
-//	2  the command line is wrong     5  anything else, such as no store or a failing disk
+//	0  done                             3  damaged data was found, or what was copied is not complete
+//	1  the key or bucket is not there  4  another process has the store open
+//	2  the command line is wrong        5  anything else, such as no store or a failing disk
 //
 // While a server has the store open, commands for keys and those that look into the store ask it: by a socket that is its user's alone, or by
 // --server URL, with the token of TINYKV_TOKEN.

@@ -29,7 +29,11 @@ func (c *scanCommand) Run(e *environment) error {
 		return err
 	}
 	return e.look(func(s site) error {
-		items := s.bucket(c.Bucket).scan(r, scanning{limit: int(c.Limit), reverse: c.Reverse, keysOnly: c.KeysOnly})
+		in, err := c.in(s)
+		if err != nil {
+			return err
+		}
+		items := in.scan(r, scanning{limit: int(c.Limit), reverse: c.Reverse, keysOnly: c.KeysOnly})
 		form := c.form("jsonl", "")
 		if f, err := interchange.ParseFormat(form); err == nil && !c.Hex { // as export writes it, so that import reads it
 			_, err := interchange.Export(e.ctx, e.out, items, &interchange.ExportOptions{Format: f, KeysOnly: c.KeysOnly, Seq: c.Seq})
@@ -140,7 +144,11 @@ func (c *countCommand) Run(e *environment) error {
 		return err
 	}
 	return e.look(func(s site) error {
-		n, err := s.bucket(c.Bucket).count(e.ctx, r)
+		in, err := c.in(s)
+		if err != nil {
+			return err
+		}
+		n, err := in.count(e.ctx, r)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 )
 
 type serveCommand struct {
+	Create      bool     `help:"Make the store if it is not there."`
 	Listen      string   `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen. What other machines reach needs a token or TLS."`
 	Classroom   bool     `help:"Also serve a store of tiny sizes whose process may be killed."`
 	ReadOnly    bool     `help:"Refuse all that changes anything."`
@@ -23,7 +24,7 @@ type serveCommand struct {
 // Run serves the store until it is interrupted.
 func (c *serveCommand) Run(e *environment) error {
 	events := server.NewEventLog()
-	return e.with(&tinykv.Options{Events: events.Events()}, func(db *tinykv.DB) error { return c.serve(e, db, events) })
+	return e.with(&tinykv.Options{Events: events.Events(), ErrorIfMissing: !c.Create}, func(db *tinykv.DB) error { return c.serve(e, db, events) })
 }
 
 // serve serves an open store until it is interrupted.

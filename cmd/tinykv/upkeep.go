@@ -99,6 +99,9 @@ func (c *compactCommand) Run(e *environment) error {
 		return err
 	}
 	return e.at(&tinykv.Options{ErrorIfMissing: true}, func(s site) error {
+		if _, err := c.in(s); err != nil {
+			return err
+		}
 		before, after, err := s.compact(c.Bucket, r, c.meter(e))
 		if err != nil {
 			return err

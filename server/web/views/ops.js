@@ -64,7 +64,7 @@ function Clear({ store, onDone }) {
   const [run, task] = useTask();
   const close = () => { setOpen(false); setText(""); };
   const clear = () => run(async () => {
-    await store.api.json("POST", "/v1/clear", { confirm: "clear" });
+    await store.api.json("POST", "/v1/clear", { confirm: "clear", buckets: true });
     close();
     say("everything was deleted", "good");
     onDone();
@@ -72,7 +72,7 @@ function Clear({ store, onDone }) {
   return html`<${Button} kind="danger" data-do="clear" onClick=${() => setOpen(true)}>Delete everything…<//>
     ${open && html`<${Dialog} title="Delete everything" onClose=${close}>
       <form class="stack" onSubmit=${(e) => { e.preventDefault(); if (text === "clear") clear(); }}>
-        <p>Every key of this store will be gone. There is no way back but a backup.</p>
+        <p>Every key of this store will be gone, in buckets too. There is no way back but a backup.</p>
         <${Problem} error=${task.error} />
         <${Field} label="Type clear" name="confirm" value=${text} onInput=${(e) => setText(e.target.value)} />
         <div class="row"><${Button} kind="danger" type="submit" data-do="confirm" busy=${task.busy} disabled=${text !== "clear"}>Delete everything<//><${Button} onClick=${close}>Keep it<//></div>
