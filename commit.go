@@ -40,8 +40,8 @@ const (
 )
 
 // lastGroupSeq is the last sequence number at which a group may begin: the largest batch has room behind
-// it, and what is taken along.
-const lastGroupSeq = key.MaxSeqNum - 1<<33
+// it, and what is taken along, below the numbers of what is not committed.
+const lastGroupSeq = ownBase - 1<<33
 
 // maxKeptRecord is how much memory is kept for the next log record.
 const maxKeptRecord = 1 << 20

@@ -1,15 +1,11 @@
 package tinykv
 
 import (
-	"bytes"
 	"slices"
 	"sync/atomic"
 
-	"github.com/tinykv/tinykv/compaction"
 	"github.com/tinykv/tinykv/internal/batchrepr"
-	"github.com/tinykv/tinykv/internal/iterator"
 	"github.com/tinykv/tinykv/internal/key"
-	"github.com/tinykv/tinykv/internal/rangedel"
 	"github.com/tinykv/tinykv/memtable"
 )
 
@@ -17,8 +13,11 @@ import (
 // too. Its sequence numbers count from ownBase, which is above all that the store gives out: so it is newer than
 // everything else, and can be told from what others have committed since the transaction began.
 
-// ownBase is where sequence numbers of what is not committed begin.
-const ownBase key.SeqNum = 1 << 55
+// ownBase is where sequence numbers of what is not committed begin. There are more behind it than a disk has room for.
+const ownBase = key.MaxSeqNum - 1<<41
+
+// maxOwnSeq is up to where a transaction may have written when its memtables go to a table. What fits into others has room behind it.
+const maxOwnSeq = 1 << 40
 
 // Sizes of the memtables: each has twice as much memory as the one before.
 const (
@@ -137,52 +136,6 @@ func ownOf(v []byte, found key.Trailer, now *clockReading) ([]byte, ownFound) {
 	default:
 		return nil, ownAbsent
 	}
-}
-
-// addTo adds the writes to an empty batch, each key once.
-func (tx *Tx) addTo(b *Batch) error {
-	o := tx.own
-	if len(o.tables) == 1 && o.plain {
-		o.tables[0].InitIter(&o.iter)
-		return tx.addPlain(b, &o.iter)
-	}
-	sources := make([]iterator.Iterator, len(o.tables))
-	var lists []rangedel.List
-	for i, t := range o.tables {
-		sources[i] = t.NewIter()
-		lists = append(lists, t.Ranges()...)
-	}
-	return compaction.Settle(iterator.Merge(sources...), lists, o.db.rulesWithout(), func(l rangedel.List) error {
-		for i := range l { // before the entries, which are newer than those on them
-			if err := tx.addOwn(b, batchrepr.Op{Kind: key.KindRangeDelete, Stored: l[i].Lower, Value: l[i].Upper}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, func(kv *iterator.KV) error {
-		op := batchrepr.Op{Kind: kv.Trailer.Kind(), Stored: kv.Stored, Value: kv.Value}
-		if op.Kind == key.KindMerge { // what it reaches back to is all in it
-			_, operand, _ := key.SplitOperand(op.Value)
-			o.headed = key.AppendOperand(o.headed[:0], 0, operand)
-			op.Value = o.headed
-		}
-		return tx.addOwn(b, op)
-	})
-}
-
-// addPlain is addTo for a few values and tombstones, of which the newest of each key counts.
-func (tx *Tx) addPlain(b *Batch, it *memtable.Iter) error {
-	last := []byte(nil)
-	for kv := it.First(); kv != nil; kv = it.Next() {
-		if last != nil && bytes.Equal(kv.Stored, last) {
-			continue
-		}
-		last = kv.Stored
-		if err := tx.addOwn(b, batchrepr.Op{Kind: kv.Trailer.Kind(), Stored: kv.Stored, Value: kv.Value}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // release gives the memory back.

@@ -45,6 +45,9 @@ func (o *ownWrites) spill() error {
 	if err := db.writable(); err != nil {
 		return err
 	}
+	if o.last > maxOwnSeq {
+		return errNoSeqs
+	}
 	if err := db.enter(); err != nil {
 		return err
 	}
@@ -269,7 +272,7 @@ func (o *ownWrites) install() error {
 		return err
 	}
 	base := key.SeqNum(db.visible.Load())
-	if base >= lastGroupSeq {
+	if base >= lastGroupSeq || base+o.last >= ownBase {
 		return errNoSeqs
 	}
 	last := base + o.last

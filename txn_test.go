@@ -557,3 +557,26 @@ func TestTx_MergeWithWhatHasExpiredStays(t *testing.T) {
 	wantValue(t, db, "gone", "+new")
 	wantValue(t, db, "here", "old+new")
 }
+
+// A transaction sees its own writes over those of a store whatever sequence numbers that has come to.
+func TestTx_SeesItsOwnWritesAtTheEndOfSequenceNumbers(t *testing.T) {
+	db := openMerging(t, nil)
+	db.SetLastSeq(1<<56 - 1<<42)
+	must(t, db.Put([]byte("a"), []byte("old")))
+	must(t, db.Put([]byte("b"), []byte("old")))
+	tx := begin(t, db, true)
+	must(t, tx.Put([]byte("a"), []byte("own")))
+	must(t, db.Put([]byte("b"), []byte("later")))
+	must(t, tx.Merge([]byte("b"), []byte("+")))
+	for item, err := range tx.Scan(tinykv.All()) {
+		must(t, err)
+		if want := map[string]string{"a": "own", "b": "old+"}[string(item.Key)]; string(item.Value) != want {
+			t.Errorf("%s is %q, want %q", item.Key, item.Value, want)
+		}
+	}
+	must(t, tx.Rollback())
+	db.SetLastSeq(1<<56 - 1<<41)
+	if err := db.Put([]byte("a"), nil); !errors.Is(err, tinykv.ErrReadOnly) {
+		t.Errorf("a store without numbers left takes a write: %v", err)
+	}
+}

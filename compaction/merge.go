@@ -13,6 +13,9 @@ import (
 //   - so they do where nothing older of the key can be anywhere;
 //   - otherwise they become one operand, which reaches back to the oldest of them.
 //
+// They are not put together with a value that expires, as it would depend on the time what that comes to. There is none below an
+// operand but for a while, in what a transaction has not committed yet.
+//
 // An operand that was put together in a memtable may have in it others that a snapshot sees by themselves. What is below those is
 // not put together with them: who reads the first operand goes on right below them.
 //
@@ -138,7 +141,8 @@ func (s *survival) gather(in Entries, c *chain, taken func(*iterator.KV) error) 
 			c.absent = true
 			return kv, nil // keep drops it, and the rest of the stripe
 		}
-		if newest := c.entries[0].trailer.Seq(); seq < s.boundary && newest >= s.boundary || len(c.buf)+len(kv.Value) > maxFoldBytes {
+		newest := c.entries[0].trailer.Seq()
+		if seq < s.boundary && newest >= s.boundary || len(c.buf)+len(kv.Value) > maxFoldBytes || kv.Trailer.Kind() == key.KindSetExpiring {
 			s.lastStripe = -1 // the next entry is not hidden by this operand
 			return kv, nil
 		}
@@ -160,14 +164,9 @@ func (c *chain) merge(op func(older, newer []byte) ([]byte, error)) (*iterator.K
 	}
 	operands := c.entries
 	kind, value := key.KindSet, c.out[:0]
-	var expiry int64
 	switch oldest.trailer.Kind() {
 	case key.KindSet:
 		value, operands = append(value, c.value(oldest)...), operands[:len(operands)-1]
-	case key.KindSetExpiring:
-		var base []byte
-		expiry, base, _ = key.SplitExpiring(c.value(oldest))
-		kind, value, operands = key.KindSetExpiring, append(value, base...), operands[:len(operands)-1]
 	case key.KindMerge:
 		if !c.absent {
 			kind = key.KindMerge
@@ -185,12 +184,8 @@ func (c *chain) merge(op func(older, newer []byte) ([]byte, error)) (*iterator.K
 		}
 	}
 	c.out = value
-	switch kind { // what a value begins with goes where the inputs were, which are not needed any more
-	case key.KindMerge:
+	if kind == key.KindMerge { // its head goes where the inputs were, which are not needed any more
 		c.buf = key.AppendOperand(c.buf[:0], newest.trailer.Seq()-c.low, value)
-		value = c.buf
-	case key.KindSetExpiring:
-		c.buf = key.AppendExpiring(c.buf[:0], expiry, value)
 		value = c.buf
 	}
 	return &iterator.KV{Stored: c.stored, Trailer: key.MakeTrailer(newest.trailer.Seq(), kind), Value: value}, nil

@@ -124,7 +124,7 @@ func TestMerge_OperandsOfAStripeBecomeOne(t *testing.T) {
 		{name: "under a range tombstone", in: "a#9,MERGE:z a#8,SET:v", ranges: "10", want: ""},
 		{name: "a range tombstone in between", in: "a#9,MERGE:z a#7,MERGE:y a#5,SET:v", ranges: "8", deeper: true, want: "a#9,SET:z"},
 		{name: "a range tombstone below", in: "a#9,MERGE:z a#7,MERGE:y a#5,SET:v", ranges: "6", deeper: true, want: "a#9,SET:yz"},
-		{name: "on a value that expires", in: "a#9,MERGE:y a#8,SETEXP@100:v", want: "a#9,SETEXP:" + "d\x00\x00\x00\x00\x00\x00\x00" + "vy"},
+		{name: "on a value that expires", in: "a#9,MERGE:y a#8,MERGE:x a#7,SETEXP@100:v a#6,SET:u", want: "a#9,MERGE-1:xy a#7,SETEXP:" + "d\x00\x00\x00\x00\x00\x00\x00" + "v"},
 		{name: "an operator that fails", in: "a#9,MERGE:z a#8,MERGE:! a#7,MERGE:x a#6,SET:v a#5,SET:u", want: "a#9,MERGE:z a#8,MERGE:! a#7,MERGE:x a#6,SET:v"},
 		{name: "an operand that has in it what a snapshot sees", in: "a#9,MERGE-1:xy a#8,MERGE:x a#7,SET:v", snapshots: []key.SeqNum{8}, want: "a#9,MERGE-1:xy a#8,MERGE:x a#7,SET:v"},
 		{name: "other kinds", in: "a#9,SET:v a#8,MERGE:x b#2,DEL c#1,SET:w", want: "a#9,SET:v c#1,SET:w"},
