@@ -52,14 +52,14 @@ func (q *query) bytes(name, s string) ([]byte, error) {
 	return []byte(s), nil
 }
 
-// bounds reads a range of keys, and tells whether there is any bound.
+// bounds reads a range of keys, and tells whether there is any bound: a prefix of no bytes, such as a variable leaves that was never set, is none.
 func (q *query) bounds() (r tinykv.Range, bounded bool, err error) {
 	if q.Has("prefix") {
 		if q.Has("lower") || q.Has("upper") {
 			return r, false, badRequest("there are both a prefix and bounds; give one of them")
 		}
 		p, err := q.bytes("prefix", q.Get("prefix"))
-		return tinykv.Prefix(p), true, err
+		return tinykv.Prefix(p), len(p) > 0, err
 	}
 	if q.Has("lower") {
 		if r.Lower, err = q.bytes("lower", q.Get("lower")); err != nil {
@@ -74,7 +74,7 @@ func (q *query) bounds() (r tinykv.Range, bounded bool, err error) {
 	if r.Upper != nil && bytes.Compare(r.Lower, r.Upper) > 0 {
 		return r, false, tinykv.ErrInvalidRange
 	}
-	return r, r.Lower != nil || r.Upper != nil, nil
+	return r, len(r.Lower) > 0 || r.Upper != nil, nil
 }
 
 // flag reads a parameter that is true or false; one that is there without a value is true.

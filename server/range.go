@@ -242,7 +242,7 @@ func (s *Server) deleteRange(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if bounded == all {
-		return badRequest("give prefix, lower or upper, or all=true")
+		return badRequest("give a prefix, lower or upper that is not empty, or all=true")
 	}
 	durable, err := q.durability()
 	if err != nil {

@@ -131,7 +131,7 @@ func TestRange_IsDeletedWhenItIsNamed(t *testing.T) {
 	for _, k := range []string{"a", "b", "c", "d"} {
 		s.send("PUT", "/v1/keys/"+k, "v").want(204, "")
 	}
-	for _, bad := range []string{"", "?all=false", "?all=true&prefix=a", "?prefx=a", "?lower=c&upper=b"} {
+	for _, bad := range []string{"", "?all=false", "?all=true&prefix=a", "?prefx=a", "?lower=c&upper=b", "?prefix=", "?lower=", "?prefix=&encoding=hex", "?bucket=x&prefix="} {
 		s.send("DELETE", "/v1/range"+bad, "").wantError(400, "bad_request")
 	}
 	s.send("DELETE", "/v1/range?lower=b&upper=d", "").want(204, "")
