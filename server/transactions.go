@@ -29,7 +29,14 @@ type transaction struct {
 
 	mu    sync.Mutex // a Tx belongs to one goroutine at a time
 	tx    *tinykv.Tx // nil when it has ended
+	until time.Time  // the end of its lease
 	timer *time.Timer
+}
+
+// renewLocked lets a transaction go on for another lease.
+func (t *transaction) renewLocked(lease time.Duration) {
+	t.until = time.Now().Add(lease)
+	t.timer.Reset(lease)
 }
 
 func newTransactions(o *Options) *transactions {
@@ -50,7 +57,8 @@ func (ts *transactions) begin(db *tinykv.DB, owner string, writable bool) (*tran
 		return nil, err
 	}
 	t.tx = tx
-	t.timer = time.AfterFunc(ts.lease, func() { ts.rollback(t) })
+	t.timer = time.AfterFunc(ts.lease, func() { ts.expire(t) })
+	t.renewLocked(ts.lease)
 	return t, nil
 }
 
@@ -103,7 +111,7 @@ func (ts *transactions) with(id, owner string, fn func(t *transaction) error) er
 	t.timer.Stop()
 	defer func() {
 		if t.tx != nil {
-			t.timer.Reset(ts.lease)
+			t.renewLocked(ts.lease)
 		}
 	}()
 	return fn(t)
@@ -111,6 +119,15 @@ func (ts *transactions) with(id, owner string, fn func(t *transaction) error) er
 
 func errNoTransaction() error {
 	return notFound("there is no such transaction; it was ended, or its lease did; begin another")
+}
+
+// expire ends a transaction whose lease has ended. A request may have held it when its timer fired, and renewed the lease.
+func (ts *transactions) expire(t *transaction) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !time.Now().Before(t.until) {
+		ts.end(t)
+	}
 }
 
 // rollback ends a transaction without effect, if it has not ended.

@@ -106,6 +106,34 @@ func TestTransaction_EndsWithItsLease(t *testing.T) {
 	})
 }
 
+// Its timer may fire while a request has the transaction, and wait for that: the request is told that all is well.
+func TestTransaction_GoesOnWhenARequestCameJustBeforeItsLeaseEnded(t *testing.T) {
+	db, err := tinykv.Open("db", &tinykv.Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := New(db, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		begun, err := s.transactions.begin(db, "peer", true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun.mu.Lock()
+		<-time.After(s.opts.TransactionLease) // by the clock of the bubble
+		begun.renewLocked(s.opts.TransactionLease)
+		begun.mu.Unlock()
+		synctest.Wait()
+		if begun.tx == nil {
+			t.Error("it ended, though it was renewed")
+		}
+	})
+}
+
 func TestClose_EndsTransactions(t *testing.T) {
 	s := newSite(t, nil)
 	s.begin(`{"writable":true}`)
