@@ -75,10 +75,12 @@ type completions struct {
 }
 
 func (c *conversation) completeLine(q *request) error {
-	session, ok := c.shell.take(c.s)
-	if !ok || len(q.Line) > wsLineBytes {
-		return c.send(message{Kind: "complete", ID: q.ID, Data: completions{Lines: []string{}}})
+	lines := []string{}
+	if session, ok := c.shell.take(c.s); ok {
+		if len(q.Line) <= wsLineBytes {
+			lines = append(lines, session.Complete(q.Line)...)
+		}
+		c.shell.give()
 	}
-	defer c.shell.give()
-	return c.send(message{Kind: "complete", ID: q.ID, Data: completions{Lines: append([]string{}, session.Complete(q.Line)...)}})
+	return c.send(message{Kind: "complete", ID: q.ID, Data: completions{Lines: lines}})
 }

@@ -214,6 +214,14 @@ func TestWebSocket_SpeaksTheShell(t *testing.T) {
 	if k.want("complete", 2, &c); len(c.Lines) != 1 || c.Lines[0] != "get fig" {
 		t.Errorf("completed to %q", c.Lines)
 	}
+	k.say(`{"id":3,"do":"complete","line":"` + strings.Repeat("x", wsLineBytes+1) + `"}`)
+	if k.want("complete", 3, &c); len(c.Lines) != 0 {
+		t.Errorf("a line that is too long was completed to %q", c.Lines)
+	}
+	k.say(`{"id":4,"do":"shell","line":"get fig"}`) // the terminal is free again
+	if k.want("shell", 4, &r); r.Out != "ripe\n" {
+		t.Errorf("%+v", r)
+	}
 }
 
 // A transaction that its peer leaves behind is rolled back.
