@@ -62,6 +62,8 @@ func (o *operation) check(now time.Time) (err error) {
 		return badRequest("there are both ttl and expires_at; give one of them")
 	case o.TTL != "":
 		o.expires, err = expiryIn(o.TTL, now)
+	case o.ExpiresAt != nil && o.ExpiresAt.IsZero():
+		return badRequest("expires_at is the zero time; leave it out for a value that stays")
 	case o.ExpiresAt != nil:
 		o.expires = *o.ExpiresAt
 	}

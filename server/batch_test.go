@@ -35,7 +35,8 @@ func TestBatch_ThatIsWrongDoesNothing(t *testing.T) {
 	good := `{"op":"put","key":"a","value":"1"},`
 	for _, bad := range []string{
 		`{"op":"swap","key":"a"}`, `{"op":"put","key":"a"}`, `{"op":"put","value":"a"}`, `{"op":"get","key":"a","value":"b"}`, `{"op":"put","key":"a","key_hex":"61","value":""}`,
-		`{"op":"put","key":"a","value":"b","ttl":"-1s"}`, `{"op":"put","key":"a","value":"b","ttl":"1s","expires_at":"2030-01-01T00:00:00Z"}`, `{"op":"delete","key":"a","ttl":"1s"}`,
+		`{"op":"put","key":"a","value":"b","ttl":"-1s"}`, `{"op":"put","key":"a","value":"b","ttl":"1s","expires_at":"2030-01-01T00:00:00Z"}`,
+		`{"op":"put","key":"a","value":"b","expires_at":"0001-01-01T00:00:00Z"}`, `{"op":"delete","key":"a","ttl":"1s"}`,
 		`{"op":"get","key":"a","bucket":""}`, `{"op":"put","key_hex":"6","value":""}`, `{"op":"put","key":"a","value":"b","expires_at":"0001-01-01T00:00:00Z","sync":true}`, `{"op":"merge","key":"a","value":"b"}`,
 		`{"op":7,"key":"a"}`, `{"op":"put","key":"\ud800","value":""}`, `{"op":"put","key":"\udc00\ud800","value":""}`, `{"op":"put","key":"a\udfffb","value":""}`, `{"op":"put","key":"\ud800\u0041","value":""}`, "{\"op\":\"put\",\"key\":\"\xff\",\"value\":\"\"}", `null`, `[]`,
 	} {
