@@ -25,9 +25,9 @@ func TestRepair_CopiesTheOperandsOfAKeyHoweverTheyAreDivided(t *testing.T) {
 		size           int
 	}{
 		{"many keys, of two operands", 6000, 2, 994},
-		{"keys of more than a piece", 3, 12, 700 << 10},
-		{"operands of more than a piece", 3, 3, 5 << 20},
-		{"small ones before long ones", 2, 3, 4<<20 - 40},
+		{"keys of more than a piece", 2, 8, 700 << 10},
+		{"operands of more than a piece", 2, 2, 5 << 20},
+		{"small ones before long ones", 2, 2, 4<<20 - 40},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			fs := vfs.NewMem()
@@ -43,10 +43,10 @@ func TestRepair_CopiesTheOperandsOfAKeyHoweverTheyAreDivided(t *testing.T) {
 				must(t, err)
 				snapshots = append(snapshots, s)
 			}
+			must(t, db.Close())
 			for _, s := range snapshots {
 				must(t, s.Close())
 			}
-			must(t, db.Close())
 
 			report, err := tinykv.Repair(t.Context(), "/store", "/copy", &tinykv.RepairOptions{FS: fs})
 			must(t, err)
