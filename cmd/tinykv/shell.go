@@ -52,25 +52,38 @@ func (c *shellCommand) Run(e *environment) error {
 func (c *shellCommand) read(e *environment, s speaker) (failed error) {
 	lines := bufio.NewScanner(e.input())
 	lines.Buffer(nil, maxLine)
-	text := ""
-	for lines.Scan() {
+	text, begun, isOpen := "", 1, false // the line at hand, where it begins, and whether the last one left a transaction open
+	for n := 1; lines.Scan(); n++ {
 		if text += lines.Text(); shell.Unfinished(text) && len(text) < maxLine {
 			text += "\n"
 			continue
 		}
 		r := s.Do(e.ctx, text)
-		text = ""
+		text, begun, isOpen = "", n+1, r.Transaction
 		if err := e.answer(r); err != nil {
 			failed = err
 		}
 		if r.Quit || e.ctx.Err() != nil {
-			return failed
+			return e.abandoned(isOpen, failed)
 		}
 	}
-	if text != "" {
-		failed = errors.Join(failed, e.answer(s.Do(e.ctx, text)))
+	if err := lines.Err(); err != nil {
+		return e.abandoned(isOpen, errors.Join(failed, err))
 	}
-	return errors.Join(failed, lines.Err())
+	if text != "" {
+		e.say("tinykv: line %d: the quote is not closed; nothing from that line on was carried out", begun)
+		failed = quietError{shell.Mistake("a quote is not closed")}
+	}
+	return e.abandoned(isOpen, failed)
+}
+
+// abandoned tells of a transaction that ends with the session: whoever wrote in it may believe that it took effect.
+func (e *environment) abandoned(isOpen bool, failed error) error {
+	if !isOpen {
+		return failed
+	}
+	e.say("tinykv: the transaction was still open, so that nothing of it took effect; commit ends it")
+	return errors.Join(failed, quietError{shell.Mistake("a transaction was left open")})
 }
 
 // answer writes the result of a line, at once, and returns why it failed, which is then told.
@@ -89,10 +102,12 @@ func (c *shellCommand) converse(e *environment, s speaker) error {
 	defer l.Close()
 	l.SetCtrlCAborts(true)
 	l.SetTabCompletionStyle(liner.TabPrints)
-	l.SetCompleter(s.Complete)
+	l.SetCompleter(func(line string) []string { return completions(s.Complete(line)) })
 	history := c.history()
 	loadHistory(l, history)
 	e.say("help lists the words, Tab completes, Ctrl-D leaves")
+	isOpen := false
+	defer func() { _ = e.abandoned(isOpen, nil) }() // at a terminal that is no failure, as mistakes are none
 	for {
 		text, err := prompt(l, s.Prompt())
 		switch {
@@ -108,6 +123,7 @@ func (c *shellCommand) converse(e *environment, s speaker) error {
 		}
 		l.AppendHistory(strings.ReplaceAll(text, "\n", `\n`))
 		r := interruptible(text, s)
+		isOpen = r.Transaction
 		err = e.answer(r)
 		if r.Quit {
 			return errors.Join(err, saveHistory(l, history))
@@ -117,6 +133,14 @@ func (c *shellCommand) converse(e *environment, s speaker) error {
 			return err
 		}
 	}
+}
+
+// completions puts a space behind the one that there is: the next word may follow.
+func completions(all []string) []string {
+	if len(all) == 1 {
+		all[0] += " "
+	}
+	return all
 }
 
 // prompt reads a line, and further ones as long as quotes are open.

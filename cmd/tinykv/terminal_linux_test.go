@@ -147,7 +147,7 @@ func TestShell_CompletesContinuesAndRemembers(t *testing.T) {
 	s.types("put figtree ripe" + keyEnter)
 	s.sees("ok" + lineEnded)
 	s.sees(prompt0)
-	s.types("ge" + keyTab + " fi" + keyTab + keyEnter) // a word, then a key
+	s.types("ge" + keyTab + "fi" + keyTab + keyEnter) // a word, with the space behind it, then a key
 	s.sees("get figtree")
 	s.sees("ripe" + lineEnded)
 	s.types(`put a "one` + keyEnter) // goes on
@@ -157,7 +157,9 @@ func TestShell_CompletesContinuesAndRemembers(t *testing.T) {
 	s.types("half a line" + keyCtrlC + "begin" + keyEnter) // Ctrl-C leaves the line alone
 	s.sees(promptTx)
 	s.types(keyCtrlD)
-	s.ends(0)
+	if said := s.ends(0); !strings.Contains(said, "the transaction was still open") {
+		t.Errorf("nobody says that the transaction is lost: %q", said)
+	}
 
 	s = atTerminal(t, dir, nil, "shell")
 	s.sees(prompt0)

@@ -37,7 +37,10 @@ type Result struct {
 	Err    string `json:"error,omitempty"` // what is wrong and what to do next, without an end of line
 	Prompt string `json:"prompt"`          // for the next line
 	Quit   bool   `json:"quit,omitempty"`  // the line asked for the end
-	Code   string `json:"code,omitempty"`  // Err in a word, for programs: not_found, bad_request, conflict, corrupt, failed, read_only, closed, timeout or internal
+
+	Transaction bool `json:"transaction,omitempty"` // one is open: what it wrote is lost if the session ends now
+
+	Code string `json:"code,omitempty"` // Err in a word, for programs: not_found, bad_request, conflict, corrupt, failed, read_only, closed, timeout or internal
 
 	// Cause is what Err tells of: a Mistake, an error of the store, or that of the context. A key that is not there
 	// matches tinykv.ErrNotFound.
@@ -72,7 +75,7 @@ func (s *Session) Prompt() string {
 func (s *Session) Do(ctx context.Context, line string) Result {
 	out := &output{}
 	err := s.do(ctx, line, out)
-	r := Result{Out: out.String(), Quit: errors.Is(err, errQuit), Prompt: s.Prompt()}
+	r := Result{Out: out.String(), Quit: errors.Is(err, errQuit), Prompt: s.Prompt(), Transaction: s.tx != nil}
 	if err != nil && !r.Quit {
 		r.Err, r.Code, r.Cause = explain(err), code(err), err
 	}
