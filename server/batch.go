@@ -121,7 +121,11 @@ func (o *operation) do(in txSpace, share *share) (r result, size int, err error)
 	case "delete":
 		return r, 0, in.Delete(o.key)
 	case "merge":
-		return r, 0, in.Merge(o.key, o.value)
+		err = in.Merge(o.key, o.value)
+		if errors.Is(err, tinykv.ErrInvalidOption) {
+			err = badRequest("the store has no merge operator; the program that has it open sets one (Options.MergeOperator)")
+		}
+		return r, 0, err
 	}
 	there := true
 	err = in.PeekItem(o.key, func(it tinykv.Item) error {
@@ -240,6 +244,9 @@ func (s *Server) txn(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := s.decode(w, r, &in); err != nil {
 		return err
+	}
+	if in.Compare == nil && in.Then == nil && in.Else == nil {
+		return badRequest("there is nothing to do; give compare, then and else, as far as they are wanted")
 	}
 	if len(in.Compare) > maxOps {
 		return tooLarge("there are more than %d comparisons", maxOps)

@@ -38,7 +38,7 @@ func TestBatch_ThatIsWrongDoesNothing(t *testing.T) {
 		`{"op":"put","key":"a","value":"b","ttl":"-1s"}`, `{"op":"put","key":"a","value":"b","ttl":"1s","expires_at":"2030-01-01T00:00:00Z"}`,
 		`{"op":"put","key":"a","value":"b","expires_at":"0001-01-01T00:00:00Z"}`, `{"op":"delete","key":"a","ttl":"1s"}`,
 		`{"op":"get","key":"a","bucket":""}`, `{"op":"put","key_hex":"6","value":""}`, `{"op":"put","key":"a","value":"b","expires_at":"0001-01-01T00:00:00Z","sync":true}`, `{"op":"merge","key":"a","value":"b"}`,
-		`{"op":7,"key":"a"}`, `{"op":"put","key":"\ud800","value":""}`, `{"op":"put","key":"\udc00\ud800","value":""}`, `{"op":"put","key":"a\udfffb","value":""}`, `{"op":"put","key":"\ud800\u0041","value":""}`, "{\"op\":\"put\",\"key\":\"\xff\",\"value\":\"\"}", `null`, `[]`,
+		`{"op":7,"key":"a"}`, `{"op":"put","key":"a","key":"b","value":""}`, `{"op":"put","key":"a","\u006bey":"b","value":""}`, `{"op":"put","key":"a","Key":"b","value":""}`, `{"op":"put","key":"a","value":"","valeu":""}`, `{"op":"put","key":"\ud800","value":""}`, `{"op":"put","key":"\udc00\ud800","value":""}`, `{"op":"put","key":"a\udfffb","value":""}`, `{"op":"put","key":"\ud800\u0041","value":""}`, "{\"op\":\"put\",\"key\":\"\xff\",\"value\":\"\"}", `null`, `[]`,
 	} {
 		s.send("POST", "/v1/batch", `{"ops":[`+good+bad+`]}`).wantError(400, "bad_request")
 	}
@@ -68,6 +68,38 @@ func TestJSON_IsNestedSoDeepAndNoDeeper(t *testing.T) {
 	if err := decodeJSON([]byte(`["[[[[[[[[[[[[\"[[[[[[["]`), &v); err != nil {
 		t.Errorf("brackets in text: %v", err)
 	}
+}
+
+func TestJSON_SaysWhichOperationDoesNotFit(t *testing.T) {
+	s := newSite(t, nil)
+	for body, want := range map[string]string{
+		`{"ops":[{"op":"get","key":"a"},{"op":"get","key":"a","vlaue":"b"}]}`: `ops[1]: the field \"vlaue\" is not known here`,
+		`{"ops":[{"op":7}]}`:                                                `ops[0]: op cannot be of the kind number`,
+		`{"ops":[{"op":"get","key":"a"},[]]}`:                               `ops[1]: it cannot be of the kind array`,
+		`{"ops":[{"op":"put","key":"a","value":"","expires_at":"soon"}]}`:   `ops[0]: a time is written as 2030-01-02T03:04:05Z`,
+		`{"ops":[{"op":"merge","key":"a","value":""}]}`:                     `ops[0]: the store has no merge operator`,
+		`{"ops":[{"op":"get","key":"a"},{"op":"get","key":"a","key":"b"}]}`: `"ops[1]: the field \"key\" is given twice"`,
+		`{"ops":[],"OPS":[]}`:                                               `"the field \"OPS\" is given twice"`,
+		`{"opps":[]}`:                                                       `the field \"opps\" is not known here`,
+		`{"ops":`:                                                           `it ends too early`,
+		`{` + names(33) + `}`:                                               `more than 32 fields`,
+		`{"ops":[{"op":"\"}]}`:                                              `no JSON`,
+	} {
+		if got := s.send("POST", "/v1/batch", body); got.status != 400 || !strings.Contains(got.body, want) {
+			t.Errorf("%s: %d, %s; want %s", body, got.status, got.body, want)
+		}
+	}
+	s.send("POST", "/v1/txn", `{}`).wantError(400, "bad_request")
+	s.send("POST", "/v1/txn", `{"compare":[{"key":"a","absent":true,"sqe":1}]}`).wantError(400, "bad_request")
+}
+
+// names are so many members of an object.
+func names(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`"n%d":{"n0":0}`, i))
+	}
+	return strings.Join(all, ",")
 }
 
 func TestBatch_WhatItReadsIsBounded(t *testing.T) {

@@ -129,12 +129,45 @@ func FuzzOperations(f *testing.F) {
 		if !json.Valid(body) {
 			t.Fatalf("%q is no JSON", body)
 		}
+		if name := twice(body); name != "" {
+			t.Fatalf("%q has %s twice", body, name)
+		}
 		for _, o := range in.Ops {
 			if o.Key != nil && (!utf8.ValidString(*o.Key) || bytes.Contains(o.key, []byte("\ufffd")) && !mayHoldReplacement(body)) {
 				t.Errorf("%q: key %q", body, o.key)
 			}
 		}
 	})
+}
+
+// twice returns a name that stands twice in an object, if there is one.
+func twice(body []byte) string {
+	var all map[string]json.RawMessage
+	var list []json.RawMessage
+	if json.Unmarshal(body, &list) == nil {
+		for _, element := range list {
+			if name := twice(element); name != "" {
+				return name
+			}
+		}
+		return ""
+	}
+	if json.Unmarshal(body, &all) != nil {
+		return ""
+	}
+	d, n := json.NewDecoder(bytes.NewReader(body)), 0
+	for _, _ = d.Token(); d.More(); n++ {
+		var value json.RawMessage
+		_, _ = d.Token()
+		_ = d.Decode(&value)
+		if name := twice(value); name != "" {
+			return name
+		}
+	}
+	if n != len(all) {
+		return string(body)
+	}
+	return ""
 }
 
 // mayHoldReplacement tells whether the replacement character is in a text, as it is or escaped.

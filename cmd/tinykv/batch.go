@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/shell"
@@ -42,17 +45,17 @@ func (c *batchCommand) Help() string {
   {"op":"put","key":"fig","value":"ripe","ttl":"30s"}
   {"op":"get","key":"fig"}
   {"op":"delete","key":"kiwi"}
-  {"op":"merge","key":"visits","value_hex":"0100000000000000"}
 
 Bytes that are no text stand as hexadecimal digits in key_hex and value_hex. All
 take effect at once or not at all; a get sees what stands before it. Of each a
 line tells what became of it. A batch has at most 10,000 operations; import
-takes any amount.`
+takes any amount. Where a server has the store open that sets a merge operator,
+as tinykv demo does, there is also {"op":"merge","key":"views","value_hex":"…"}.`
 }
 
 // Run does all operations or none, and prints a line for each.
 func (c *batchCommand) Run(e *environment) error {
-	ops, err := c.read(e)
+	ops, lines, err := c.read(e)
 	if err != nil {
 		return err
 	}
@@ -60,42 +63,71 @@ func (c *batchCommand) Run(e *environment) error {
 	return e.at(&tinykv.Options{ErrorIfMissing: !c.Create}, func(s site) error {
 		answer, err := s.post("/v1/batch", c.Bucket, body)
 		if err != nil {
-			return err
+			return inWordsOfFiles(err, "tinykv batch --help", lines)
 		}
 		return e.results(answer)
 	})
 }
 
-// read returns the operations. What is no JSON is told with its line; the rest is for the store to judge.
-func (c *batchCommand) read(e *environment) (ops [][]byte, err error) {
+// inWordsOfFiles says what a server says of a request in the words of whoever wrote the file. The lines are those of the operations, if each stands on one.
+func inWordsOfFiles(err error, help string, lines []int) error {
+	var a answeredError
+	if !errors.As(err, &a) || !errors.Is(err, errBadRequest) {
+		return err
+	}
+	a.message = strings.Replace(a.message, "the body", "the input", 1)
+	a.message = strings.Replace(a.message, "; /openapi.json tells what is", "; "+help+" shows what is", 1)
+	if place := regexp.MustCompile(`^ops\[(\d+)\]`).FindStringSubmatch(a.message); place != nil && lines != nil {
+		if n, err := strconv.Atoi(place[1]); err == nil && n < len(lines) {
+			a.message = fmt.Sprintf("line %d%s", lines[n], a.message[len(place[0]):])
+		}
+	}
+	return a
+}
+
+// mostOperations is how many operations a batch may have.
+const mostOperations = 10_000
+
+// byteOrderMark is what some programs begin text with.
+const byteOrderMark = "\ufeff"
+
+// read returns the operations, and on which line each stands. What is no JSON is told at once; the rest is for the store to judge.
+func (c *batchCommand) read(e *environment) (ops [][]byte, at []int, err error) {
 	in, err := c.open(e)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer in.Close()
-	lines := bufio.NewScanner(io.LimitReader(in, maxOperations+1))
-	lines.Buffer(nil, maxOperations)
+	text := bufio.NewScanner(io.LimitReader(in, maxOperations+1))
+	text.Buffer(nil, maxOperations)
 	size := 0
-	for n := 1; lines.Scan(); n++ {
-		line := bytes.TrimSpace(lines.Bytes())
+	for n := 1; text.Scan(); n++ {
+		line := text.Bytes()
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte(byteOrderMark))
+		}
+		line = bytes.TrimSpace(line)
 		if size += len(line); size >= maxOperations {
-			return nil, usageError{fmt.Sprintf("a batch has at most %s; import takes any amount, bit by bit", shell.Size(maxOperations))}
+			return nil, nil, usageError{fmt.Sprintf("a batch has at most %s; import takes any amount, bit by bit", shell.Size(maxOperations))}
 		}
 		if len(line) == 0 {
 			continue
 		}
 		if line[0] != '{' || !json.Valid(line) {
-			return nil, usageError{fmt.Sprintf(`line %d is no JSON object; an operation is {"op":"put","key":"fig","value":"ripe"}`, n)}
+			return nil, nil, usageError{fmt.Sprintf(`line %d is no JSON object; an operation is {"op":"put","key":"fig","value":"ripe"}`, n)}
 		}
-		ops = append(ops, bytes.Clone(line))
+		if len(ops) == mostOperations {
+			return nil, nil, usageError{fmt.Sprintf("a batch has at most %d operations; import takes any amount", mostOperations)}
+		}
+		ops, at = append(ops, bytes.Clone(line)), append(at, n)
 	}
-	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return nil, usageError{"a line is too long for a batch"}
+	if errors.Is(text.Err(), bufio.ErrTooLong) {
+		return nil, nil, usageError{"a line is too long for a batch"}
 	}
-	if len(ops) == 0 && lines.Err() == nil {
-		return nil, usageError{"there is no operation in the input; tinykv batch --help shows some"}
+	if len(ops) == 0 && text.Err() == nil {
+		return nil, nil, usageError{"there is no operation in the input; tinykv batch --help shows some"}
 	}
-	return ops, lines.Err()
+	return ops, at, text.Err()
 }
 
 // results prints what became of operations, each on a line.
@@ -136,28 +168,40 @@ func (c *txnCommand) Run(e *environment) error {
 		return err
 	}
 	defer in.Close()
-	body, err := io.ReadAll(io.LimitReader(in, maxOperations+1))
-	if err != nil {
+	body, err := readBounded(in, maxOperations)
+	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
+	switch {
+	case errors.Is(err, errTooMuch):
+		return usageError{fmt.Sprintf("a transaction has at most %s", shell.Size(maxOperations))}
+	case err != nil:
 		return err
-	}
-	if len(body) > maxOperations || !json.Valid(body) {
+	case !json.Valid(body):
 		return usageError{"that is no transaction as JSON; tinykv txn --help shows one"}
 	}
 	return e.at(&tinykv.Options{ErrorIfMissing: !c.Create}, func(s site) error {
 		answer, err := s.post("/v1/txn", c.Bucket, body)
 		if err != nil {
-			return err
+			return inWordsOfFiles(err, "tinykv txn --help", nil)
 		}
 		var a struct{ Succeeded bool }
 		if err := errors.Join(json.Unmarshal(answer, &a), e.results(answer)); err != nil {
 			return err
 		}
 		if !a.Succeeded {
-			e.say("tinykv: a comparison does not hold, so else was done")
+			e.say("tinykv: a comparison does not hold, so %s was done", otherwise(body))
 			return quietError{tinykv.ErrNotFound}
 		}
 		return nil
 	})
+}
+
+// otherwise is what was done where a comparison does not hold.
+func otherwise(body []byte) string {
+	var in struct{ Else []json.RawMessage }
+	if err := json.Unmarshal(body, &in); err != nil || len(in.Else) == 0 {
+		return "nothing"
+	}
+	return "else"
 }
 
 type clearCommand struct {

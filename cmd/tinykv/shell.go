@@ -54,7 +54,11 @@ func (c *shellCommand) read(e *environment, s speaker) (failed error) {
 	lines.Buffer(nil, maxLine)
 	text, begun, isOpen := "", 1, false // the line at hand, where it begins, and whether the last one left a transaction open
 	for n := 1; lines.Scan(); n++ {
-		if text += lines.Text(); shell.Unfinished(text) && len(text) < maxLine {
+		next := lines.Text()
+		if n == 1 {
+			next = strings.TrimPrefix(next, byteOrderMark)
+		}
+		if text += next; shell.Unfinished(text) && len(text) < maxLine {
 			text += "\n"
 			continue
 		}
