@@ -1,9 +1,7 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,7 +18,7 @@ import (
 // Numbers compare as numbers and strings bytewise; values of two kinds are different, and neither is less. Contains looks for a part of a string, or
 // for an element of a list. A value that is no JSON, or has no such field, fulfils no test (but "not" holds of it).
 type where interface {
-	holds(value any) bool
+	holds(value jsonText) bool
 }
 
 // Bounds of a where.
@@ -40,14 +38,14 @@ type (
 	}
 )
 
-func (e either) holds(v any) bool   { return e.a.holds(v) || e.b.holds(v) }
-func (b both) holds(v any) bool     { return b.a.holds(v) && b.b.holds(v) }
-func (n negation) holds(v any) bool { return !n.a.holds(v) }
+func (e either) holds(v jsonText) bool   { return e.a.holds(v) || e.b.holds(v) }
+func (b both) holds(v jsonText) bool     { return b.a.holds(v) && b.b.holds(v) }
+func (n negation) holds(v jsonText) bool { return !n.a.holds(v) }
 
-func (t test) holds(v any) bool {
+func (t test) holds(v jsonText) bool {
 	for _, name := range t.field {
 		var ok bool
-		if v, ok = member(v, name); !ok {
+		if v, ok = v.member(name); !ok {
 			return false
 		}
 	}
@@ -55,12 +53,12 @@ func (t test) holds(v any) bool {
 	case "exists":
 		return true
 	case "contains":
-		return contains(v, t.literal)
+		return v.contains(t.literal)
 	case "!=":
-		order, ok := compare(v, t.literal)
+		order, ok := compare(v.scalar(), t.literal)
 		return !ok || order != 0
 	}
-	order, ok := compare(v, t.literal)
+	order, ok := compare(v.scalar(), t.literal)
 	if !ok {
 		return false
 	}
@@ -76,38 +74,6 @@ func (t test) holds(v any) bool {
 	default:
 		return order >= 0
 	}
-}
-
-// member returns what an object or a list has under a name.
-func member(v any, name string) (any, bool) {
-	switch v := v.(type) {
-	case map[string]any:
-		m, ok := v[name]
-		return m, ok
-	case []any:
-		i, err := strconv.Atoi(name)
-		if err != nil || i < 0 || i >= len(v) {
-			return nil, false
-		}
-		return v[i], true
-	default:
-		return nil, false
-	}
-}
-
-func contains(v, part any) bool {
-	switch v := v.(type) {
-	case string:
-		s, ok := part.(string)
-		return ok && strings.Contains(v, s)
-	case []any:
-		for _, e := range v {
-			if order, ok := compare(e, part); ok && order == 0 {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // compare tells the order of two values of one kind, and whether they are that.
@@ -163,18 +129,7 @@ func compareNumbers(a, b json.Number) int {
 }
 
 // holdsOf tells whether a where holds of a value as it is stored.
-func holdsOf(w where, value []byte) bool {
-	d := json.NewDecoder(bytes.NewReader(value))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil || len(bytes.TrimSpace(value[d.InputOffset():])) > 0 {
-		v = noJSON{}
-	}
-	return w.holds(v)
-}
-
-// noJSON stands for a value that is no JSON: it has no fields, and equals nothing.
-type noJSON struct{}
+func holdsOf(w where, value []byte) bool { return w.holds(jsonTextOf(value)) }
 
 // parseWhere reads a where.
 func parseWhere(text string) (where, error) {

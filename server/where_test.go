@@ -1,8 +1,11 @@
 package server
 
 import (
+	"encoding/json"
 	"net/url"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -71,11 +74,79 @@ func TestRange_IsFilteredByValues(t *testing.T) {
 	s.get("/v1/range?where=n").wantError(400, "bad_request")
 }
 
+// A value of 8 MiB would be some hundred MiB as a tree.
+func TestWhere_LooksAtALargeValueWithoutMemoryOfItsSize(t *testing.T) {
+	list := "[" + strings.Repeat("1,", 1<<18) + "2]"
+	value := []byte(`{"list":` + list + `,"a":[` + list + `,{"b":7}]}`)
+	for text, want := range map[string]bool{`a.1.b = 7`: true, `a.0.262144 = 2`: true, `list.7 > 1`: false, `nothing exists`: false, `list contains 2`: true} {
+		w, err := parseWhere(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		if holdsOf(w, value) != want {
+			t.Errorf("%s: want %v", text, want)
+		}
+		runtime.ReadMemStats(&after)
+		if live := int64(after.HeapSys) - int64(before.HeapSys); live > 8<<20 {
+			t.Errorf("%s: the heap grew by %d bytes", text, live)
+		}
+	}
+}
+
+// agree holds a text against the tree that it is.
+func agree(t *testing.T, tree any, v jsonText) {
+	t.Helper()
+	found := func(name string, want any) {
+		got, ok := v.member(name)
+		if !ok {
+			t.Errorf("%q of %q is not found", name, v)
+			return
+		}
+		agree(t, want, got)
+	}
+	switch tree := tree.(type) {
+	case map[string]any:
+		for name, want := range tree {
+			found(name, want)
+		}
+	case []any:
+		for i, want := range tree {
+			found(strconv.Itoa(i), want)
+		}
+		if _, ok := v.member(strconv.Itoa(len(tree))); ok {
+			t.Errorf("%q has more than %d elements", v, len(tree))
+		}
+	default:
+		if got := v.scalar(); got != tree {
+			t.Errorf("%q is %#v, want %#v", v, got, tree)
+		}
+	}
+}
+
 func FuzzWhere(f *testing.F) {
+	for _, value := range []string{
+		" {} ", "[ ]", "\t[ 1 , [ 2 ] , { \"a\" : [ ] } ]\n", `{"a":1,"b":{"a":2,"c":"}"},"a":[3,"]",null]}`, `{"\u0061\"\\":"\ud83d\ude00\ud800","":{"":0}}`, "{\"\xff\":\"\xfe\"}", "7 ", `"x"`, "true", "-1.5e3", "{", "1 2",
+	} {
+		f.Add("a exists", value)
+	}
 	for _, text := range []string{`a.b = 1 and not ("x" contains "y" or z exists)`, `a <= -1.5e3`, `"\u00e9" != null`} {
 		f.Add(text, sample)
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
+		d := json.NewDecoder(strings.NewReader(value))
+		d.UseNumber()
+		var tree any
+		if v := jsonTextOf([]byte(value)); len(v) > 0 {
+			if err := d.Decode(&tree); err != nil {
+				t.Errorf("%q: %v", value, err)
+			}
+			agree(t, tree, v)
+		} else if json.Valid([]byte(value)) {
+			t.Errorf("%q is JSON", value)
+		}
 		w, err := parseWhere(text)
 		if err != nil {
 			if w != nil && problemOf(err).status != 400 {
