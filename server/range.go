@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
+	"time"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/interchange"
@@ -20,7 +20,6 @@ const (
 	maxRangeBytes    = 8 << 20
 	maxScannedKeys   = 100_000
 	maxScannedBytes  = 64 << 20
-	maxPatternBytes  = 1 << 10
 )
 
 // cursorVersion stands before the last key that was looked at: together they are a cursor, in base64.
@@ -33,7 +32,8 @@ type rangeQuery struct {
 	reverse  bool
 	keysOnly bool
 	filters  []func(it *tinykv.Item) bool
-	values   bool // a filter looks at values
+	values   bool      // a filter looks at values
+	until    time.Time // when to answer with what was found so far; filters may take long
 }
 
 // rangeNames are the parameters of a range.
@@ -66,12 +66,9 @@ func (rq *rangeQuery) filter(q *query) error {
 		rq.filters = append(rq.filters, func(it *tinykv.Item) bool { return bytes.Contains(it.Key, part) })
 	}
 	if pattern := q.Get("key_regex"); pattern != "" {
-		if len(pattern) > maxPatternBytes {
-			return badRequest("key_regex is longer than %d bytes", maxPatternBytes)
-		}
-		re, err := regexp.Compile(pattern)
+		re, err := compilePattern(pattern)
 		if err != nil {
-			return badRequest("key_regex is not a regular expression as Go's regexp package reads it")
+			return err
 		}
 		rq.filters = append(rq.filters, func(it *tinykv.Item) bool { return re.Match(it.Key) })
 	}
@@ -162,7 +159,7 @@ func (rq *rangeQuery) read(r *http.Request, in reader) (*rangePage, error) {
 		seen += len(it.Key) + len(it.Value)
 		p.scanned++
 		p.next = base64.RawURLEncoding.EncodeToString(append([]byte{cursorVersion}, it.Key...))
-		if items == rq.limit || p.scanned == maxScannedKeys || seen >= maxScannedBytes {
+		if items == rq.limit || p.scanned == maxScannedKeys || seen >= maxScannedBytes || rq.isLate() {
 			return p, nil
 		}
 	}
@@ -178,6 +175,14 @@ func (rq *rangeQuery) options() (opts []tinykv.ScanOption) {
 		opts = append(opts, tinykv.KeysOnly)
 	}
 	return opts
+}
+
+// timeToAnswer is when a range answers with what its filters let through so far: the answer needs time, too.
+func (s *Server) timeToAnswer() time.Time { return time.Now().Add(s.opts.RequestTimeout / 4) }
+
+// isLate tells whether it is time to answer: a page with a cursor is more than an error when the request's time is over.
+func (rq *rangeQuery) isLate() bool {
+	return len(rq.filters) > 0 && !rq.until.IsZero() && !time.Now().Before(rq.until)
 }
 
 func (rq *rangeQuery) takes(it *tinykv.Item) bool {
@@ -217,6 +222,7 @@ func (s *Server) getRange(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	rq.until = s.timeToAnswer()
 	ctx, cancel := s.requestContext(r)
 	defer cancel()
 	p, err := rq.read(r.WithContext(ctx), s.space(&q))

@@ -3,10 +3,12 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // keysOf returns the keys of a range, by as many answers as it takes.
@@ -112,6 +114,43 @@ func TestRange_WhatFiltersPassOverIsBounded(t *testing.T) {
 		}
 		if keys, answers := s.keysOf(query); len(keys) > 0 || answers != 2 {
 			t.Errorf("%s: %d keys in %d answers", query, len(keys), answers)
+		}
+	}
+}
+
+// Filters may be slow: a request whose time comes to its end answers with a cursor, so that the next one gets further.
+func TestRange_WithFiltersGoesOnInTheNextAnswerWhenTimeIsShort(t *testing.T) {
+	s := newSite(t, nil)
+	for _, k := range []string{"a", "b"} {
+		s.send("PUT", "/v1/keys/"+k, "v").want(204, "")
+	}
+	for query, scanned := range map[string]int{"key_contains=z": 1, "": 2} {
+		r := httptest.NewRequest("GET", "/v1/range?"+query, nil)
+		q, err := queryOf(r, rangeNames()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rq, err := rangeQueryOf(&q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rq.until = time.Now()
+		if p, err := rq.read(r, s.db); err != nil || p.scanned != scanned || (p.next == "") != (scanned == 2) {
+			t.Errorf("%q: %+v, %v", query, p, err)
+		}
+	}
+}
+
+// An expression is short, and yet so large that a single key takes minutes.
+func TestRange_TakesNoExpressionThatIsLargerThanItLooks(t *testing.T) {
+	s := newSite(t, nil)
+	s.send("PUT", "/v1/keys/abc/def", "v").want(204, "")
+	for pattern, status := range map[string]int{
+		strings.Repeat("(a*){999}", 100): 400, "(a{30}){30}(b{30}){30}": 400, "((((x?){9}){9}){9}){1}": 400, strings.Repeat("x", maxPatternBytes-99): 200,
+		`^(\w+/){1,3}[a-z\p{Greek}]{2,64}$`: 200, `^[^/]{0,200}/(def|ghi)?$`: 200, "a{2,}": 200,
+	} {
+		if got := s.get("/v1/range?key_regex=" + url.QueryEscape(pattern)); got.status != status {
+			t.Errorf("%.40s: %d %s", pattern, got.status, got.body)
 		}
 	}
 }

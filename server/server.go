@@ -15,7 +15,7 @@
 //	batch.go    operations at once         json.go     the JSON of requests
 //	transactions.go  over several requests grant.go    who may do what
 //	watch.go    following the changes      upkeep.go   work on the whole store
-//	where.go    filters on JSON            stream.go   answers that go on
+//	pattern.go, where.go  filters          stream.go   answers that go on
 //	transfer.go import and export
 //	serve.go    running, and ending        listen.go   where
 //	guard.go    pages of strangers         token.go    who is let in

@@ -263,6 +263,7 @@ func (s *Server) getRangeInTransaction(w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
+	rq.until = s.timeToAnswer()
 	var p *rangePage
 	if err := s.inTransaction(r, func(t *transaction) (err error) {
 		p, err = rq.read(r, inTx(t.tx, &q))
