@@ -66,7 +66,7 @@ func (s remoteSpace) put(k, value []byte, w writing) error {
 func (s remoteSpace) deleteRange(r tinykv.Range) error {
 	q := s.bounded(r)
 	q.Set("sync", "true")
-	if r.Lower == nil && r.Upper == nil {
+	if len(r.Lower) == 0 && r.Upper == nil { // an empty bound is none
 		q.Set("all", "true")
 	}
 	_, err := s.call(http.MethodDelete, "/v1/range", q, nil)
