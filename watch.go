@@ -53,7 +53,9 @@ type Event struct {
 
 	ExpiresAt time.Time // of a put: when the value is gone; zero: never. Of an expiry: when it was gone
 
-	// Seq is the number of the change in commit order; of an expiry, that of the last change before it was told.
+	// Seq is the number of the change in commit order, greater than that of the one told before. Events of a batch that is told as what it comes to
+	// (see Watch) are numbered in the order in which they are told; so they may have other numbers than their keys' Item.Seq. Of an
+	// expiry, it is that of the last change before it was told.
 	Seq uint64
 
 	// Last is set on the last event of a batch, or of a single write, that is told to this watcher. What was told up to there
@@ -73,8 +75,9 @@ type Event struct {
 // After ErrLagged, scan a snapshot and watch from its Seq.
 //
 // A range deletion is told, as one event, when it overlaps the range, and cut to that. What a batch does is told operation by
-// operation, but for one too large for memory, which becomes a table at once: of that, what it comes to, range deletions
-// first, then keys in order. It is told from its begin again when since lies in it.
+// operation, but for one too large for memory, or a transaction that was, which become tables at once: of each of these, what it comes to, range deletions
+// first, then keys in order. When since lies in such a batch it is told from its begin again, with the same numbers if the range is the same: who
+// merges passes over what has none greater than the last that was dealt with, or goes on from the Seq of events with Last set only.
 //
 // That a value has expired is told when it has, if it is still that of its key, to those who watch at that moment and have not fallen
 // behind what is in memory: nothing is told of it later, as the put told of it before. A watch of a store in which values
@@ -355,17 +358,26 @@ func (w *watcher) tellExpiry(payload []byte) bool {
 
 // tell takes up an operation, if it falls into the range.
 func (w *watcher) tell(op batchrepr.Op, seq key.SeqNum) bool {
+	if op.Kind == key.KindRangeDelete {
+		e, ok := w.rangeEvent(op.Stored, op.Value)
+		return !ok || w.put(e, seq)
+	}
 	for i := range w.known {
-		switch b := &w.known[i]; {
-		case op.Kind == key.KindRangeDelete:
-			if e, ok := b.rangeEvent(op.Stored, op.Value); ok {
-				return w.put(e, seq)
-			}
-		case b.contain(op.Stored):
+		if w.known[i].contain(op.Stored) {
 			return w.put(eventOf(op), seq)
 		}
 	}
 	return true
+}
+
+// rangeEvent returns the event that tells of a range deletion, if that meets the range.
+func (w *watcher) rangeEvent(lower, upper []byte) (e Event, ok bool) {
+	for i := range w.known {
+		if e, ok = w.known[i].rangeEvent(lower, upper); ok {
+			return e, true
+		}
+	}
+	return Event{}, false
 }
 
 // eventOf returns the event that tells of an operation on a key.

@@ -50,21 +50,20 @@ func (h *History) learn() {
 	if h.OneIn(2) {
 		leave = m.seq + 1 + uint64(h.IntN(30))
 	}
-	ordered := h.db.Metrics().LargeWrites == 0 // in the middle of a large batch the numbers do not tell how far it was told
 	for e, err := range h.db.Watch(h.Context(), tinykv.All(), m.seq) {
 		if errors.Is(err, tinykv.ErrLagged) { // after flushes and large batches
 			m.seq, m.believed = last, h.model.Clone()
 			return
 		}
 		h.must(err)
-		if e.Kind != tinykv.EventExpire {
+		if e.Seq > m.seq && e.Kind != tinykv.EventExpire { // a large batch is told from its begin again
 			m.believed.learn(e)
-			m.seq = max(m.seq, e.Seq)
+			m.seq = e.Seq
 		}
 		if e.Last && e.Seq == last {
 			break
 		}
-		if e.Seq >= leave && (e.Last || ordered) {
+		if e.Seq >= leave {
 			return
 		}
 	}
