@@ -70,14 +70,21 @@ type reader struct {
 }
 
 func newReader(t *testing.T) *reader {
-	dir, err := os.MkdirTemp("", "tk") // a short one: it is part of the name of a socket
+	dir := shortDir(t)
+	return &reader{T: t, dir: dir, env: []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "TINYKV_DB=data", "NO_PROGRESS=1", "TINYKV_HISTORY=no",
+	}}
+}
+
+// shortDir makes a directory with a short path, as that of a socket must be.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(shortTemporary, "tk")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	return &reader{T: t, dir: dir, env: []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir, "TINYKV_DB=data", "NO_PROGRESS=1", "TINYKV_HISTORY=no",
-	}}
+	return dir
 }
 
 // block runs the examples of a block, and returns it with what they answered, as far as that is not what is shown.

@@ -17,7 +17,7 @@ import (
 
 // openClassroom starts a process with a store of tiny sizes in a directory of its own, which goes when the room is closed.
 func openClassroom(ctx context.Context) (room *classroom.Room, closeRoom func() error, err error) {
-	dir, err := os.MkdirTemp("", "tinykv-classroom-") // 0700, and short: the path of a socket has at most some hundred bytes
+	dir, err := classroomDir()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -36,6 +36,16 @@ func openClassroom(ctx context.Context) (room *classroom.Room, closeRoom func() 
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return room, func() error { return errors.Join(room.Close(), os.RemoveAll(dir)) }, nil
+}
+
+// classroomDir makes a directory for the user alone, whose path is short enough for that of a socket in it.
+func classroomDir() (string, error) {
+	const name = "tinykv-classroom-"
+	top := os.TempDir()
+	if len(top) > maxSocketPath-len(name)-20 {
+		top = shortTemporary
+	}
+	return os.MkdirTemp(top, name)
 }
 
 // classroomCommand is the child of a classroom. It is not for people.

@@ -15,7 +15,7 @@ func TestClassroom_GoesWithItsParentHoweverThatWent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	temp := t.TempDir()
+	temp := shortDir(t)
 	cmd := exec.Command(path, "demo", "--load", "0")
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TINYKV_DB="+filepath.Join(temp, "db"), "XDG_RUNTIME_DIR="+temp)
 	said, err := cmd.StderrPipe()

@@ -36,7 +36,9 @@ func (c *serveCommand) serve(e *environment, db *tinykv.DB, events *server.Event
 	o.Events = events
 	o.Ready = func(at net.Addr) { e.say("%s://%s/", c.scheme(), at) }
 	o.Logger = slog.New(slog.NewTextHandler(e.errors, nil))
-	if o.Socket, err = socketPath(e.db); err != nil {
+	if socket, err := socketPath(e.db); err == nil {
+		o.Socket = socket
+	} else {
 		e.say("tinykv: commands will not find this server: %v", err)
 	}
 	if c.Classroom {

@@ -96,7 +96,7 @@ func (s *program) shows(line string, words ...string) string {
 	if code != 0 || errOut != "" {
 		s.Errorf("%s: exit code %d, %s", line, code, errOut)
 	}
-	s.contains(line, strings.ReplaceAll(out, s.dir, "DIR"), words)
+	s.contains(line, strings.ReplaceAll(strings.ReplaceAll(out, s.dir, "DIR"), os.TempDir(), "TMP"), words)
 	return out
 }
 
