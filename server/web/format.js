@@ -37,14 +37,18 @@ export function fieldOf(name, bytes) {
   return text === null ? { [name + "_hex"]: hexOf(bytes) } : { [name]: text };
 }
 
-// shown is a key or a value in one line: text where it can be printed, else hex; cut after most characters.
+// plainly says that text shows all that is in it: nothing in it is unseen or turns round the order of what is beside it. A line feed and
+// a tabulator may be in it; U+FFFD may not, which stands for bytes that are no text.
+export const plainly = (text) => !/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff\ufffd]/.test(text);
+
+// shown is a key or a value in one line: text where it is plainly that, else hex; cut after most characters.
 export function shown(bytes, most = 120) {
   if (!bytes) return "";
   const head = bytes.length > most * 4 ? bytes.subarray(0, most * 4) : bytes;
   const text = head === bytes ? textOf(bytes) : new TextDecoder().decode(head, { stream: true }); // which leaves out half a character at the end
-  const line = text !== null && !/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffd]/.test(text)
-    ? text.replace(/[\n\t]/g, " ") : "0x" + hexOf(head.subarray(0, most));
-  return line.length > most || head !== bytes ? line.slice(0, most) + "…" : line;
+  const line = text !== null && plainly(text)
+    ? text.replaceAll("\n", "↵").replaceAll("\t", "⇥") : "0x" + hexOf(head.subarray(0, most));
+  return line.length > most || head !== bytes ? line.slice(0, most).replace(/[\ud800-\udbff]$/, "") + "…" : line;
 }
 
 // jsonOf returns the value as indented JSON, or null when it is none. It moves white space alone: numbers that are too long for

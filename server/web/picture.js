@@ -58,7 +58,7 @@ function Log({ layout, changes }) {
       </div>`)}</div>
     <p class="hint" data-durable>write #${count(layout.last_seq)}${unsynced > 0 ? `, the last ${count(unsynced)} not synced yet` : ", all synced"}</p>
     <ol class="en-changes" aria-label="last writes">${changes.toSorted((a, b) => a.seq - b.seq).slice(-6).map((c) => html`<li key=${c.seq + c.op} class=${c.op}>
-      <b>${c.op.replace("_", " ")}</b> ${shown(bytesOf(c, "key") ?? new Uint8Array(), 18)} <span class="soft">#${c.seq}</span></li>`)}</ol>
+      <b>${c.op.replace("_", " ")}</b> <bdi>${shown(bytesOf(c, "key") ?? new Uint8Array(), 18)}</bdi> <span class="soft">#${c.seq}</span></li>`)}</ol>
   </section>`;
 }
 
@@ -116,7 +116,7 @@ function Details({ table }) {
     <div><dt>Table</dt><dd>${table.number} in L${table.level}</dd></div>
     <div><dt>Size</dt><dd>${size(table.bytes)}</dd></div>
     <div><dt>Entries</dt><dd>${count(table.entries)}, ${count(table.deletes)} tombstones, ${count(table.shadowed)} overwritten</dd></div>
-    <div><dt>Keys</dt><dd class="mono">${keyOf(table, "smallest")} … ${keyOf(table, "largest")}</dd></div>
+    <div><dt>Keys</dt><dd class="mono"><bdi>${keyOf(table, "smallest")}</bdi> … <bdi>${keyOf(table, "largest")}</bdi></dd></div>
     <div><dt>Writes</dt><dd>#${count(table.smallest_seq)} to #${count(table.largest_seq)}</dd></div>
   </dl>`;
 }

@@ -1,7 +1,7 @@
 // What views share. Each component takes plain values; nothing here speaks with a server.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./lib.js";
-import { count, hexBytes, hexDump, jsonOf, size, textOf, utf8 } from "./format.js";
+import { count, hexBytes, hexDump, hexOf, jsonOf, plainly, size, textOf, utf8 } from "./format.js";
 
 let lastId = 0;
 const useId = (prefix) => useRef(`${prefix}-${++lastId}`).current;
@@ -30,6 +30,16 @@ export function Field({ label, hint, error, children, mono, class: name = "", ..
   </div>`;
 }
 
+// typed is how a field holds bytes: as text where it would give back the same, else as hex digits. A field of one line drops line feeds, one of
+// several lines makes line feeds of carriage returns, and what cannot be seen cannot be edited.
+function typed(bytes, lines) {
+  const text = textOf(bytes);
+  const able = text !== null && plainly(text) && (lines || !text.includes("\n"));
+  return able ? { text, hex: false } : { text: digits(bytes), hex: true };
+}
+
+const digits = (bytes) => hexOf(bytes).replace(/..(?=.)/g, "$& ");
+
 // useBytes is the state of a field for bytes: what was typed, as text or as hex digits.
 export function useBytes(initial = "") {
   const [state, set] = useState({ text: initial, hex: false });
@@ -39,10 +49,7 @@ export function useBytes(initial = "") {
   } catch (e) {
     error = e.message;
   }
-  const setBytes = (b) => {
-    const text = textOf(b);
-    set(text === null ? { text: Array.from(b, (x) => x.toString(16).padStart(2, "0")).join(" "), hex: true } : { text, hex: false });
-  };
+  const setBytes = (b, lines = false) => set(typed(b, lines));
   return { ...state, set, bytes, error, setBytes };
 }
 
@@ -50,9 +57,11 @@ export function useBytes(initial = "") {
 export function BytesField({ label, state, rows = 1, ...rest }) {
   const input = (e) => state.set({ ...state, text: e.target.value });
   const toggle = () => {
-    if (state.error) return state.set({ text: "", hex: !state.hex });
-    if (!state.hex) return state.set({ text: Array.from(state.bytes, (x) => x.toString(16).padStart(2, "0")).join(" "), hex: true });
-    return state.set({ text: textOf(state.bytes) ?? "", hex: false });
+    if (state.error) return state.set({ text: state.text, hex: false }); // no digits: then it was meant as text
+    if (!state.hex) return state.set({ text: digits(state.bytes), hex: true });
+    const now = typed(state.bytes, rows > 1);
+    if (now.hex) say("These bytes cannot be typed as text, so they stay hex digits.");
+    return state.set(now);
   };
   return html`<${Field} label=${label} error=${state.error}>${(id) => html`<div class="joined">
     ${rows > 1
@@ -123,7 +132,7 @@ export function Dialog({ title, onClose, children }) {
 export function Value({ bytes }) {
   const json = jsonOf(bytes), text = textOf(bytes);
   const [as, set] = useState("");
-  const best = json !== null && /^\s*[[{]/.test(text) ? "json" : text !== null ? "text" : "hex";
+  const best = text === null || !plainly(text.replaceAll("\r\n", "\n")) ? "hex" : json !== null && /^\s*[[{]/.test(text) ? "json" : "text";
   const now = as === "json" && json === null || as === "text" && text === null ? best : as || best;
   const options = [["text", "Text"], ["hex", "Hex"], ["json", "JSON"]].filter(([v]) => v === "hex" || (v === "json" ? json : text) !== null);
   const body = now === "json" ? json : now === "text" ? text : hexDump(bytes);

@@ -22,6 +22,7 @@ func TestPage_InABrowser(t *testing.T) {
 		{"a value that expires", expiry},
 		{"a batch", batch},
 		{"transactions that collide", conflict},
+		{"bytes that are no plain text", unusualBytes},
 		{"the browser of data", browse},
 		{"filters", filters},
 		{"an edit that comes too late", staleEdit},

@@ -33,7 +33,7 @@ export function ItemDialog({ store, bucket, item: first, onClose, onChanged }) {
 }
 
 function Edit({ store, bucket, item, run, busy, onCancel, onChanged }) {
-  const value = useBytesOf(item.value);
+  const value = useBytesOf(item.value, true);
   const save = () => run(async () => {
     const seq = await store.api.put(item.key, value.bytes, { bucket, seq: item.seq, expiresAt: item.expiresAt });
     onChanged(`saved as version ${seq}`);
@@ -45,10 +45,10 @@ function Edit({ store, bucket, item, run, busy, onCancel, onChanged }) {
   </form>`;
 }
 
-// useBytesOf is useBytes that begins with bytes.
-function useBytesOf(bytes) {
+// useBytesOf is useBytes that begins with bytes, for a field of one line or of several.
+function useBytesOf(bytes, lines = false) {
   const state = useBytes(null);
-  if (state.text === null) state.setBytes(bytes);
+  if (state.text === null) state.setBytes(bytes, lines);
   return state.text === null ? { ...state, text: "", bytes, error: "" } : state;
 }
 

@@ -52,6 +52,8 @@ async function lostUpdate(store, a, b, tell) {
   await b.commit();
 }
 
+const part = (bytes) => html`<bdi>${shown(bytes, 30) || "(empty)"}</bdi>`;
+
 // usePane is a transaction on the server, with what was done in it. Its calls rethrow nothing but what a script needs to know.
 function usePane(store, name) {
   const [state, set] = useState({ id: "", log: [], busy: false, end: "" });
@@ -65,15 +67,16 @@ function usePane(store, name) {
 
   const at = () => ({ transaction: `transactions/${id.current}/` });
   // step runs one call and notes how it went. A transaction that the server does not know any more is over.
-  const step = async (said, call, done = () => "") => {
+  const step = async (said, call, { done = () => "", reads = false } = {}) => {
     set((s) => ({ ...s, busy: true }));
     try {
       const result = await call();
-      note(said + done(result));
+      note([said, done(result)]);
       return result;
     } catch (e) {
-      note(`${said}: ${e.code === "not_found" && said.startsWith("get") ? "not found" : e.message}`, e.code === "not_found" && said.startsWith("get") ? "" : "bad");
-      if (e.status === 409 || e.status === 410 || (e.status === 404 && !said.startsWith("get"))) become("", e.status === 409 ? "conflict" : "over");
+      const absent = reads && e.code === "not_found";
+      note([said, ": ", absent ? "not found" : e.message], absent ? "" : "bad");
+      if (e.status === 409 || e.status === 410 || (e.status === 404 && !absent)) become("", e.status === 409 ? "conflict" : "over");
       return { failure: e };
     } finally {
       set((s) => ({ ...s, busy: false }));
@@ -82,13 +85,13 @@ function usePane(store, name) {
   const pane = {
     name, ...state, note,
     begin: () => step("begin", async () => become((await store.api.json("POST", "/v1/transactions", { writable: true })).id)),
-    get: (key) => step(`get ${shown(key, 30)}`, () => store.api.get(key, at()), (item) => ` = ${shown(item.value, 40) || "(empty)"}`),
-    put: (key, value) => step(`put ${shown(key, 30)} = ${shown(value, 30)}`, () => store.api.put(key, value, at())),
-    delete: (key) => step(`delete ${shown(key, 30)}`, () => store.api.delete(key, at())),
+    get: (key) => step(html`get ${part(key)}`, () => store.api.get(key, at()), { reads: true, done: (item) => html` = ${part(item.value)}` }),
+    put: (key, value) => step(html`put ${part(key)} = ${part(value)}`, () => store.api.put(key, value, at())),
+    delete: (key) => step(html`delete ${part(key)}`, () => store.api.delete(key, at())),
     commit: () => step("commit", async () => {
       await store.api.json("POST", `/v1/transactions/${id.current}/commit`, {});
       become("", "committed");
-    }, () => ": done"),
+    }, { done: () => ": done" }),
     rollback: () => step("roll back", async () => {
       await store.api.json("DELETE", "/v1/transactions/" + id.current);
       become("", "rolled back");
