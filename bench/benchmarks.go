@@ -133,5 +133,5 @@ func (b *benchmark) remarks(r *result) string {
 
 // allBenchmarks returns them by family.
 func allBenchmarks() []benchmark {
-	return slices.Concat(fills(), changes(), lookups(), scans(), holds(), mixtures(), ycsb(), upkeep(), codecs(), facts())
+	return slices.Concat(fills(), changes(), features(), lookups(), scans(), holds(), mixtures(), ycsb(), upkeep(), codecs(), facts())
 }

@@ -25,6 +25,7 @@
 //	write.go    fills and changes       read.go      lookups
 //	scan.go     iterators               mix.go       reads and writes mixed, or beside each other
 //	mixgraph.go the social graph        ycsb.go      YCSB
+//	features.go expiry, merges, transactions
 //	upkeep.go   flush, compact, verify  codec.go     checksums, compression (by codec_kinds.go)
 //	facts.go    stats and the like      beside.go    the thread that writes beside others
 //

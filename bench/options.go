@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tinykv/tinykv"
@@ -26,6 +27,9 @@ func (c *config) options() *tinykv.Options {
 	c.setCompression(o)
 	if c.bloomBits == 0 {
 		o.BloomBitsPerKey = -1 // where 0 is the default
+	}
+	if slices.ContainsFunc(c.benchmarks, func(b benchmark) bool { return b.name == fillMerge }) {
+		o.MergeOperator = tinykv.MergeAddInt64
 	}
 	if c.sync {
 		o.Durability = tinykv.DurabilitySync

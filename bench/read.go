@@ -56,8 +56,14 @@ func (w *worker) read(suffix ...byte) error {
 }
 
 // get reads a key, counts it if it is there, and returns the bytes of key and value.
-func (w *worker) get(key []byte) (bytes int, err error) {
-	value, err := w.db.GetTo(w.value[:0], key)
+func (w *worker) get(key []byte) (bytes int, err error) { return w.getFrom(w.db, key) }
+
+// getFrom is get of a store or a transaction.
+func (w *worker) getFrom(from interface {
+	GetTo(dst, key []byte) ([]byte, error)
+}, key []byte,
+) (bytes int, err error) {
+	value, err := from.GetTo(w.value[:0], key)
 	if errors.Is(err, tinykv.ErrNotFound) {
 		return 0, nil
 	}

@@ -94,6 +94,9 @@ func TestRun_AllBenchmarks(t *testing.T) {
 		"deleterandom : 1000 operations;",
 		"clear : 1 operations;",
 		"waitfordisk : 1 operations;",
+		"fillttl : 1000 operations;",
+		"updatetransaction : 1000 operations; ( updates:1000 found:771)",
+		"fillmerge : 1000 operations;",
 	}
 	names := []string{"stats", "levelstats", "sstables"}
 	for _, line := range want {

@@ -63,6 +63,7 @@ func changes() []benchmark {
 type writer interface {
 	Put(key, value []byte, opts ...tinykv.WriteOption) error
 	Delete(key []byte, opts ...tinykv.WriteOption) error
+	Merge(key, operand []byte, opts ...tinykv.WriteOption) error
 }
 
 // step does one operation on the key of a number and returns how many bytes it carried.
