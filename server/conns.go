@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"io"
@@ -11,16 +12,18 @@ import (
 )
 
 // conns are the connections. When there are as many as there may be, a new one takes the place of that whose peer is waited for longest: for a
-// request, for the rest of one, or to take an answer. So those who hold connections, whatever the way, keep nobody out. Each has a moment,
-// in which it keeps its place; new ones wait for that in the queue of the operating system.
+// request, for the rest of one, or to take an answer. When no peer is waited for, it takes the place of the stream that has told nothing for longest.
+// So those who hold connections, whatever the way, keep nobody out. Each has a moment, in which it keeps its place; new ones wait for that in
+// the queue of the operating system.
 type conns struct {
 	most int
 
 	mu      sync.Mutex
 	all     map[*conn]struct{}
-	waiting *list.List // of *conn, the longest first; without those that are being answered and whose peers are not waited for
+	waiting *list.List // of *conn whose peers are waited for, the longest first
+	streams *list.List // of *conn of the others that go on for as long as their peers like
 	evicted uint64
-	refused uint64 // because none waited
+	refused uint64 // because all are being answered
 }
 
 // conn is one of them.
@@ -31,12 +34,14 @@ type conn struct {
 	// Guarded by of.mu.
 	busy    bool          // a request is being answered
 	blocked int           // how often the peer is waited for meanwhile
-	place   *list.Element // in waiting, or nil
+	stream  bool          // that answer goes on for as long as the peer likes
+	list    *list.List    // which of the lists it is in; nil: none
+	place   *list.Element // in list
 	since   time.Time     // when it came to that place
 }
 
 func newConns(most int) *conns {
-	return &conns{most: most, all: map[*conn]struct{}{}, waiting: list.New()}
+	return &conns{most: most, all: map[*conn]struct{}{}, waiting: list.New(), streams: list.New()}
 }
 
 // boundedListener accepts connections that there is room for.
@@ -83,7 +88,7 @@ func (cs *conns) add(c *conn, now time.Time) (out *conn, wait time.Duration, ok 
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if len(cs.all) >= cs.most {
-		oldest := cs.waiting.Front()
+		oldest := cmp.Or(cs.waiting.Front(), cs.streams.Front())
 		if oldest == nil {
 			cs.refused++
 			return nil, 0, false
@@ -96,21 +101,26 @@ func (cs *conns) add(c *conn, now time.Time) (out *conn, wait time.Duration, ok 
 		cs.evicted++
 	}
 	cs.all[c] = struct{}{}
-	cs.waitLocked(c, now)
+	cs.moveLocked(c, cs.waiting, now)
 	return out, 0, true
 }
 
-// waitLocked puts a connection behind all that wait for a request.
-func (cs *conns) waitLocked(c *conn, now time.Time) {
-	c.place, c.since = cs.waiting.PushBack(c), now
+// moveLocked puts a connection behind all others in a list, or in none, unless it is there.
+func (cs *conns) moveLocked(c *conn, to *list.List, now time.Time) {
+	if c.list == to {
+		return
+	}
+	if c.list != nil {
+		c.list.Remove(c.place)
+	}
+	if c.list = to; to != nil {
+		c.place, c.since = to.PushBack(c), now
+	}
 }
 
 func (cs *conns) removeLocked(c *conn) {
 	delete(cs.all, c)
-	if c.place != nil {
-		cs.waiting.Remove(c.place)
-		c.place = nil
-	}
+	cs.moveLocked(c, nil, time.Time{})
 }
 
 // Close gives up the place, too.
@@ -139,7 +149,13 @@ func (c *conn) waits() (end func()) {
 	return func() { c.change(func() { c.blocked-- }) }
 }
 
-// change changes what a connection does, and so whether it is among those that wait.
+// streams notes that what is being answered goes on for as long as the peer likes, until the function that is returned is called.
+func (c *conn) streams() (end func()) {
+	c.change(func() { c.stream = true })
+	return func() { c.change(func() { c.stream = false }) }
+}
+
+// change changes what a connection does, and so for whom it makes room.
 func (c *conn) change(do func()) {
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
@@ -147,13 +163,14 @@ func (c *conn) change(do func()) {
 	if _, ok := c.of.all[c]; !ok {
 		return
 	}
-	switch waits := !c.busy || c.blocked > 0; {
-	case waits && c.place == nil:
-		c.of.waitLocked(c, time.Now())
-	case !waits && c.place != nil:
-		c.of.waiting.Remove(c.place)
-		c.place = nil
+	var to *list.List
+	switch {
+	case !c.busy || c.blocked > 0:
+		to = c.of.waiting
+	case c.stream:
+		to = c.of.streams
 	}
+	c.of.moveLocked(c, to, time.Now())
 }
 
 // awaitedBody is the body of a request, while the peer of which is waited for.
@@ -185,10 +202,24 @@ func keepConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// answeringConn keeps the connection of a request, if it is one of those that are bounded. The request to go on with is another one:
+// connOf returns the connection of a request, if it is one of those that are bounded.
+func connOf(r *http.Request) (c *conn, ok bool) {
+	c, ok = r.Context().Value(connKey{}).(*conn)
+	return c, ok
+}
+
+// streaming notes that the answer to a request goes on for as long as the peer likes, until the function that is returned is called.
+func streaming(r *http.Request) (end func()) {
+	if c, ok := connOf(r); ok {
+		return c.streams()
+	}
+	return func() {}
+}
+
+// answeringConn keeps the connection of a request in its place. The request to go on with is another one:
 // package http looks at the body of its own.
 func answeringConn(r *http.Request) (to *http.Request, end func()) {
-	c, ok := r.Context().Value(connKey{}).(*conn)
+	c, ok := connOf(r)
 	if !ok {
 		return r, func() {}
 	}

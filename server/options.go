@@ -59,7 +59,7 @@ type Options struct {
 	MaxHeader int
 
 	// MaxConnections is how many connections there may be. A new one takes the place of that whose peer is waited for longest: for a request, for the rest of
-	// one, or to take an answer. Default: 1024.
+	// one, or to take an answer; and when none is waited for, that of the stream that has told nothing for longest. Default: 1024.
 	MaxConnections int
 
 	// HeaderTimeout is how long a request may take to say what it wants. Default: 5 s.

@@ -29,6 +29,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 		return tooMany("%d watches are open; end some", cap(s.watchers))
 	}
 	defer release()
+	defer streaming(r)()
 	ctx, cancel := s.untilStop(r)
 	defer cancel()
 	changes := s.space(&q).Watch(ctx, bounds, since)

@@ -58,27 +58,32 @@ type conversation struct {
 	c       *websocket.Conn
 	ctx     context.Context // until the conversation ends
 	may     scope           // what the peer may do; fixed once it was let in
+	place   *conn           // where the conversation takes place, if that is one of those that are bounded
 	running sync.WaitGroup
 
-	mu   sync.Mutex
-	subs map[int64]context.CancelFunc // guarded by mu
+	mu      sync.Mutex
+	subs    map[int64]context.CancelFunc // guarded by mu
+	reading bool                         // guarded by mu
+	endIdle func()                       // guarded by mu; while the peer is waited for to say something, and nothing else goes on
 
 	shell terminal
 }
 
 // webSocket speaks with one peer until it goes, or the server drains.
 func (s *Server) webSocket(w http.ResponseWriter, r *http.Request) {
-	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{OriginPatterns: s.originPatterns()})
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // admit has looked at the origin
 	if err != nil {
 		return // the answer was written
 	}
-	conn.SetReadLimit(wsMessageBytes)
+	defer streaming(r)()
 	ctx, cancel := context.WithCancel(r.Context())
 	goAway := context.AfterFunc(s.stopping, func() { _ = conn.Close(websocket.StatusGoingAway, "the server stops") }) // ends the reading below
 	defer goAway()
 	c := &conversation{s: s, c: conn, ctx: ctx, subs: map[int64]context.CancelFunc{}}
+	c.place, _ = connOf(r)
 	code, reason := websocket.StatusNormalClosure, ""
 	if c.may, err = c.letIn(r); err == nil {
+		conn.SetReadLimit(wsMessageBytes)
 		c.running.Go(c.ping)
 		err = c.read()
 	}
@@ -108,7 +113,8 @@ func (c *conversation) letIn(r *http.Request) (scope, error) {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, wsAuthTimeout)
 	defer cancel()
-	_, text, err := c.c.Read(ctx)
+	c.c.SetReadLimit(int64(c.s.opts.MaxHeader)) // where a token has room, too
+	text, err := c.next(ctx)
 	if err != nil {
 		return open, errors.Join(errUnauthorized, err)
 	}
@@ -124,10 +130,33 @@ func (c *conversation) letIn(r *http.Request) (scope, error) {
 	return may, c.done(q.ID)
 }
 
+// next returns what the peer says next. While nothing else goes on, its connection makes room for others.
+func (c *conversation) next(ctx context.Context) (text []byte, err error) {
+	c.change(func() { c.reading = true })
+	defer c.change(func() { c.reading = false })
+	_, text, err = c.c.Read(ctx)
+	return text, err
+}
+
+// change changes what goes on, and so whether the peer is waited for.
+func (c *conversation) change(do func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	do()
+	idle := c.reading && len(c.subs) == 0 && c.place != nil
+	switch {
+	case idle && c.endIdle == nil:
+		c.endIdle = c.place.waits()
+	case !idle && c.endIdle != nil:
+		c.endIdle()
+		c.endIdle = nil
+	}
+}
+
 // read takes what the peer says until it goes.
 func (c *conversation) read() error {
 	for {
-		_, text, err := c.c.Read(c.ctx)
+		text, err := c.next(c.ctx)
 		if err != nil {
 			return err
 		}
@@ -226,9 +255,7 @@ func (c *conversation) start(q *request) (ctx context.Context, end func(), err e
 	c.subs[q.ID] = cancel
 	return ctx, func() {
 		cancel()
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.subs, q.ID)
+		c.change(func() { delete(c.subs, q.ID) })
 	}, nil
 }
 
