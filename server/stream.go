@@ -54,20 +54,24 @@ func (st *stream) line(id string, v any) error {
 	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	before, behind := "", "\n"
 	if st.events {
-		if id != "" {
-			id = "id: " + id + "\n"
+		if before, behind = "data: ", "\n\n"; id != "" {
+			before = "id: " + id + "\n" + before
 		}
-		return st.writeLocked(id, "data: ", string(b), "\n\n")
 	}
-	return st.writeLocked(string(b), "\n")
+	return st.writeLocked(before, b, behind)
 }
 
-func (st *stream) writeLocked(parts ...string) error {
-	for _, part := range parts {
-		if st.err == nil {
-			_, st.err = st.out.WriteString(part)
-		}
+func (st *stream) writeLocked(before string, b []byte, behind string) error {
+	if st.err == nil {
+		_, st.err = st.out.WriteString(before)
+	}
+	if st.err == nil {
+		_, st.err = st.out.Write(b)
+	}
+	if st.err == nil {
+		_, st.err = st.out.WriteString(behind)
 	}
 	return st.err
 }
@@ -100,7 +104,7 @@ func (st *stream) sign() error {
 	if st.events {
 		what = ":\n\n"
 	}
-	err := st.writeLocked(what)
+	err := st.writeLocked(what, nil, "")
 	st.mu.Unlock()
 	return errors.Join(err, st.flush())
 }

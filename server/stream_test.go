@@ -180,3 +180,29 @@ func TestClear_DeletesEverythingWhenItIsConfirmed(t *testing.T) {
 	s.get("/v1/count").want(200, `{"count":0}`)
 	s.get("/v1/count?bucket=y").want(200, `{"count":0}`)
 }
+
+// A watcher may be slow to take a large value, and there may be many of them.
+func TestWatch_TellsALargeValueByItsLengthWhenMemoryIsShort(t *testing.T) {
+	s := newSite(t, &Options{MaxMemory: 1 << 20})
+	watch := s.stream("GET", "/v1/watch?prefix=a")
+	put := func(key string, n int) {
+		t.Helper()
+		if err := s.db.Put([]byte(key), []byte(strings.Repeat("x", n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("a1", 20<<10)
+	watch.want(`{"op":"put","key":"a1","value":"` + strings.Repeat("x", 20<<10) + `","seq":1,"last":true}`)
+	s.s.memory.used.Add(1 << 20) // as if others used it all
+	put("a2", 20<<10)
+	put("a3", 3)
+	watch.want(`{"op":"put","key":"a2","value_bytes":20480,"seq":2,"last":true}`, `{"op":"put","key":"a3","value":"xxx","seq":3,"last":true}`)
+	s.s.memory.used.Add(-1 << 20)
+	put("a4", 20<<10)
+	watch.want(`{"op":"put","key":"a4","value":"` + strings.Repeat("x", 20<<10) + `","seq":4,"last":true}`)
+	put("a5", 0)
+	watch.want(`{"op":"put","key":"a5","value":"","seq":5,"last":true}`)
+	if n := s.s.memory.used.Load(); n != 0 {
+		t.Errorf("%d bytes were not given back", n)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/tinykv/tinykv"
 )
 
 // signOfLife is how often a stream that has nothing to tell says that it is there.
@@ -33,14 +35,14 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := s.untilStop(r)
 	defer cancel()
 	changes := s.space(&q).Watch(ctx, bounds, since)
-	st := s.newStream(w, r)
+	st, share := s.newStream(w, r), grantOf(r).share
 	defer every(signOfLife, st.sign)()
 	for e, err := range changes {
 		if err != nil {
 			st.end(ctx, err)
 			return nil
 		}
-		if st.line(strconv.FormatUint(e.Seq, 10), changeOf(&e, maxRangeBytes)) != nil {
+		if err := tellChange(st, &e, share); err != nil {
 			return nil
 		}
 		if e.Last && st.flush() != nil {
@@ -48,6 +50,19 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// changeFactor is how much memory a value takes at most while it is told: the text of it, and that as JSON, where each byte may need six.
+const changeFactor = 8
+
+// tellChange tells one change. A value for which there is no memory is told by its length: a peer may be slow to take it, and there may be many.
+func tellChange(st *stream, e *tinykv.Event, share *share) error {
+	most := maxRangeBytes
+	if len(e.Value) > most || share.take(changeFactor*len(e.Value)) != nil {
+		most = 0
+	}
+	defer share.release()
+	return st.line(strconv.FormatUint(e.Seq, 10), changeOf(e, most))
 }
 
 // sinceOf reads the number to go on behind: a parameter, or what a browser sends when it comes back.

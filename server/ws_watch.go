@@ -14,7 +14,7 @@ import (
 // What one message about changes holds at most. A larger value is left out: its size is told instead.
 const (
 	wsChanges     = 256
-	wsChangeBytes = 256 << 10
+	wsChangeBytes = 64 << 10
 	wsValueBytes  = 64 << 10
 )
 
