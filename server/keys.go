@@ -62,8 +62,7 @@ func describe(w http.ResponseWriter, r *http.Request, it *tinykv.Item) bool {
 	if !it.ExpiresAt.IsZero() {
 		h.Set("Tinykv-Expires-At", it.ExpiresAt.UTC().Format(time.RFC3339Nano))
 	}
-	match := r.Header.Get("If-None-Match")
-	return match == "" || match != h.Get("ETag")
+	return !isNamed(r, h.Get("ETag"))
 }
 
 // itemWithValue tells an item. A value that is too large for JSON is told by its length, and not copied.
@@ -104,54 +103,6 @@ func acceptsJSON(r *http.Request) bool {
 }
 
 func etag(seq uint64) string { return `"` + strconv.FormatUint(seq, 10) + `"` }
-
-// condition is what must hold of a key for a write to happen: nothing, that it is absent, present, or of a number.
-type condition struct {
-	absent, present bool
-	seq             uint64
-}
-
-func conditionOf(r *http.Request) (c condition, err error) {
-	match, none := r.Header.Get("If-Match"), r.Header.Get("If-None-Match")
-	switch {
-	case match != "" && none != "":
-		return c, badRequest("there are both If-Match and If-None-Match; send one of them")
-	case none == "*":
-		c.absent = true
-	case none != "":
-		return c, badRequest(`If-None-Match of a write must be *`)
-	case match == "*":
-		c.present = true
-	case match != "":
-		digits, ok := strings.CutPrefix(match, `"`)
-		digits, ok2 := strings.CutSuffix(digits, `"`)
-		if c.seq, err = strconv.ParseUint(digits, 10, 64); err != nil || !ok || !ok2 || c.seq == 0 {
-			return c, badRequest(`If-Match must be * or one ETag of a key, such as "17"`)
-		}
-	}
-	return c, nil
-}
-
-func (c condition) isNone() bool { return c == condition{} }
-
-// holds returns the error for a condition that does not.
-func (c condition) holds(in reader, key []byte) error {
-	it, err := find(in, key)
-	switch {
-	case err != nil && !errors.Is(err, tinykv.ErrNotFound):
-		return err
-	case err != nil && c.absent:
-		return nil
-	case err != nil:
-		return preconditionFailed("there is no such key")
-	case c.absent:
-		return preconditionFailed("the key is there already")
-	case c.seq != 0 && it.Seq != c.seq:
-		return preconditionFailed("the key was written since; read it again")
-	default:
-		return nil
-	}
-}
 
 // valueOf reads a value, which is the body, and for how long it is to live.
 func (s *Server) valueOf(q *query, w http.ResponseWriter, r *http.Request) ([]byte, []tinykv.WriteOption, error) {
@@ -255,6 +206,9 @@ func (s *Server) tellETag(w http.ResponseWriter, q *query, key, value []byte) {
 
 // body reads the body. Memory grows with what arrives, whatever length is declared.
 func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if err := asItIs(w, r); err != nil {
+		return nil, err
+	}
 	if r.ContentLength > s.opts.MaxBody {
 		return nil, &http.MaxBytesError{Limit: s.opts.MaxBody}
 	}
@@ -267,6 +221,18 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	default:
 		return nil, badRequest("the body could not be read to its end")
 	}
+}
+
+// asItIs refuses a body that stands for another one: what was compressed would be taken for what it becomes, and a part of a value for all of it.
+func asItIs(w http.ResponseWriter, r *http.Request) error {
+	if coding := allOf(r, "Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		w.Header().Set("Accept-Encoding", "identity")
+		return &problem{http.StatusUnsupportedMediaType, "unsupported_media_type", "send the body as it is, without Content-Encoding"}
+	}
+	if allOf(r, "Content-Range") != "" {
+		return badRequest("a part of a value cannot be written; send all of it, without Content-Range")
+	}
+	return nil
 }
 
 // charged is a body whose memory is counted. What it is read into grows by steps, so it counts twice.

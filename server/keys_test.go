@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,58 @@ func TestKeys_AreWrittenUnderConditions(t *testing.T) {
 	}
 	s.send("PUT", "/v1/keys/k", "3", `If-None-Match: "1"`).wantError(400, "bad_request")
 	s.send("PUT", "/v1/keys/k", "3", "If-None-Match: *", "If-Match: *").wantError(400, "bad_request")
+}
+
+// A peer that has the value already is spared it.
+func TestKeys_AreNotToldToThoseWhoHaveThem(t *testing.T) {
+	s := newSite(t, nil)
+	s.send("PUT", "/v1/keys/other", "x").want(204, "")
+	tag := s.send("PUT", "/v1/keys/k", "v").want(204, "").header.Get("ETag")
+	for match, status := range map[string]int{
+		tag: 304, "W/" + tag: 304, `"1", ` + tag: 304, tag + `,"1"`: 304, "*": 304, `"1"`: 200, `"1", W/"1"`: 200, "2": 200, ",": 200, "": 200,
+	} {
+		for _, accept := range []string{"*/*", "application/json"} {
+			got := s.get("/v1/keys/k", "If-None-Match: "+match, "Accept: "+accept)
+			if got.status != status || got.header.Get("ETag") != tag || status == 304 && got.body != "" {
+				t.Errorf("If-None-Match: %s: %d %q, ETag %s", match, got.status, got.body, got.header.Get("ETag"))
+			}
+		}
+	}
+	s.get("/v1/keys/nothing", "If-None-Match: *").wantError(404, "not_found")
+}
+
+// A header may come in several lines, which are one list.
+func TestKeys_ConditionsInTwoLinesAreTwo(t *testing.T) {
+	s := newSite(t, nil)
+	s.send("PUT", "/v1/keys/k", "1").want(204, "")
+	for lines, want := range map[string]int{"If-Match: \"1\"\r\nIf-Match: \"9\"\r\n": 400, "If-Match: \"1\"\r\n": 204} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("PUT", "http://localhost/v1/keys/k", strings.NewReader("2"))
+		for line := range strings.SplitSeq(strings.TrimSpace(lines), "\r\n") {
+			name, value, _ := strings.Cut(line, ": ")
+			r.Header.Add(name, value)
+		}
+		if s.s.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%q: %d %s, want %d", lines, w.Code, w.Body, want)
+		}
+	}
+}
+
+// Who sends something else than the value would find it later as the value.
+func TestBody_ThatStandsForAnotherOneIsRefused(t *testing.T) {
+	s := newSite(t, nil)
+	tx := s.begin(`{"writable":true}`)
+	for _, at := range []struct{ method, path, body string }{
+		{"PUT", "/v1/keys/k", "x"}, {"PUT", tx + "/keys/k", "x"}, {"POST", "/v1/batch", `{"ops":[]}`}, {"POST", "/v1/import", `[]`},
+	} {
+		h := s.send(at.method, at.path, at.body, "Content-Encoding: gzip").wantError(415, "unsupported_media_type").header
+		if h.Get("Accept-Encoding") != "identity" {
+			t.Errorf("%s: Accept-Encoding: %q", at.path, h.Get("Accept-Encoding"))
+		}
+		s.send(at.method, at.path, at.body, "Content-Range: bytes 0-0/10").wantError(400, "bad_request")
+		if got := s.send(at.method, at.path, at.body, "Content-Encoding: Identity"); got.status >= 300 {
+			t.Errorf("%s as it is: %d %s", at.path, got.status, got.body)
+		}
+	}
 }
 
 func TestKeys_MayExpire(t *testing.T) {

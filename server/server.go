@@ -10,7 +10,7 @@
 //
 //	server.go   what answers where         route.go    how it comes to answer
 //	options.go  what can be chosen         errors.go   what can go wrong
-//	keys.go     one key                    range.go    many
+//	keys.go, condition.go  one key                    range.go    many
 //	space.go    store, bucket, transaction item.go     keys and values as JSON
 //	batch.go    operations at once         json.go     the JSON of requests
 //	transactions.go  over several requests grant.go    who may do what

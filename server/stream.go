@@ -35,15 +35,29 @@ type stream struct {
 func (s *Server) newStream(w http.ResponseWriter, r *http.Request) *stream {
 	w = s.pace(w)
 	st := &stream{out: bufio.NewWriterSize(w, 32<<10), control: http.NewResponseController(w)}
-	st.events = strings.Contains(r.Header.Get("Accept"), "text/event-stream")
-	typ := "application/x-ndjson"
-	if st.events {
-		typ = "text/event-stream"
-	}
+	typ := streamType(r)
+	st.events = typ == eventStream
 	w.Header().Set("Content-Type", typ)
 	w.WriteHeader(http.StatusOK)
 	st.flush()
 	return st
+}
+
+const eventStream = "text/event-stream"
+
+// streamType is as what a peer wants a stream.
+func streamType(r *http.Request) string {
+	if strings.Contains(r.Header.Get("Accept"), eventStream) {
+		return eventStream
+	}
+	return "application/x-ndjson"
+}
+
+// headOnly answers a HEAD for a stream: it would go on without anything to see.
+func headOnly(w http.ResponseWriter, typ string) error {
+	w.Header().Set("Content-Type", typ)
+	w.WriteHeader(http.StatusOK)
+	return nil
 }
 
 // line writes a value, which the peer gets with the next flush. As an event it has an id, unless that is empty.

@@ -181,6 +181,28 @@ func TestClear_DeletesEverythingWhenItIsConfirmed(t *testing.T) {
 	s.get("/v1/count?bucket=y").want(200, `{"count":0}`)
 }
 
+// A client of HTTP takes the answer to HEAD for whole, and sends its next request by the same connection.
+func TestStreams_AnswerHEADAndEnd(t *testing.T) {
+	s := serveSite(t, Options{})
+	for path, want := range map[string]string{"/v1/watch": "application/x-ndjson", "/v1/export?format=csv": "text/csv; charset=utf-8", "/v1/export": "application/x-ndjson"} {
+		conn := s.dial("HEAD " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		in := bufio.NewReader(conn)
+		for _, c := range []struct{ method, typ string }{{"HEAD", want}, {"GET", "text/plain; charset=utf-8"}} {
+			r, err := http.ReadResponse(in, &http.Request{Method: c.method})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.StatusCode != 200 || r.Header.Get("Content-Type") != c.typ {
+				t.Errorf("%s %s: %s, %s", c.method, path, r.Status, r.Header.Get("Content-Type"))
+			}
+			r.Body.Close()
+		}
+	}
+	if n := len(s.watchers) + len(s.jobs); n > 0 {
+		t.Errorf("%d are under way", n)
+	}
+}
+
 // A watcher may be slow to take a large value, and there may be many of them.
 func TestWatch_TellsALargeValueByItsLengthWhenMemoryIsShort(t *testing.T) {
 	s := newSite(t, &Options{MaxMemory: 1 << 20})

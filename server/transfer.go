@@ -37,6 +37,13 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	typ := mediaTypes()[o.Format]
+	if o.Format == interchange.CSV {
+		typ += "; charset=utf-8"
+	}
+	if r.Method == http.MethodHead {
+		return headOnly(w, typ)
+	}
 	release, ok := s.jobs.take()
 	if !ok {
 		return s.tooManyJobs()
@@ -47,10 +54,6 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
 	var scan []tinykv.ScanOption
 	if o.KeysOnly {
 		scan = []tinykv.ScanOption{tinykv.KeysOnly}
-	}
-	typ := mediaTypes()[o.Format]
-	if o.Format == interchange.CSV {
-		typ += "; charset=utf-8"
 	}
 	out := &download{w: s.pace(w), typ: typ, name: "tinykv." + o.Format.String()}
 	_, err = interchange.Export(ctx, out, s.space(&q).Scan(bounds, scan...), o)
@@ -140,6 +143,9 @@ func (s *Server) load(w http.ResponseWriter, r *http.Request) error {
 	}
 	o, err := s.importOptions(&q, r)
 	if err != nil {
+		return err
+	}
+	if err := asItIs(w, r); err != nil {
 		return err
 	}
 	release, ok := s.jobs.take()

@@ -26,6 +26,9 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if r.Method == http.MethodHead {
+		return headOnly(w, streamType(r))
+	}
 	release, ok := s.watchers.take()
 	if !ok {
 		return tooMany("%d watches are open; end some", cap(s.watchers))
