@@ -64,7 +64,11 @@ func open(dir string, o *Options) (*DB, error) {
 	if err := o.FS.MkdirAll(dir); err != nil {
 		return nil, err
 	}
-	return openLocked(dir, o, exclusiveLock, (*DB).recover)
+	db, err := openLocked(dir, o, exclusiveLock, (*DB).recover)
+	if err != nil {
+		return nil, errorOfFullDisk(dir, o, err)
+	}
+	return db, nil
 }
 
 // openLocked takes a lock and brings a store back. When that fails, it gives everything up again.
