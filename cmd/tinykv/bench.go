@@ -59,6 +59,9 @@ func (c *benchCommand) Run(e *environment) error {
 		dir = filepath.Join(tmp, "db")
 	}
 	db, err := tinykv.Open(dir, c.options())
+	if errors.Is(err, tinykv.ErrExists) {
+		return fmt.Errorf("%s is not empty, and bench wants a new store; name another directory by --db, or none", dir)
+	}
 	if err != nil {
 		return err
 	}

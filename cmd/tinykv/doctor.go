@@ -47,10 +47,10 @@ func (c *doctorCommand) print(e *environment, s site, all []advice) {
 		e.printf("  why  %s\n  do   %s\n\n", fold(a.Why, 7), fold(a.Do, 7))
 	}
 	if len(all) == 0 {
-		e.printf("nothing to complain of\n")
+		e.printf("nothing to complain of, as far as numbers tell\n")
 	}
 	if _, ok := s.(local); ok {
-		e.printf("%s\n", fold("No program has the store open, so that there is only what lies on the disk to go by. Beside a running server the doctor sees more; verify reads every byte.", 0))
+		e.printf("%s\n", fold("No program has the store open, so that there is only what lies on the disk to go by, of which the doctor reads no data: tinykv verify looks for damage. Beside a running server the doctor sees more.", 0))
 	}
 }
 

@@ -46,7 +46,7 @@ func (a fileArgument) dump(e *environment, kind manifest.FileKind, fn func(path 
 			return err
 		}
 		if len(paths) == 0 {
-			e.say("tinykv: no such file in %s", top)
+			return e.none(top, kind)
 		}
 	}
 	var first error
@@ -67,6 +67,23 @@ func (a fileArgument) dump(e *environment, kind manifest.FileKind, fn func(path 
 		}
 	}
 	return first
+}
+
+// none tells that a store has no file of a kind, if it is one.
+func (e *environment) none(dir string, kind manifest.FileKind) error {
+	manifests, err := filesOf(dir, manifest.FileManifest)
+	if err == nil && len(manifests) == 0 {
+		err = fmt.Errorf("there is no store in %s", dir)
+	}
+	switch {
+	case err != nil:
+		return err
+	case kind == manifest.FileLog:
+		e.printf("the log is empty, as an orderly close leaves it\n")
+	default:
+		e.printf("there are no tables\n")
+	}
+	return nil
 }
 
 // damage tells of damage where it stands among the rest, which went out before.

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strings"
 	"sync/atomic"
 
@@ -41,7 +38,7 @@ type importCommand struct {
 	FromRow    int64    `placeholder:"N" help:"Pass the rows before this one, as an import that stopped said."`
 	MaxErrors  int      `placeholder:"N" help:"Leave out so many rows that are wrong before giving up; -1: any number. Default: 0, or 100 in a dry run."`
 	JSON       bool     `name:"json" help:"Tell what was done as JSON."`
-	File       string   `arg:"" help:"The file, or - for standard input. One that ends in .gz is unpacked."`
+	File       string   `arg:"" help:"The file, or - for standard input. What is compressed by gzip is unpacked."`
 }
 
 // Run imports a file, and tells what became of its rows.
@@ -145,58 +142,6 @@ func separatorOf(s string, f interchange.Format) (byte, error) {
 	default:
 		return s[0], nil
 	}
-}
-
-// source is what is imported. It counts what was read of the file.
-type source struct {
-	io.Reader
-	size  int64 // of the file; 0: not known
-	read  atomic.Int64
-	close func() error
-}
-
-// Close closes the file.
-func (s *source) Close() error { return s.close() }
-
-type countReader struct {
-	r io.Reader
-	n *atomic.Int64
-}
-
-// Read reads and counts.
-func (c countReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.n.Add(int64(n))
-	return n, err
-}
-
-func (c *importCommand) open(e *environment) (*source, error) {
-	s := &source{close: func() error { return nil }}
-	if c.File == "-" {
-		s.Reader = countReader{patient(e.ctx, e.in), &s.read}
-		return s, nil
-	}
-	f, err := os.Open(c.File)
-	if err != nil {
-		return nil, err
-	}
-	s.close = f.Close
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		s.size = info.Size()
-	}
-	s.Reader = countReader{f, &s.read}
-	if s.size == 0 { // a pipe, from which nothing may come
-		s.Reader = countReader{patient(e.ctx, f), &s.read}
-	}
-	if !strings.HasSuffix(c.File, ".gz") {
-		return s, nil
-	}
-	z, err := gzip.NewReader(bufio.NewReaderSize(s.Reader, 64<<10))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", c.File, err), f.Close())
-	}
-	s.Reader = z
-	return s, nil
 }
 
 // tell tells what was done.

@@ -28,7 +28,7 @@
 //	data.go      get, put, del                            scan.go      scan, count
 //	batch.go     batch, txn, clear                        lifetime.go  ttl, expire, persist
 //	input.go     standard input that can be interrupted
-//	import.go    import                                   export.go    export
+//	import.go    import, with source.go                   export.go    export
 //	destination.go where an export goes                   transfer.go  both, from and to a server
 //	info.go      info, levels, explain                    du.go        du
 //	watch.go     watch                                    top.go       top, with rates.go

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/tinykv/tinykv"
@@ -31,6 +32,9 @@ func (c *repairCommand) Run(e *environment) error {
 	case errors.Is(err, tinykv.ErrMissing):
 		return fmt.Errorf("there is no store in %s", c.Src)
 	case err != nil:
+		if names, _ := os.ReadDir(c.Dst); len(names) > 0 && !errors.Is(err, tinykv.ErrExists) {
+			e.say("tinykv: what was copied so far is in %s; delete it before another try", c.Dst)
+		}
 		return err
 	case c.JSON:
 		err = e.json(report)

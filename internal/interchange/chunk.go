@@ -3,6 +3,7 @@ package interchange
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/tinykv/tinykv"
@@ -68,6 +69,7 @@ type chunkReader struct {
 	o      *ImportOptions
 	queue  chunkQueue
 	failed int
+	last   int64 // number of the last row, also of those that were passed
 }
 
 // run fills chunks until the input ends, or must be given up, of which it returns the reason. What came before that is in the queue.
@@ -106,9 +108,13 @@ func (r *chunkReader) next() (next row, err error) {
 		if errors.As(err, &wrong) {
 			next, err = row{number: wrong.Row, wrong: wrong}, nil
 		}
-		if err != nil && err != io.EOF {
+		switch {
+		case err == io.EOF && r.o.FromRow > max(r.last, 1)+1: // one behind the last is where an import goes on that had done all; a header is a row
+			err = inputError{fmt.Errorf("the input ends at row %d, before row %d", r.last, r.o.FromRow)}
+		case err != nil && err != io.EOF:
 			err = ofInput(err)
 		}
+		r.last = max(r.last, next.number)
 		if err != nil || next.number >= r.o.FromRow {
 			return next, err
 		}

@@ -46,7 +46,7 @@ func newCSVRows(in *input, o *ImportOptions) (*csvRows, error) {
 func (c *csvRows) header() error {
 	err := c.csv.next()
 	if errors.Is(err, io.EOF) {
-		return fmt.Errorf("the input is empty; the first row of CSV names the columns: %w", io.ErrUnexpectedEOF)
+		return errors.New("the input is empty; the first row of CSV names the columns")
 	}
 	if errors.Is(err, errStream) {
 		return err
