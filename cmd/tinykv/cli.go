@@ -233,10 +233,7 @@ func (e *environment) explain(err error) string {
 	default:
 		text := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "tinykv: "), ": tinykv: ", ": ")
 		opening := "open " + e.db + ": "
-		if text = strings.Replace(text, opening+opening, opening, 1); errors.Is(err, syscall.ENOSPC) && strings.HasPrefix(text, opening) {
-			text += "; make room on that disk, of other files: a store needs some even to delete"
-		}
-		return text
+		return strings.Replace(text, opening+opening, opening, 1)
 	}
 }
 

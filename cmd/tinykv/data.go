@@ -45,8 +45,8 @@ func (c *getCommand) Run(e *environment) error {
 			_, err := e.out.Write(v)
 			return err
 		}
-		e.printf("%s\n", c.text(v))
-		return nil
+		c.write(e.out, v)
+		return e.out.WriteByte('\n')
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 
 // formatFlag says how a list is written.
 type formatFlag struct {
-	Format string `short:"f" enum:",table,json,jsonl,csv,raw" default:"" placeholder:"FORM" help:"How to write it: table, json (an array), jsonl (an object on each line), csv, or raw (bytes as they are)."`
+	Format string `short:"f" enum:",table,json,jsonl,csv,raw" default:"" placeholder:"FORM" help:"How to write it: table (long values are cut), json (an array), jsonl (an object on each line), csv, or raw (bytes as they are)."`
 	JSON   bool   `name:"json" help:"As JSON: short for --format json or, of keys, jsonl."`
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -31,5 +32,20 @@ func TestReadBounded_EndsWithoutReadingOn(t *testing.T) {
 	}
 	if _, err := readBounded(io.MultiReader(bytes.NewReader([]byte("a")), iotest.ErrReader(io.ErrNoProgress)), most); !errors.Is(err, io.ErrNoProgress) {
 		t.Error(err)
+	}
+}
+
+// What is written piece by piece is what it would be at once, wherever a piece ends.
+func TestWrite_IsTheTextHoweverLongItIs(t *testing.T) {
+	for _, part := range []string{"a", "é", "\xff", "日本語\n", "\x00", "a\xe6\x97"} {
+		value := bytes.Repeat([]byte(part), 2*pieceBytes/len(part)+1)
+		for _, flag := range []hexFlag{{}, {Hex: true}} {
+			var got bytes.Buffer
+			w := bufio.NewWriter(&got)
+			flag.write(w, value)
+			if err := w.Flush(); err != nil || got.String() != flag.text(value) {
+				t.Errorf("%q, %+v: the text is another one, %v", part, flag, err)
+			}
+		}
 	}
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/hex"
+	"fmt"
 	"iter"
 	"time"
 	"unicode/utf8"
@@ -39,18 +41,51 @@ func (c *scanCommand) Run(e *environment) error {
 			_, err := interchange.Export(e.ctx, e.out, items, &interchange.ExportOptions{Format: f, KeysOnly: c.KeysOnly, Seq: c.Seq})
 			return err
 		}
+		if form == "" || form == "raw" {
+			return c.lines(e, items, form == "raw")
+		}
 		l := newList(e, form, c.columns()...)
 		return l.end(c.list(e, items, l))
 	})
 }
 
+// lines writes a key and its value on each line, as text or as they are.
+func (c *scanCommand) lines(e *environment, items iter.Seq2[tinykv.Item, error], raw bool) error {
+	write := c.write
+	if raw {
+		write = func(w *bufio.Writer, b []byte) { _, _ = w.Write(b) }
+	}
+	for item, err := range items {
+		if err == nil {
+			err = context.Cause(e.ctx)
+		}
+		if err != nil {
+			return err
+		}
+		write(e.out, item.Key)
+		if !c.KeysOnly {
+			_ = e.out.WriteByte('\t')
+			write(e.out, item.Value)
+		}
+		if err := e.out.WriteByte('\n'); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list writes items in a form that tells their columns.
 func (c *scanCommand) list(e *environment, items iter.Seq2[tinykv.Item, error], l *list) error {
 	for item, err := range items {
 		if err == nil {
 			err = context.Cause(e.ctx)
 		}
-		if err == nil {
-			err = l.row(c.json(&item), c.cells(&item, l.form)...)
+		switch {
+		case err != nil:
+		case l.form == "json" || l.form == "jsonl":
+			err = l.row(c.json(&item))
+		default:
+			err = l.row(nil, c.cells(&item, l.form)...)
 		}
 		if err != nil {
 			return err
@@ -66,21 +101,20 @@ func (c *scanCommand) columns() []column {
 	return []column{"key", "value", "expires_at"}
 }
 
-// cells are the columns of an item; without a format, and raw, there is no expiry.
+// mostOfCell is how much of a value a table shows.
+const mostOfCell = 4 << 10
+
+// cells are the columns of an item. A table cuts a value that is long, and says how long it is.
 func (c *scanCommand) cells(item *tinykv.Item, form string) []string {
-	text := c.text
-	if form == "raw" {
-		text = func(b []byte) string { return string(b) }
-	}
-	cells := []string{text(item.Key)}
+	cells := []string{c.text(item.Key)}
 	if c.KeysOnly {
 		return cells
 	}
-	cells = append(cells, text(item.Value))
-	if form != "table" && form != "csv" {
-		return cells
+	value, rest := item.Value, ""
+	if form == "table" && len(value) > mostOfCell {
+		value, rest = value[:mostOfCell], fmt.Sprintf("… (%d bytes)", len(value))
 	}
-	return append(cells, expiryText(item.ExpiresAt))
+	return append(cells, c.text(value)+rest, expiryText(item.ExpiresAt))
 }
 
 func expiryText(t time.Time) string {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/shell"
@@ -36,6 +38,33 @@ func (f hexFlag) text(b []byte) string {
 		return string(b)
 	}
 	return strconv.Quote(string(b))
+}
+
+// pieceBytes is how much of a value is made text at once: as a whole it may be a gigabyte, and four times that in quotes.
+const pieceBytes = 64 << 10
+
+// write writes what text returns, in little memory. A failure shows at the end.
+func (f hexFlag) write(w *bufio.Writer, b []byte) {
+	if f.Hex {
+		_, _ = hex.NewEncoder(w).Write(b)
+		return
+	}
+	if shell.Prints(b) {
+		_, _ = w.Write(b)
+		return
+	}
+	_ = w.WriteByte('"')
+	var text []byte
+	for len(b) > 0 {
+		n := min(len(b), pieceBytes)
+		for back := 1; n < len(b) && back < utf8.UTFMax && !utf8.RuneStart(b[n]); back++ {
+			n-- // not within a character
+		}
+		text = strconv.AppendQuote(text[:0], string(b[:n]))
+		_, _ = w.Write(text[1 : len(text)-1])
+		b = b[n:]
+	}
+	_ = w.WriteByte('"')
 }
 
 // maxNamed is how much of a key a message names.

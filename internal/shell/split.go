@@ -126,10 +126,17 @@ func Quote(b []byte) string {
 // Prints tells whether bytes can be shown as they are and are not taken for anything else: they are not empty, valid UTF-8, all
 // printable, and do not begin with a double quote.
 func Prints(b []byte) bool {
-	if len(b) == 0 || b[0] == '"' || !utf8.Valid(b) {
+	if len(b) == 0 || b[0] == '"' {
 		return false
 	}
-	return !strings.ContainsFunc(string(b), func(r rune) bool { return !unicode.IsPrint(r) })
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
 }
 
 // show returns bytes for a reader: spaces need no quotes.
