@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 )
 
@@ -25,7 +26,7 @@ func (s *Server) classroom(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) pullPlug(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.opts.Classroom.Plug(r.Context())
+	p, err := s.opts.Classroom.Plug(context.WithoutCancel(r.Context())) // whoever goes meanwhile does not leave the child down
 	if err != nil {
 		return &problem{http.StatusServiceUnavailable, "down", err.Error() + "; ask again"}
 	}
@@ -35,6 +36,7 @@ func (s *Server) pullPlug(w http.ResponseWriter, r *http.Request) error {
 
 // askChild passes a request on to the child, which has the same addresses behind /classroom, and nothing of this store.
 func (s *Server) askChild(w http.ResponseWriter, r *http.Request) error {
+	defer streaming(r)() // it may be a WebSocket, or another stream
 	ctx, cancel := s.untilStop(r)
 	defer cancel()
 	http.StripPrefix("/classroom", s.opts.Classroom).ServeHTTP(s.pace(w), r.WithContext(ctx))

@@ -112,8 +112,14 @@ func sealed(r *http.Request) *http.Request {
 	return &to
 }
 
-// keyBegin returns where in a path a key begins, or -1.
+// keyBegin returns where in a path a key begins, or -1. That of the classroom is as that of this server.
 func keyBegin(path string) int {
+	if of, ok := strings.CutPrefix(path, "/classroom"); ok && strings.HasPrefix(of, "/v1/") {
+		if at := keyBegin(of); at >= 0 {
+			return len("/classroom") + at
+		}
+		return -1
+	}
 	for _, before := range []string{"/v1/keys/", "/v1/explain/", "/v1/buckets/"} {
 		if strings.HasPrefix(path, before) {
 			return len(before)
