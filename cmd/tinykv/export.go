@@ -39,6 +39,7 @@ func (c *exportCommand) Run(e *environment) error {
 	if err != nil {
 		return err
 	}
+	lean()
 	return e.at(streaming(tinykv.Options{ReadOnly: true}), func(at site) error {
 		if _, err := c.in(at); err != nil {
 			return err

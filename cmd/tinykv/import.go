@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 
@@ -18,6 +20,17 @@ import (
 func streaming(o tinykv.Options) *tinykv.Options {
 	o.MemoryBudget, o.Mapping = 128<<20, tinykv.MapOff
 	return &o
+}
+
+// leanHeap is from how much memory on the garbage collector lets nothing lie around. Rows seldom need as much; for one of hundreds of megabytes, buffers that
+// grew would otherwise stay as long as those in use.
+const leanHeap = 256 << 20
+
+// lean keeps the memory of this process small, unless its user has said how much there is.
+func lean() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(leanHeap)
+	}
 }
 
 // maxImportRow is how long a row may be: a value of the greatest size as hexadecimal digits, and its key.
@@ -52,6 +65,7 @@ func (c *importCommand) Run(e *environment) error {
 		return err
 	}
 	defer in.Close()
+	lean()
 	return e.at(streaming(tinykv.Options{ErrorIfMissing: !c.Create}), func(at site) error {
 		report, err := c.load(e, at, in, o)
 		if report == nil {
