@@ -19,7 +19,7 @@ import (
 type benchCommand struct {
 	progressFlag
 	formatFlag
-	Workloads   []string `arg:"" optional:"" help:"fillseq, fillrandom, readseq, readrandom, ycsb-a. Default: all, in that order."`
+	Workloads   []string `arg:"" optional:"" complete:"fillseq,fillrandom,readseq,readrandom,ycsb-a" help:"fillseq, fillrandom, readseq, readrandom, ycsb-a. Default: all, in that order."`
 	Num         int      `short:"n" default:"100000" help:"How many keys there are, and calls of each workload."`
 	ValueSize   int      `default:"100" help:"Bytes of a value, half of which compress."`
 	Sync        bool     `help:"Each write is on stable storage before the next begins."`

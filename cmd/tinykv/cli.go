@@ -32,7 +32,7 @@ const (
 
 // commandLine is everything that may stand on it.
 type commandLine struct {
-	DB      string           `given:"" short:"d" name:"db" placeholder:"DIR" help:"Directory of the store. Default: $TINYKV_DB."`
+	DB      string           `given:"" complete:"dir" short:"d" name:"db" placeholder:"DIR" help:"Directory of the store. Default: $TINYKV_DB."`
 	Server  string           `given:"" placeholder:"URL" help:"Ask this server instead, whose token is in $TINYKV_TOKEN. Default: $TINYKV_SERVER."`
 	Version kong.VersionFlag `help:"Print the version."`
 

@@ -33,7 +33,7 @@
 //	info.go      info, levels, explain                    du.go        du
 //	watch.go     watch                                    top.go       top, with rates.go
 //	doctor.go    doctor                                   bench.go     bench
-//	completion.go completion, version
+//	completion.go completion, version, with completion_scripts.go
 //	buckets.go   buckets                                  shell.go     shell, with shell_remote.go
 //	demo.go      demo                                     demo_data.go what it holds
 //	upkeep.go    verify, compact                          repair.go    repair

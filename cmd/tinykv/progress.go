@@ -16,7 +16,7 @@ import (
 
 // progressFlag says whether to tell how far it is.
 type progressFlag struct {
-	Progress progressMode `help:"Tell on standard error how far it is, also where that is no terminal; =json: an object on each line, =no: nothing."`
+	Progress progressMode `complete:"json,no" help:"Tell on standard error how far it is, also where that is no terminal; =json: an object on each line, =no: nothing."`
 }
 
 // progressMode is what --progress says: nothing, "yes", "json" or "no".

@@ -11,8 +11,8 @@ import (
 
 type repairCommand struct {
 	progressFlag
-	Src          string `arg:"" name:"src" help:"Directory of the damaged store. It is not changed."`
-	Dst          string `arg:"" name:"dst" help:"Directory for the copy: empty, or not there yet."`
+	Src          string `arg:"" complete:"dir" name:"src" help:"Directory of the damaged store. It is not changed."`
+	Dst          string `arg:"" complete:"dir" name:"dst" help:"Directory for the copy: empty, or not there yet."`
 	KeepDoubtful bool   `help:"Copy also what may be out of date: deleted and overwritten values may come back."`
 	JSON         bool   `name:"json" help:"As JSON; keys in base64."`
 }
