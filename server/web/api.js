@@ -110,6 +110,7 @@ export function connect(base) {
     return response.status === 204 ? null : response.json();
   };
 
+  // path is the address of a key below prefix: "" or a transaction's.
   const path = (prefix, key, params) => {
     const [name, encoding] = keyPath(key);
     return `/v1/${prefix}keys/${name}${query({ ...params, ...encoding })}`;
@@ -119,6 +120,7 @@ export function connect(base) {
     base,
     send,
     json,
+    path,
     info: () => json("GET", "/v1/info"),
     stats: () => json("GET", "/v1/stats"),
 
@@ -169,9 +171,10 @@ export function connect(base) {
   };
 }
 
+// itemOf is an item of an answer. bytes is how long its value is when that was left out because it is larger than a page; the value is null then.
 export function itemOf(item) {
   return {
-    key: bytesOf(item, "key"), value: bytesOf(item, "value"), seq: item.seq ?? 0,
+    key: bytesOf(item, "key"), value: bytesOf(item, "value"), bytes: item.value_bytes, seq: item.seq ?? 0,
     expiresAt: item.expires_at ? new Date(item.expires_at) : null,
   };
 }

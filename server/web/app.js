@@ -4,6 +4,7 @@ import { html, render, useEffect, useRef, useState } from "./lib.js";
 import { onToken } from "./api.js";
 import { storeAt } from "./stores.js";
 import { Button, Dialog, Field, Problem, Toast } from "./ui.js";
+import { useLost, useReturn } from "./parts.js";
 import { Play } from "./views/play.js";
 import { Data } from "./views/data.js";
 import { Live } from "./views/live.js";
@@ -58,9 +59,14 @@ function App() {
 
   const ask = () => {
     setError(null);
-    storeAt("").api.info().then(setInfo, setError);
+    storeAt("").api.info().then(setInfo, (e) => {
+      setError(e);
+      if (e.code === "unreachable") setTimeout(ask, 2000);
+    });
   };
   useEffect(ask, []); // before any view: it may be told that a token is needed
+  useReturn(storeAt(""), ask); // it may have been started anew, with other options
+  const lost = useLost(store);
 
   useEffect(() => {
     const key = (e) => {
@@ -96,7 +102,9 @@ function App() {
     </div></header>
     <main id="main" tabindex="-1" ref=${main}>
       <div class="lead"><h1>${title}</h1><p>${about}</p></div>
-      ${error && html`<div class="stack"><${Problem} error=${error} /><${Button} onClick=${ask}>Try again<//></div>`}
+      ${lost && html`<p class="problem lead" role="status" data-lost>${base === "" ? "The server does not answer." : "The classroom does not answer."} What you see is what it said last. It is asked again until it answers; then everything here goes on.</p>`}
+      ${info?.read_only && html`<p class="note lead" data-read-only>This server is read-only: all that changes anything is refused.</p>`}
+      ${error && !info && html`<div class="stack"><${Problem} error=${error} /><${Button} onClick=${ask}>Try again<//></div>`}
       ${info && html`<${View} key=${at.name + base} store=${store} info=${info} path=${at.path} />`}
     </main>
     <${Toast} />

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp/kb"
 )
 
 // hostile are keys, which are also the values, that a page could take for something else, in the order of their bytes; shown is how they
@@ -35,6 +37,9 @@ func unusualBytes(t *testing.T, browser context.Context) {
 			t.Fatal(err)
 		}
 	}
+	if err := db.Put([]byte("\xff\xff"), make([]byte, 9<<20)); err != nil {
+		t.Fatal(err)
+	}
 	if err := db.Flush(t.Context()); err != nil { // they bound a table, too
 		t.Fatal(err)
 	}
@@ -46,14 +51,14 @@ func unusualBytes(t *testing.T, browser context.Context) {
 			t.Errorf("%s made %d elements", eval[string](b, "location.hash"), n)
 		}
 	}
-	b.until("the keys", fmt.Sprintf("document.querySelectorAll('tr[data-key]').length === %d", len(hostile())))
+	b.until("the keys", fmt.Sprintf("document.querySelectorAll('tr[data-key]').length === %d", len(hostile())+1))
 	for i, h := range hostile() {
 		if got := eval[string](b, fmt.Sprintf("document.querySelectorAll('tr[data-key]')[%d].dataset.key", i)); got != h.shown {
 			t.Errorf("%q is listed as %s, want %s", h.key, got, h.shown)
 		}
 	}
 	harmless()
-	for i, h := range hostile() { // saved as it is, a value is what it was
+	for i, h := range hostile() { // what is typed comes to what was there, and changes nothing of it
 		if h.key[0] == '&' || h.key[0] == 'l' || h.key[0] == '<' {
 			continue // as the others, and each takes its time
 		}
@@ -61,12 +66,24 @@ func unusualBytes(t *testing.T, browser context.Context) {
 		b.until("the value", "document.querySelector('dialog [data-value]')")
 		harmless()
 		b.click("dialog [data-do=edit]")
+		more := "x"
+		if eval[bool](b, "(e => { e.focus(); e.selectionStart = e.value.length; return document.querySelector('dialog .mini').ariaPressed === 'true' })(document.querySelector('[name=edit]'))") {
+			more = "78"
+		}
+		b.press(more)
 		b.click("dialog [data-do=save]")
 		b.until("it is saved", "!document.querySelector('dialog')")
-		if value, err := db.Get([]byte(h.key)); err != nil || string(value) != h.key {
+		if value, err := db.Get([]byte(h.key)); err != nil || string(value) != h.key+"x" {
 			t.Errorf("%q was saved as %q, %v", h.key, value, err)
 		}
 	}
+
+	b.until("the size of a value that no list holds", "document.querySelector('tr[data-key=\"0xffff\"]').textContent.includes('9 MiB')")
+	b.click("tr[data-key='0xffff'] .link")
+	b.untilText("dialog", "edited as a file")
+	b.fits()
+	b.shot("data-large")
+	b.press(kb.Escape)
 
 	b.to("#/play/keys", "Play")
 	for _, key := range []string{hostile()[0].key, hostile()[5].key, hostile()[8].key} {
@@ -87,7 +104,7 @@ func unusualBytes(t *testing.T, browser context.Context) {
 	b.untilText("[data-terminal]", "<script>")
 	harmless()
 	b.to("#/inside", "Inside")
-	b.click("[data-table]")
+	b.click("[data-table][title*='<img']")
 	b.untilText("[data-details]", "<img")
 	harmless()
 }

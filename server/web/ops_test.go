@@ -95,7 +95,6 @@ func transfer(t *testing.T, browser context.Context) {
 	b.must(err)
 	progress := chromedp.BrowserEvents(b.ctx, cdpbrowser.DownloadProgress)
 	b.click("[data-do=export]")
-	b.click("[data-job=export] a[download]")
 	for p, err := range progress {
 		b.must(err)
 		if p.State == cdpbrowser.DownloadProgressStateCompleted {
@@ -160,12 +159,25 @@ func reconnect(t *testing.T, browser context.Context) {
 		b.untilText("[data-terminal]", want)
 	}
 	say("put fig ripe", "ok")
+	say("begin", "tinykv")
+	b.to("#/play/keys", "Play")
+	b.to("#/play/terminal", "Play")
+	b.until("it still is in the transaction", "document.querySelector('.terminal label').textContent.includes('transaction')")
 	stop()
 	b.until("it is lost", "document.querySelector('[data-connection=lost]')")
+	b.untilText("[data-terminal]", "went with it")
+	say("put fig rotten", "nothing was done")
+	b.untilText("[data-lost]", "asked again until it answers")
+	b.to("#/data", "Data")
+	b.untilText("[data-state=failed] .problem", "does not answer")
 	_, stop = serve(address)
 	defer stop()
-	b.until("it is back", "document.querySelector('[data-connection=open]')")
+	b.until("it is back, with what there is", "document.querySelector('[data-connection=open]') && document.querySelector('[data-state=ready] tr[data-key=fig]') && !document.querySelector('[data-lost]')")
+	b.to("#/play/terminal", "Play")
 	say("get fig", "ripe")
+	if value, err := db.Get([]byte("fig")); err != nil || string(value) != "ripe" {
+		t.Errorf("the store has %q, %v", value, err)
+	}
 }
 
 func cancel(t *testing.T, browser context.Context) {

@@ -1,22 +1,58 @@
 // Parts that know the API: more than ui.js may.
 
-import { html, useEffect, useState } from "./lib.js";
+import { html, useEffect, useRef, useState } from "./lib.js";
 import { Field } from "./ui.js";
 
 // BucketChoice offers the buckets of a store; "" is outside of buckets. Nothing is shown while there are none.
 export function BucketChoice({ store, value, onChange }) {
   const [names, set] = useState([]);
+  const gone = useRef(false);
+  const ask = () => store.api.json("GET", "/v1/buckets").then((answer) => {
+    if (!gone.current) set((answer.buckets ?? answer ?? []).map((b) => b.name ?? b));
+  }, () => {});
   useEffect(() => {
-    let gone = false;
-    store.api.json("GET", "/v1/buckets").then((answer) => {
-      if (!gone) set((answer.buckets ?? answer ?? []).map((b) => b.name ?? b));
-    }, () => {});
-    return () => { gone = true; };
+    gone.current = false;
+    ask();
+    return () => { gone.current = true; };
   }, [store]);
+  useReturn(store, ask);
   if (names.length === 0) return null;
   return html`<${Field} label="Bucket">${(id) => html`<select id=${id} value=${value} onChange=${(e) => onChange(e.target.value)}>
     <option value="">(outside of buckets)</option>${names.map((n) => html`<option key=${n} value=${n}>${n}</option>`)}
   </select>`}<//>`;
+}
+
+// useReturn calls f when the connection with the server is there again after it was lost, so that a view shows what is true now.
+export function useReturn(store, f) {
+  const latest = useRef(f);
+  latest.current = f;
+  useEffect(() => {
+    let lost = false;
+    return store.socket.onState((state) => {
+      if (state === "open" && lost) latest.current();
+      if (state !== "connecting") lost = state === "lost";
+    });
+  }, [store]);
+}
+
+// useLost says whether the server has been away for longer than one would notice.
+export function useLost(store) {
+  const [lost, set] = useState(false);
+  useEffect(() => {
+    let timer = 0;
+    const stop = store.socket.onState((state) => {
+      if (state !== "lost") {
+        clearTimeout(timer);
+        timer = 0;
+        set(false);
+      } else if (timer === 0) timer = setTimeout(() => set(true), 1000);
+    });
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }, [store]);
+  return lost;
 }
 
 // Ring is a circle that empties until a moment in time; total is its length when full, in milliseconds.

@@ -1,11 +1,15 @@
 // One WebSocket for each base address. It is opened by the first subscription, comes back by itself when it is lost, and then
-// subscribes anew; a watch goes on behind the last change that was seen, or where that is not known any more from now on.
+// subscribes anew; a watch goes on behind the last change that was seen, or where that is not known any more from now on. A call does not
+// wait for that: it fails at once, so that nothing is done minutes after it was asked for.
 //
 //	const stop = socket.subscribe("metrics", {every_ms: 1000}, (data) => ..., (error) => ...);
 //	const {out, prompt} = await socket.call("shell", {line: "get a"}, signal);
 
-import { token } from "./api.js";
+import { connect, token } from "./api.js";
 
+const gone = (message) => ({ code: "unreachable", message });
+
+const refused = 1008; // the code of a connection that is closed because its token is none
 const pauses = [250, 500, 1000, 2000, 5000]; // milliseconds before the next try
 
 export class Socket {
@@ -41,6 +45,7 @@ export class Socket {
   // call promises the data of the one answer. A call that is under way when the connection is lost fails: it may have been done.
   // With a signal it can be stopped; then the answer says how far it came.
   call(what, params, signal) {
+    if (this.state === "lost") return Promise.reject(gone("the server does not answer; nothing was done"));
     return new Promise((data, failed) => {
       const id = this.#begin({ what, params, data, failed, once: true });
       signal?.addEventListener("abort", () => this.#write({ id: this.next++, do: "stop", what: id }), { once: true });
@@ -67,7 +72,7 @@ export class Socket {
     this.socket = new WebSocket(url);
     this.socket.onopen = () => this.#opened();
     this.socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
-    this.socket.onclose = () => this.#closed();
+    this.socket.onclose = (event) => this.#closed(event.code === refused);
   }
 
   #opened() {
@@ -77,14 +82,15 @@ export class Socket {
     for (const [id, job] of this.running) this.#send(id, job);
   }
 
-  #closed() {
-    for (const [id, job] of this.running) {
-      if (!job.once || !job.sent) continue;
-      this.running.delete(id);
-      job.failed({ code: "unreachable", message: "the connection was lost; what was asked may have been done" });
-    }
+  async #closed(unknown) {
     const pause = pauses[Math.min(this.tries++, pauses.length - 1)];
     this.#become("lost");
+    for (const [id, job] of this.running) {
+      if (!job.once) continue;
+      this.running.delete(id);
+      job.failed(gone(job.sent ? "the connection was lost; what was asked may have been done" : "the server does not answer; nothing was done"));
+    }
+    if (unknown) await connect(this.base).stats().catch(() => {}); // which asks for the token, if it is that
     setTimeout(() => this.#open(), pause);
   }
 

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "../lib.js";
 import { clock, count, shown, size } from "../format.js";
-import { BucketChoice } from "../parts.js";
+import { BucketChoice, useReturn } from "../parts.js";
 import { BytesField, Button, Card, Field, Problem, say, Table, useBytes, useTask } from "../ui.js";
 import { ItemDialog, NewDialog } from "./data-item.js";
 import { DeleteDialog } from "./data-delete.js";
@@ -28,6 +28,7 @@ export function Data({ store }) {
     setChosen(new Set());
     load();
   }, [asked, order]);
+  useReturn(store, () => load());
 
   const search = () => { if (!prefix.error) setAsked({ prefix: prefix.bytes, bucket, filters, cursors: [""] }); };
   const clear = () => {
@@ -100,8 +101,8 @@ function Items({ items, chosen, setChosen, open, busy }) {
       cell: (item, i) => html`<input type="checkbox" aria-label=${"choose " + shown(item.key, 60)} checked=${chosen.has(i)} onChange=${(e) => choose(i, e.target.checked)} />`,
     },
     { title: "Key", class: "mono", cell: (item) => html`<button type="button" class="link" onClick=${() => open(item)}>${shown(item.key, 60) || "(empty)"}</button>` },
-    { title: "Value", class: "mono cut wide", cell: (item) => (item.value.length ? shown(item.value, 90) : html`<span class="soft">(empty)</span>`) },
-    { title: "Size", number: true, cell: (item) => size(item.value.length) },
+    { title: "Value", class: "mono cut wide", cell: (item) => (item.value?.length ? shown(item.value, 90) : html`<span class="soft">${item.value ? "(empty)" : "(too large for a list)"}</span>`) },
+    { title: "Size", number: true, cell: (item) => size(item.value?.length ?? item.bytes) },
     { title: "Version", number: true, cell: (item) => item.seq },
     { title: "Expires", number: true, cell: (item) => (item.expiresAt ? when(item.expiresAt) : "") },
   ];

@@ -2,6 +2,7 @@
 
 import { html, useEffect, useState } from "../lib.js";
 import { count, size } from "../format.js";
+import { useReturn } from "../parts.js";
 import { Button, Card, Dialog, Field, Problem, say, Stat, useTask } from "../ui.js";
 import { Job } from "./ops-job.js";
 import { Import } from "./ops-import.js";
@@ -11,6 +12,7 @@ export function Ops({ store, info }) {
   const [stats, setStats] = useState(null);
   const look = () => store.api.stats().then(setStats, () => {});
   useEffect(() => { look(); }, [store]);
+  useReturn(store, look);
   return html`<div class="stack">
     <${Card} title="The store" more=${html`<${Button} class="button small" onClick=${look}>Look again<//>`}>${stats ? html`<${Summary} stats=${stats} info=${info} />` : html`<p class="soft">asking…</p>`}<//>
     <div class="grid two">
@@ -33,14 +35,15 @@ export function Ops({ store, info }) {
 
 function Summary({ stats, info }) {
   const tables = stats.levels.reduce((n, l) => n + (l.tables ?? 0), 0);
-  return html`<div class="stats">
+  return html`<div class="stack"><div class="stats">
     <${Stat} label="Keys, about" value=${count(stats.keys)} />
     <${Stat} label="Tables" value=${count(tables)} note=${size(stats.table_bytes)} />
     <${Stat} label="Memtables" value=${size(stats.memtable_bytes)} />
     <${Stat} label="Log" value=${size(stats.log_bytes)} />
     <${Stat} label="Space amplification" value=${stats.space_amplification ? stats.space_amplification.toFixed(2) : "–"} />
     <${Stat} label="Not yet synced" value=${count(stats.last_seq - stats.durable_seq)} note="writes" />
-    ${info?.version && html`<${Stat} label="Version" value=${info.version} />`}
+  </div>
+  ${info?.version && html`<p class="hint">${info.version}</p>`}
   </div>`;
 }
 

@@ -4,6 +4,7 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "../lib.js";
 import { Card } from "../ui.js";
 
 const historyKey = "tinykv.history";
+const outside = "tinykv> "; // the prompt outside of transactions and buckets
 const most = 500; // lines that are kept
 
 function loadHistory() {
@@ -21,9 +22,14 @@ function shared(a, b) {
   return a.slice(0, n);
 }
 
+const over = { kind: "bad", text: "The connection was lost. A transaction or a bucket that this terminal was in went with it." };
+const earlier = new WeakMap(); // store -> what its terminal showed when one left it, and over which connection
+
 export function Terminal({ store }) {
-  const [lines, setLines] = useState([{ kind: "soft", text: "The words of the shell: type help. Tab completes; arrow up and down for what was typed before, Ctrl-C to stop, Ctrl-L to wipe." }]);
-  const [prompt, setPrompt] = useState("tinykv> ");
+  const before = useRef(earlier.get(store)).current;
+  const same = before !== undefined && before.connection === store.socket.socket; // the session of the shell goes with the connection
+  const [lines, setLines] = useState(before?.lines ?? [{ kind: "soft", text: "The words of the shell: type help. Tab completes; arrow up and down for what was typed before, Ctrl-C to stop, Ctrl-L to wipe." }]);
+  const [prompt, setPrompt] = useState(same ? before.prompt : outside);
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
   const history = useRef(loadHistory());
@@ -31,6 +37,19 @@ export function Terminal({ store }) {
   const foot = useRef(null), input = useRef(null), used = useRef(false), stop = useRef(null);
   useLayoutEffect(() => { foot.current.scrollTop = foot.current.scrollHeight; }, [lines, busy]);
   useEffect(() => { if (!busy && used.current) input.current?.focus({ preventScroll: true }); }, [busy]);
+
+  useEffect(() => { if (used.current || before) earlier.set(store, { lines, prompt, connection: store.socket.socket }); }, [lines, prompt]);
+  useEffect(() => { // so does what it knew
+    if (before && !same && before.prompt !== outside) print(over);
+    let open = false;
+    return store.socket.onState((state) => {
+      if (open && state === "lost" && (used.current || before)) {
+        print(over);
+        setPrompt(outside);
+      }
+      open = state === "open";
+    });
+  }, [store]);
 
   const print = (...more) => setLines((l) => [...l, ...more].slice(-most));
   const remember = (line) => {
