@@ -9,7 +9,6 @@ import (
 	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/corrupt"
 	"github.com/tinykv/tinykv/internal/key"
-	"github.com/tinykv/tinykv/manifest"
 )
 
 // A batch knows buckets by their names alone. In its operations the keyspaces 1, 2, ... stand for the names in the
@@ -108,7 +107,7 @@ func (b *Batch) named() *Batch {
 
 // bindTo returns the batch with the ids that its names have among some keyspaces; nil when one is not there. It
 // is the batch itself when there are no names, or a copy that holds until the next call.
-func (b *Batch) bindTo(s *manifest.Spaces) *Batch {
+func (b *Batch) bindTo(s spaceFinder) *Batch {
 	if len(b.names) == 0 {
 		return b
 	}
@@ -149,7 +148,7 @@ func (b *Batch) appendTo(to *Batch, ids []key.Space) {
 }
 
 // isBoundTo tells whether the names have the same ids among some keyspaces as in the copy, if it is one.
-func (b *Batch) isBoundTo(s *manifest.Spaces) bool {
+func (b *Batch) isBoundTo(s spaceFinder) bool {
 	if b.source == nil {
 		return len(b.names) == 0
 	}

@@ -11,7 +11,7 @@ import (
 // Each bucket is a keyspace: its keys have the id of it in front. The manifest holds names and ids; an immutable
 // set of them hangs behind DB.spaces, where every call on a bucket looks its name up. The leader alone replaces it:
 //
-//  1. A bucket comes into being when the leader has a write for it: the edit is synced and the name can be
+//  1. A bucket comes into being when the leader has a write for it that takes effect: the edit is synced and the name can be
 //     found before the log holds anything with the id.
 //  2. One is dropped by a range tombstone over its keyspace, which is synced before the edit that forgets the name. A
 //     crash in between leaves an empty bucket.
@@ -81,23 +81,11 @@ func (db *DB) makeBuckets(names ...string) error {
 	if err := db.writable(); err != nil {
 		return err
 	}
-	e := &manifest.Edit{}
-	spaces := db.spaces.Load()
-	last := spaces.Last()
-	for _, name := range names {
-		if _, ok := spaces.Find(name); ok {
-			continue
-		}
-		if last == key.MaxSpace {
-			return errSpaces
-		}
-		last++
-		e.NewSpaces = append(e.NewSpaces, manifest.NamedSpace{ID: last, Name: name})
+	spaces, err := guess(db.spaces.Load(), names)
+	if err != nil || len(spaces.next) == 0 {
+		return err
 	}
-	if len(e.NewSpaces) == 0 {
-		return nil
-	}
-	return db.changeSpaces(e)
+	return db.changeSpaces(&manifest.Edit{NewSpaces: spaces.next})
 }
 
 // changeSpaces makes an edit of keyspaces durable, and then known to all. Only the leader calls it.

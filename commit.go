@@ -232,13 +232,13 @@ func (db *DB) quick(w *write) bool { return db.shares(w) && !w.waitSync }
 
 // settleOwn settles what only the leader can know of its own write. It reports whether the write is done.
 func (db *DB) settleOwn(own *write) (done bool, err error) {
-	if own.spaces != nil {
-		if err := db.bind(own); err != nil {
+	if own.tx != nil {
+		if err := own.tx.check(); err != nil {
 			return false, err
 		}
 	}
-	if own.tx != nil {
-		if err := own.tx.check(); err != nil {
+	if own.spaces != nil {
+		if err := db.bind(own); err != nil {
 			return false, err
 		}
 	}

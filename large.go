@@ -94,21 +94,8 @@ func (db *DB) commitLargeTx(b *Batch, c *txCommit) error {
 	}
 }
 
-// errDropped is what installLarge returns when a bucket of the batch was dropped since its table was written.
+// errDropped is what installLarge returns when a bucket of the batch was dropped since its table was written, or gets another id than was guessed.
 var errDropped = errors.New("tinykv: bucket dropped meanwhile")
-
-// prepareBound writes the table of a batch that may have names of buckets. Those that are not there are made before, since
-// the ids are in the table.
-func (db *DB) prepareBound(b *Batch, level manifest.Level) (*largeWrite, error) {
-	bound := b.bindTo(db.spaces.Load())
-	for bound == nil {
-		if err := db.exclusively(func() error { return db.makeBuckets(b.names...) }); err != nil {
-			return nil, err
-		}
-		bound = b.bindTo(db.spaces.Load())
-	}
-	return db.prepareLarge(bound, level)
-}
 
 // settleLarge commits a large batch with merges that may follow values which expire. Only the leader calls it; so all others wait while
 // the table is made.
@@ -194,15 +181,15 @@ func (i *opsIter) Err() error { return nil }
 
 // installLarge makes the table part of the store. Only the committer calls it.
 func (db *DB) installLarge(l *largeWrite) error {
-	if !l.batch.isBoundTo(db.spaces.Load()) {
-		return errDropped
-	}
 	if err := db.drainMemtables(); err != nil {
 		return err
 	}
 	base := key.SeqNum(db.visible.Load())
 	if base >= lastGroupSeq {
 		return errNoSeqs
+	}
+	if err := db.confirm(l.batch); err != nil {
+		return err
 	}
 	raiseSeqs(l.table, base)
 	if err := db.adopt(l.outputs, []*manifest.Table{l.table}); err != nil {

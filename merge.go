@@ -203,12 +203,15 @@ type operands struct {
 	all   [][]byte
 	low   key.SeqNum // the next entry that counts lies below
 	value []byte     // scratch
+
+	expiring bool // they follow a value that expires, or has expired
+	skip     bool // if they do not, the operator is not called, nor is it without one
 }
 
 // begin starts with the newest operand.
 func (o *operands) begin(trailer key.Trailer, stored []byte) {
 	clear(o.all)
-	o.all = o.all[:0]
+	o.all, o.expiring = o.all[:0], false
 	o.add(trailer, stored)
 }
 

@@ -38,6 +38,9 @@ func (i *Iterator) fold(deleted key.SeqNum) error {
 		return err
 	}
 	i.pos = atMerged
+	if i.merged.skip && (!i.merged.expiring || i.merged.op == nil) {
+		return nil
+	}
 	return i.state.guard(func() error {
 		i.value, err = i.merged.fold(base, exists)
 		return err
@@ -72,6 +75,7 @@ func (i *Iterator) gather(deleted key.SeqNum) (base []byte, exists bool, err err
 		case key.KindSet:
 			return kv.Value, true, nil
 		case key.KindSetExpiring: // which nothing is merged with, see commit_merge.go
+			i.merged.expiring = true
 			expiry, v, _ := key.SplitExpiring(kv.Value)
 			if i.now.hides(expiry, kv.Trailer.Seq()) {
 				return nil, false, nil

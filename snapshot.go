@@ -69,9 +69,8 @@ func (db *DB) fixLocked(s *Snapshot) error {
 	}
 }
 
-// fixReading has a snapshot that was made when nothing could expire hide values from now on. Compactions look at it meanwhile.
-func (db *DB) fixReading(s *Snapshot) {
-	now := db.reading()
+// fixReading has a snapshot go by a reading from now on that hides what it hid before. Compactions look at it meanwhile.
+func (db *DB) fixReading(s *Snapshot, now clockReading) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	s.now = now

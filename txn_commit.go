@@ -33,6 +33,9 @@ func (tx *Tx) commit(opts []WriteOption) error {
 			i.leave()
 		}
 	}
+	if tx.own.expiring {
+		tx.db.writingNow() // a step back of the clock has to be noticed before the commit
+	}
 	c := &tx.parts.commit
 	c.since = tx.snapshot.seq
 	if !c.reads.small() {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tinykv/tinykv/vfs"
 )
@@ -108,6 +110,67 @@ func TestTx_WriteSkewWithinAGroupIsRefused(t *testing.T) {
 	}
 	if n, err := db.Count(t.Context(), All()); won != 1 || n != 1 || err != nil {
 		t.Errorf("%d have won, %d keys, %v", won, n, err)
+	}
+}
+
+// What others write between the look of a transaction at what its operands in tables follow, and its turn, is found: a value that expires, and a bucket that
+// takes the id which one of the transaction's would get.
+func TestTx_InTablesMeetsWhatIsWrittenWhileItWaits(t *testing.T) {
+	for _, byName := range []bool{false, true} {
+		for _, before := range []bool{false, true} { // something expires before
+			var now atomic.Int64
+			now.Store(1000)
+			db, err := Open("/store", &Options{FS: vfs.NewMem(), MemTableSize: 64 << 10, MergeOperator: MergeAppend, Clock: func() time.Time { return time.Unix(now.Load(), 0) }})
+			check(t, err)
+			if before {
+				check(t, db.Put([]byte("a"), []byte("a"), TTL(time.Hour)))
+			}
+			tx, err := db.Begin(true)
+			check(t, err)
+			for i := range 300 {
+				check(t, tx.Merge([]byte{'k', byte(i)}, make([]byte, 1000)))
+			}
+			check(t, tx.Merge([]byte("a"), []byte("+")))
+			check(t, tx.Merge([]byte("b"), []byte("+")))
+			if byName {
+				check(t, tx.Bucket("mine").Merge([]byte("b"), []byte("+")))
+			}
+			if len(tx.own.spills) == 0 {
+				t.Fatal("all is in memory")
+			}
+			errs := inOneGroup(t, db,
+				func() error { return db.Put([]byte("b"), []byte("b"), TTL(time.Hour)) },
+				func() error { return db.Bucket("other").Put([]byte("b"), nil) },
+				func() error { return tx.Commit() })
+			check(t, errors.Join(errs...))
+			want := map[string]string{"a": "+", "b": "b+", "mine": ""}
+			if before {
+				want["a"] = "a+"
+			}
+			if byName {
+				want["mine"] = "+"
+			}
+			look := func() {
+				for k, v := range want {
+					var got []byte
+					if k == "mine" {
+						got, err = db.Bucket("mine").Get([]byte("b"))
+					} else {
+						got, err = db.Get([]byte(k))
+					}
+					if string(got) != v || (err != nil) != (v == "") {
+						t.Errorf("by name %v, before %v: %s is %q, %v, want %q", byName, before, k, got, err, v)
+					}
+				}
+			}
+			look()
+			now.Add(3600)
+			if want["b"] = ""; before {
+				want["a"] = ""
+			}
+			look()
+			check(t, db.Close())
+		}
 	}
 }
 

@@ -101,7 +101,7 @@ func TestTx_LongOperandsAreCommittedInOrder(t *testing.T) {
 // A merge that follows the transaction's own value that expires goes by the clock of the commit: with what has expired by then
 // it begins anew.
 func TestTx_MergeOverItsOwnExpiredValueIsKept(t *testing.T) {
-	for _, size := range sizes[:2] {
+	for _, size := range sizes {
 		for _, c := range []struct {
 			name       string
 			option     tinykv.WriteOption
@@ -135,5 +135,95 @@ func TestTx_MergeOverItsOwnExpiredValueIsKept(t *testing.T) {
 				wantValue(t, db, "k", c.want)
 			})
 		}
+	}
+}
+
+// What a transaction writes after a step back of the clock is there for it, and stays hidden or not as it was for its reader.
+func TestTx_SeesItsOwnAfterAStepBackOfTheClock(t *testing.T) {
+	for _, size := range sizes {
+		t.Run(size, func(t *testing.T) {
+			clock := newClock()
+			o := mergingOptions(tinykv.MergeAppend)
+			o.Clock = clock.now
+			db := mustOpen(t, "/store", o)
+			must(t, db.Put([]byte("stored"), []byte("s"), tinykv.TTL(2*time.Hour)))
+			clock.step(24 * time.Hour)
+			tx := begin(t, db, true)
+			fill(t, tx, size)
+			must(t, tx.Put([]byte("past"), []byte("p"), tinykv.ExpireAt(noon.Add(2*time.Hour))))
+			see := func(want map[string]string) {
+				t.Helper()
+				for k, v := range want {
+					if got := get(t, tx, k); got != v {
+						t.Errorf("Get(%s) = %q, want %q", k, got, v)
+					}
+					scanned := "-"
+					for item, err := range tx.Scan(tinykv.Between([]byte(k), []byte(k+"\x00"))) {
+						must(t, err)
+						scanned = string(item.Value)
+					}
+					if scanned != v {
+						t.Errorf("Scan(%s) = %q, want %q", k, scanned, v)
+					}
+				}
+			}
+			see(map[string]string{"past": "-", "stored": "-"})
+			clock.step(-24 * time.Hour)
+			must(t, tx.Put([]byte("k"), []byte("v"), tinykv.TTL(time.Hour)))
+			must(t, tx.Put([]byte("m"), []byte("v"), tinykv.TTL(time.Hour)))
+			must(t, tx.Merge([]byte("m"), []byte("+")))
+			must(t, db.Compact(t.Context(), tinykv.All())) // looks at the readings of all transactions
+			see(map[string]string{"past": "-", "stored": "-", "k": "v", "m": "v+"})
+			must(t, tx.Commit())
+			wantValue(t, db, "k", "v")
+			wantValue(t, db, "m", "v+")
+			wantValue(t, db, "stored", "-")
+			wantValue(t, db, "past", "p") // written by the commit, which came after the step back
+			clock.step(time.Hour)
+			wantValue(t, db, "k", "-")
+			wantValue(t, db, "m", "-")
+		})
+	}
+}
+
+// What a transaction has written before a step back of the clock, and commits behind it, was written behind it.
+func TestTx_CommitBehindAStepBackOfTheClockIsNotHidden(t *testing.T) {
+	for _, size := range sizes {
+		clock := newClock()
+		o := mergingOptions(tinykv.MergeAppend)
+		o.Clock = clock.now
+		db := mustOpen(t, "/store", o)
+		must(t, db.Put([]byte("other"), nil, tinykv.TTL(time.Hour)))
+		clock.step(24 * time.Hour)
+		wantValue(t, db, "other", "-")
+		tx := begin(t, db, true)
+		fill(t, tx, size)
+		must(t, tx.Put([]byte("k"), []byte("v"), tinykv.ExpireAt(noon.Add(time.Hour))))
+		clock.step(-24 * time.Hour)
+		must(t, tx.Commit())
+		wantValue(t, db, "k", "v")
+		wantValue(t, db, "other", "-")
+		must(t, db.Close())
+	}
+}
+
+// A conflict leaves nothing behind: no bucket that the transaction would have made. Nor does a condition that does not hold.
+func TestTx_ConflictMakesNoBucket(t *testing.T) {
+	for _, size := range sizes {
+		db := mustOpen(t, "/store", mergingOptions(tinykv.MergeAppend))
+		tx := begin(t, db, true)
+		if _, err := tx.Has([]byte("k")); err != nil {
+			t.Fatal(err)
+		}
+		must(t, db.Put([]byte("k"), nil))
+		fill(t, tx, size)
+		must(t, tx.Bucket("new").Put([]byte("k"), nil))
+		wantError(t, tx.Commit(), tinykv.ErrConflict)
+		names, err := db.Buckets()
+		must(t, err)
+		if len(names) > 0 {
+			t.Errorf("%s: ErrConflict, and there is %q", size, names)
+		}
+		must(t, db.Close())
 	}
 }

@@ -27,11 +27,12 @@ const (
 
 // ownWrites is what a transaction has written.
 type ownWrites struct {
-	db     *DB
-	tx     *Tx
-	tables []*memtable.Table // newest first
-	last   key.SeqNum        // number of writes
-	plain  bool              // there are only values and tombstones among them
+	db       *DB
+	tx       *Tx
+	tables   []*memtable.Table // newest first
+	last     key.SeqNum        // number of writes
+	plain    bool              // there are only values and tombstones among them
+	expiring bool              // there are values that expire
 
 	// What has gone to tables, see txn_spill.go.
 	spills  []*ownSpill          // newest first
@@ -40,7 +41,7 @@ type ownWrites struct {
 	bound   map[key.Space]string // the buckets that they may have keys of
 	kept    bool                 // they are no longer the transaction's to remove
 	missing bool                 // there are writes to a bucket without an id
-	merges  bool                 // there are merge operands
+	merges  bool                 // there are merge operands in memory
 
 	stored, headed []byte // scratch
 	scratch        mergeScratch
@@ -57,13 +58,14 @@ func (o *ownWrites) seq() key.SeqNum {
 
 // insert adds an operation. An expiry is that of a value that expires.
 func (o *ownWrites) insert(kind key.Kind, space key.Space, k, value []byte, expiry int64) error {
-	o.merges = o.merges || kind == key.KindMerge // before there is room, as they say whether there may be a spill
-	o.missing = o.missing || space > noSpace
+	o.missing = o.missing || space > noSpace // before there is room, as it says whether there may be a spill
 	w := write{kind: kind, space: space, user: k, value: value, expiry: expiry}
 	table, err := o.roomFor(w.need() + key.MaxHeadLen)
 	if err != nil {
 		return err
 	}
+	o.merges = o.merges || kind == key.KindMerge
+	o.expiring = o.expiring || kind == key.KindSetExpiring
 	o.plain = (o.plain || o.last == 0) && kind != key.KindMerge && kind != key.KindRangeDelete
 	o.last++
 	o.stored = key.AppendStored(o.stored[:0], space, k)
@@ -127,7 +129,7 @@ func ownOf(v []byte, found key.Trailer, now *clockReading) ([]byte, ownFound) {
 		return v, ownValue
 	case key.KindSetExpiring:
 		expiry, v, _ := key.SplitExpiring(v)
-		if now.hides(expiry, ownBase) {
+		if now.hides(expiry, found.Seq()) {
 			return nil, ownAbsent
 		}
 		return v, ownValue

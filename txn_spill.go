@@ -22,7 +22,8 @@ import (
 // ownSpill is a table that a transaction has written.
 type ownSpill struct {
 	*largeWrite
-	read *table // nil for one that is made by the commit
+	read   *table // nil for one that hides others, see txn_settle.go
+	merges bool   // there are merge operands
 }
 
 // size returns how much memory the memtables take.
@@ -34,9 +35,9 @@ func (o *ownWrites) size() (n int64) {
 }
 
 // spillsFor tells whether the memtables have to go to a table before they grow by some bytes. They stay when that table would have
-// to know what only the commit does: the id of a bucket that is yet to be made, or a value that expires below an operand.
+// to know what only the commit does: the id of a bucket that is yet to be made.
 func (o *ownWrites) spillsFor(more int64) bool {
-	return len(o.tables) > 0 && !o.missing && !(o.merges && o.db.mayExpire.Load()) && o.size()+more > o.db.opts.MemTableSize
+	return len(o.tables) > 0 && !o.missing && o.size()+more > o.db.opts.MemTableSize
 }
 
 // spill writes the memtables to a table.
@@ -66,14 +67,23 @@ func (o *ownWrites) spill() error {
 		return fmt.Errorf("a transaction grows beyond its memory: %w", err)
 	}
 	l.table = tables[0]
-	s, err := db.openSpill(l)
+	if err := o.addSpill(l, o.merges); err != nil {
+		return err
+	}
+	o.spilled, o.bound = o.last, maps.Clone(o.tx.names)
+	return nil
+}
+
+// addSpill has a table take the place of the memtables.
+func (o *ownWrites) addSpill(l *largeWrite, merges bool) error {
+	read, err := o.db.openSpill(l)
 	if err != nil {
 		l.abandon()
 		return err
 	}
-	o.spills = append([]*ownSpill{s}, o.spills...)
-	o.spilled, o.bound = o.last, maps.Clone(o.tx.names)
+	o.spills = append([]*ownSpill{{l, read, merges}}, o.spills...)
 	o.retire()
+	o.merges = false
 	return nil
 }
 
@@ -97,7 +107,7 @@ func (tx *Tx) hasIters() bool {
 }
 
 // openSpill opens a table for the transaction that has written it.
-func (db *DB) openSpill(l *largeWrite) (*ownSpill, error) {
+func (db *DB) openSpill(l *largeWrite) (*table, error) {
 	files := *db.files
 	files.mapping = MapOff
 	meta := *l.table
@@ -107,7 +117,7 @@ func (db *DB) openSpill(l *largeWrite) (*ownSpill, error) {
 	if _, err := t.open(); err != nil {
 		return nil, err
 	}
-	return &ownSpill{l, t}, nil
+	return t, nil
 }
 
 // raiseSeqs adds to the sequence numbers of a table that is not part of the store yet.
@@ -187,15 +197,10 @@ func (c *cursor) addSpills() {
 // releaseSpills gives up the tables, and removes them unless they have become a part of the store.
 func (o *ownWrites) releaseSpills() {
 	for _, s := range o.spills {
-		if s.read != nil {
-			s.read.unref()
-		}
-		if !o.kept {
-			s.abandon()
-		}
+		s.giveUp(!o.kept)
 	}
 	o.spills, o.kept, o.spilled, o.bound = nil, false, 0, nil
-	o.missing, o.merges = false, false
+	o.missing, o.merges, o.expiring = false, false, false
 	for _, t := range o.retired {
 		o.db.ownTables.put(t)
 	}
@@ -204,25 +209,63 @@ func (o *ownWrites) releaseSpills() {
 
 // commitSpilled makes the writes take effect of a transaction that has written tables.
 func (tx *Tx) commitSpilled(c *txCommit) error {
-	if err := tx.readied(); err != nil {
-		return err
-	}
-	if err := c.ahead(); err != nil {
-		return err
-	}
-	db, o := tx.db, tx.own
-	return db.exclusively(func() error {
-		if err := c.check(); err != nil {
+	for {
+		if err := tx.readied(); err != nil {
 			return err
 		}
-		if o.merges && db.mayExpire.Load() { // since a moment ago; the next try keeps the operands in memory
-			return ErrConflict
+		merged := operandKeys{tx: tx}
+		if err := merged.look(); err != nil {
+			return err
 		}
-		if !tx.boundTo(db.spaces.Load()) {
-			return ErrConflict // a bucket was dropped meanwhile
+		if err := c.ahead(); err != nil {
+			return err
 		}
-		return o.install()
-	})
+		err := tx.db.exclusively(func() error {
+			if err := c.check(); err != nil {
+				return err
+			}
+			if !tx.boundTo(tx.db.spaces.Load()) {
+				return ErrConflict // a bucket was dropped meanwhile
+			}
+			return tx.own.settleAndInstall(&merged)
+		})
+		if !errors.Is(err, errDropped) {
+			return err
+		}
+	}
+}
+
+// settleAndInstall has the tables, and those that hide operands in them, become part of the store. Only the leader calls it.
+func (o *ownWrites) settleAndInstall(merged *operandKeys) error {
+	hiding, entries, err := merged.settle()
+	o.spills = append(hiding, o.spills...)
+	if err != nil {
+		return err
+	}
+	o.last += entries
+	if err = o.install(); errors.Is(err, errDropped) {
+		o.dropNewest(len(hiding) + 1)
+		o.last -= entries
+	}
+	return err
+}
+
+// dropNewest gives up some tables.
+func (o *ownWrites) dropNewest(n int) {
+	for _, s := range o.spills[:n] {
+		s.giveUp(true)
+	}
+	o.spills = o.spills[n:]
+}
+
+// giveUp closes a table, and removes one that has not become a part of the store.
+func (s *ownSpill) giveUp(remove bool) {
+	if s.read != nil {
+		s.read.unref()
+	}
+	if remove {
+		s.abandon()
+	}
 }
 
 // readied has all that was written in tables.
@@ -236,19 +279,20 @@ func (tx *Tx) readied() error {
 	return tx.own.spill()
 }
 
-// spillByName writes what is left in memory to a table, with the ids of buckets that are made for it.
+// spillByName writes what is left in memory to a table, with the ids that buckets have or would get. After errDropped it does so anew.
 func (tx *Tx) spillByName() error {
 	b, o := &tx.parts.batch, tx.own
-	if err := tx.addTo(b); err != nil {
-		return err
+	if b.Len() == 0 {
+		if err := tx.addTo(b); err != nil || b.Len() == 0 { // when there was no room for the only one
+			return err
+		}
 	}
 	l, err := tx.db.prepareBound(b, 0)
 	if err != nil {
 		return err
 	}
 	raiseSeqs(l.table, o.spilled)
-	o.spills = append([]*ownSpill{{l, nil}}, o.spills...)
-	return nil
+	return o.addSpill(l, b.merges > 0)
 }
 
 // boundTo tells whether the buckets that the tables hold are still those of their names.
@@ -258,8 +302,7 @@ func (tx *Tx) boundTo(spaces *manifest.Spaces) bool {
 			return false
 		}
 	}
-	newest := tx.own.spills[0]
-	return newest.batch == nil || newest.batch.isBoundTo(spaces)
+	return true
 }
 
 // install adds the tables to the store by one edit. Only the leader calls it.
@@ -274,6 +317,14 @@ func (o *ownWrites) install() error {
 	base := key.SeqNum(db.visible.Load())
 	if base >= lastGroupSeq || base+o.last >= ownBase {
 		return errNoSeqs
+	}
+	for _, s := range o.spills {
+		if s.batch == nil {
+			continue
+		}
+		if err := db.confirm(s.batch); err != nil {
+			return err
+		}
 	}
 	last := base + o.last
 	edit := &manifest.Edit{LastSeq: last}
@@ -325,10 +376,6 @@ func (all spillOutputs) Abort() error {
 	}
 	return err
 }
-
-// mustSettle tells whether an operand cannot be kept apart: it would go to a table, where the commit could not change it any more, in a store
-// with values that expire.
-func (o *ownWrites) mustSettle() bool { return len(o.spills) > 0 && o.db.mayExpire.Load() }
 
 // roomAfterSpill returns a memtable once those that there were have gone to a table.
 func (o *ownWrites) roomAfterSpill(size int64) (*memtable.Table, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/internal/enginetest"
+	"github.com/tinykv/tinykv/vfs"
 )
 
 // Within a transaction that outgrows its memory again and again, reads and iterators in both directions answer as a model does to which its writes, and no others, are
@@ -299,51 +300,96 @@ func TestTx_ThatSpillsIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// The merge by which a transaction outgrows a memtable, in a store with values that expire, has it stay in memory: it does not go where a
-// commit would have to refuse it.
-func TestTx_MergeThatWouldSpillStaysInMemoryWhereValuesExpire(t *testing.T) {
-	db := openMerging(t, nil)
+// Where values expire, operands that have gone to tables are put together with what expires when the transaction commits: expiries are
+// kept, whoever wrote them and when, and nothing that was merged counts as read.
+func TestTx_MergesInTablesGoByTheClockOfTheCommit(t *testing.T) {
+	clock := newClock()
+	db := openMerging(t, func(o *tinykv.Options) { o.Clock = clock.now })
+	must(t, db.Put([]byte("session"), []byte("s"), tinykv.TTL(2*time.Hour)))
+	must(t, db.Put([]byte("short"), []byte("s"), tinykv.TTL(time.Minute)))
+	must(t, db.Put([]byte("plain"), []byte("p")))
+	tx := begin(t, db, true)
+	fill := func() {
+		for i := range 1000 {
+			must(t, tx.Put(fmt.Appendf(nil, "%04d", i), make([]byte, 200)))
+		}
+	}
+	must(t, tx.Put([]byte("own"), []byte("o"), tinykv.TTL(2*time.Hour)))
+	must(t, tx.Put([]byte("own short"), []byte("o"), tinykv.TTL(time.Minute)))
+	keys := []string{"session", "short", "plain", "new", "0007", "own", "own short", "later", "gone", "under a range"}
+	for _, operand := range []string{"+1", "+2"} {
+		for _, k := range keys {
+			must(t, tx.Merge([]byte(k), []byte(operand)))
+		}
+		fill() // more than a memtable
+	}
+	must(t, tx.Merge([]byte("session"), []byte("+3"))) // in memory
+	must(t, db.Put([]byte("later"), []byte("l"), tinykv.TTL(2*time.Hour)))
+	must(t, db.Put([]byte("gone"), []byte("g"), tinykv.TTL(2*time.Hour)))
+	must(t, db.Put([]byte("under a range"), []byte("u"), tinykv.TTL(2*time.Hour)))
+	must(t, db.Delete([]byte("gone")))
+	must(t, db.DeleteRange([]byte("under"), nil))
+	clock.step(time.Hour)
+	must(t, tx.Commit())
+	want := map[string]string{
+		"session": "s+1+2+3", "short": "+1+2", "plain": "p+1+2", "new": "+1+2", "0007": string(make([]byte, 200)),
+		"own": "o+1+2", "own short": "+1+2", "later": "l+1+2", "gone": "+1+2", "under a range": "+1+2",
+	}
+	for range 2 {
+		for _, k := range keys {
+			wantValue(t, db, k, want[k])
+		}
+		must(t, db.Compact(t.Context(), tinykv.All()))
+	}
+	clock.step(2 * time.Hour)
+	for _, k := range []string{"session", "own", "later"} {
+		want[k] = "-"
+	}
+	for _, k := range keys {
+		wantValue(t, db, k, want[k])
+	}
+}
+
+// A transaction with merges goes to tables though values expire: its memory is bounded all the same.
+func TestTx_WithMergesSpillsWhereValuesExpire(t *testing.T) {
+	fs := vfs.NewMem()
+	db := openMerging(t, func(o *tinykv.Options) { o.FS = fs })
 	must(t, db.Put([]byte("session"), []byte("s"), tinykv.TTL(time.Hour)))
-	must(t, db.Update(func(tx *tinykv.Tx) error {
-		must(t, tx.Put([]byte("first"), make([]byte, 20<<10)))
-		must(t, tx.Merge([]byte("session"), make([]byte, 60<<10)))
-		return tx.Merge([]byte("session"), []byte("end"))
-	}))
-	v, err := db.Get([]byte("session"))
-	must(t, err)
-	if len(v) != 1+(60<<10)+3 {
+	files := func() int {
+		names, err := fs.List("/store")
+		must(t, err)
+		return len(names)
+	}
+	before := files()
+	tx := begin(t, db, true)
+	for i := range 1000 {
+		must(t, tx.Merge([]byte("session"), fmt.Appendf(nil, "%0200d", i)))
+	}
+	if files() == before {
+		t.Error("200 KB of operands are in memory, of which tables have 64")
+	}
+	must(t, tx.Commit())
+	if v := get(t, db, "session"); len(v) != 1+1000*200 {
 		t.Errorf("%d bytes", len(v))
 	}
 }
 
-// Where values expire, a transaction that has gone to tables merges by reading: expiries are kept, and what it read counts as read.
-func TestTx_MergesAfterASpillWhereValuesExpire(t *testing.T) {
-	db := openMerging(t, nil)
-	must(t, db.Put([]byte("session"), []byte("s"), tinykv.TTL(time.Hour)))
-	must(t, db.Put([]byte("plain"), []byte("p")))
-	update := func(meanwhile func()) error {
-		tx := begin(t, db, true)
-		for i := range 1000 {
-			must(t, tx.Put(fmt.Appendf(nil, "%04d", i), make([]byte, 200)))
-		}
-		for _, k := range []string{"session", "plain", "new", "0007"} {
-			must(t, tx.Merge([]byte(k), []byte("+1")))
-			must(t, tx.Merge([]byte(k), []byte("+2")))
-		}
-		meanwhile()
-		return tx.Commit()
+// A transaction that nobody else interferes with commits, though its own write is the first in the store that expires.
+func TestTx_InTablesThatWritesTheFirstValueThatExpiresCommits(t *testing.T) {
+	clock := newClock()
+	db := openMerging(t, func(o *tinykv.Options) { o.Clock = clock.now })
+	tx := begin(t, db, true)
+	for i := range 300 {
+		must(t, tx.Merge(fmt.Appendf(nil, "%03d", i), make([]byte, 1000)))
 	}
-	must(t, update(func() {}))
-	for k, want := range map[string]string{"session": "s+1+2", "plain": "p+1+2", "new": "+1+2", "0007": string(make([]byte, 200)) + "+1+2"} {
-		wantValue(t, db, k, want)
-	}
-	for item, err := range db.Scan(tinykv.Prefix([]byte("session"))) {
-		must(t, err)
-		if item.ExpiresAt.IsZero() {
-			t.Error("the session stays for ever")
-		}
-	}
-	if err := update(func() { must(t, db.Put([]byte("session"), nil)) }); !errors.Is(err, tinykv.ErrConflict) {
-		t.Errorf("what was merged with changed meanwhile: %v", err)
-	}
+	must(t, tx.Put([]byte("k"), nil, tinykv.TTL(time.Hour)))
+	must(t, db.Put([]byte("007"), []byte("new"), tinykv.TTL(time.Hour))) // blind writes conflict with nothing
+	must(t, tx.Merge([]byte("k"), []byte("+")))
+	must(t, tx.Commit())
+	wantValue(t, db, "k", "+")
+	wantValue(t, db, "000", string(make([]byte, 1000)))
+	wantValue(t, db, "007", "new"+string(make([]byte, 1000)))
+	clock.step(time.Hour)
+	wantValue(t, db, "k", "-")
+	wantValue(t, db, "007", "-")
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/manifest"
 )
 
 // Put is [DB.Put] within the transaction. Options: [TTL], [ExpireAt]. Errors: ErrTxDone, ErrReadOnly in a transaction that only reads,
@@ -17,8 +18,7 @@ func (tx *Tx) Delete(k []byte, opts ...WriteOption) error {
 	return tx.write(key.KindDelete, 0, k, nil, opts)
 }
 
-// Merge is [DB.Merge] within the transaction. No WriteOption applies. It is no read of the key, unless the transaction is larger than a memtable and
-// the store holds values that expire. Errors are those of Put, and ErrInvalidOperand.
+// Merge is [DB.Merge] within the transaction. No WriteOption applies. It is no read of the key. Errors are those of Put, and ErrInvalidOperand.
 func (tx *Tx) Merge(k, operand []byte, opts ...WriteOption) error {
 	return tx.merge(0, k, operand, opts)
 }
@@ -49,37 +49,7 @@ func (tx *Tx) merge(space key.Space, k, operand []byte, opts []WriteOption) erro
 	if err := checkOperand(tx.db.opts.MergeOperator, operand); err != nil {
 		return err
 	}
-	if tx.own != nil && tx.own.mustSettle() {
-		return tx.settle(space, k, operand, opts)
-	}
 	return tx.write(key.KindMerge, space, k, operand, opts)
-}
-
-// settle is merge where the operand must not go to a table: see ownWrites.mustSettle. It reads what the operand follows.
-func (tx *Tx) settle(space key.Space, k, operand []byte, opts []WriteOption) error {
-	if len(opts) > 0 {
-		return errTxOption
-	}
-	if err := checkSizes(k, operand); err != nil {
-		return err
-	}
-	value, expiry := operand, int64(0)
-	one := Range{Lower: append([]byte{}, k...), Upper: append(append([]byte{}, k...), 0)}
-	for item, err := range tx.scan(space, one, nil) {
-		if err != nil {
-			return err
-		}
-		if value, err = merge(tx.db.opts.MergeOperator, item.Value, operand); err != nil {
-			return err
-		}
-		if !item.ExpiresAt.IsZero() {
-			expiry = unixNanos(item.ExpiresAt)
-		}
-	}
-	if expiry == 0 {
-		return tx.writes().insert(key.KindSet, space, k, value, 0)
-	}
-	return tx.writes().insert(key.KindSetExpiring, space, k, value, expiry)
 }
 
 func (tx *Tx) put(space key.Space, k, value []byte, opts []WriteOption) error {
@@ -96,12 +66,24 @@ func (tx *Tx) put(space key.Space, k, value []byte, opts []WriteOption) error {
 	if expires == 0 {
 		return tx.writes().insert(key.KindSet, space, k, value, 0)
 	}
-	expiry := expires.expiry(tx.db.writingNow())
-	tx.db.expires()
-	if tx.snapshot.now.now == 0 { // nothing could expire when it began
-		tx.db.fixReading(&tx.snapshot)
-	}
+	expiry := expires.expiry(tx.expiring())
 	return tx.writes().insert(key.KindSetExpiring, space, k, value, expiry)
+}
+
+// expiring returns the time from which a lifetime counts, and sees to the reading by which the transaction hides what expires: its own
+// values, too, but by no later time than that at which they were written, should the clock go back.
+func (tx *Tx) expiring() (now int64) {
+	db, s := tx.db, &tx.snapshot
+	now = db.writingNow()
+	db.expires()
+	switch {
+	case s.now.now == 0: // nothing could expire when it began
+		db.fixReading(s, db.reading())
+	case now < s.now.now: // what was hidden before stays so, as for the store
+		before := manifest.ExpiryMark{Until: s.now.now, Seq: max(s.seq, tx.own.seq())}
+		db.fixReading(s, clockReading{now: now, marks: withMark(s.now.marks, before)})
+	}
+	return now
 }
 
 var errTxOption = fmt.Errorf("%w: of the writes of a transaction, Put takes TTL and ExpireAt, and no other any option; Sync and NoSync are for Commit", ErrInvalidOption)
