@@ -303,6 +303,9 @@ func (s *replay) transfers() {
 	s.ask(200, "GET", "/v1/export", "")
 	s.ask(200, "GET", "/v1/export?format=json&seq=true", "")
 	s.ask(200, "GET", "/v1/export?format=csv&keys_only=true&prefix=i", "")
+	s.ask(200, "GET", "/v1/export?all_buckets=true", "")
+	s.ask(400, "GET", "/v1/export?all_buckets=true&format=csv", "")
+	s.ask(200, "POST", "/v1/import?all_buckets=true", `[{"bucket":"all","key":"i","value":"1"}]`)
 	s.ask(400, "GET", "/v1/export?format=xml", "")
 	s.watch()
 }

@@ -25,7 +25,7 @@ func mediaTypes() map[interchange.Format]string {
 
 // export answers with all items of a range, as they are when it begins, as one stream. When it cannot be ended, the connection is cut.
 func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
-	q, err := queryOf(r, "format", "prefix", "lower", "upper", "keys_only", "seq", "columns", "separator")
+	q, err := queryOf(r, "format", "prefix", "lower", "upper", "keys_only", "seq", "columns", "separator", "all_buckets")
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,13 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
 	o, err := exportOptions(&q)
 	if err != nil {
 		return err
+	}
+	all, err := q.flag("all_buckets")
+	if err != nil {
+		return err
+	}
+	if all && q.Has("bucket") {
+		return badRequest("bucket names one, all_buckets means all; send one of them")
 	}
 	typ := mediaTypes()[o.Format]
 	if o.Format == interchange.CSV {
@@ -56,7 +63,11 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
 		scan = []tinykv.ScanOption{tinykv.KeysOnly}
 	}
 	out := &download{w: s.pace(w), typ: typ, name: "tinykv." + o.Format.String()}
-	_, err = interchange.Export(ctx, out, s.space(&q).Scan(bounds, scan...), o)
+	if all {
+		_, err = interchange.ExportAll(ctx, out, s.db, bounds, o)
+	} else {
+		_, err = interchange.Export(ctx, out, s.space(&q).Scan(bounds, scan...), o)
+	}
 	if err != nil && out.begun {
 		s.logUnknown(r, err)
 		return errBroken
@@ -137,7 +148,7 @@ type stoppedImport struct {
 
 // load imports the body, as it comes in.
 func (s *Server) load(w http.ResponseWriter, r *http.Request) error {
-	q, err := queryOf(r, "format", "on_conflict", "dry_run", "key", "value", "columns", "separator", "numbers", "from_row", "max_errors")
+	q, err := queryOf(r, "format", "on_conflict", "dry_run", "key", "value", "columns", "separator", "numbers", "from_row", "max_errors", "all_buckets")
 	if err != nil {
 		return err
 	}
@@ -184,6 +195,9 @@ func (s *Server) importOptions(q *query, r *http.Request) (o *interchange.Import
 		return nil, badRequest("the name of a bucket has 1 to 255 bytes")
 	}
 	if o.Format, err = formatOf(q, r); err != nil {
+		return nil, err
+	}
+	if o.AllBuckets, err = q.flag("all_buckets"); err != nil {
 		return nil, err
 	}
 	if o.DryRun, err = q.flag("dry_run"); err != nil {

@@ -15,18 +15,22 @@ type exportCommand struct {
 	bucketFlag
 	rangeFlags
 	progressFlag
-	Hex       bool     `short:"x" help:"--prefix, --lower and --upper are hexadecimal. The output is not: what is no text stands in it as digits anyway."`
-	Format    string   `enum:",csv,json,jsonl" default:"" placeholder:"FORMAT" help:"csv, json or jsonl. Default: what the name of the file ends in, or jsonl."`
-	KeysOnly  bool     `short:"k" help:"Write no values."`
-	Seq       bool     `help:"Write the number of the write that made each, in JSON."`
-	Columns   []string `placeholder:"NAME" help:"The columns of CSV, of key, value, expires_at, key_hex and value_hex. Default: all of them."`
-	Separator string   `given:"" placeholder:"C" help:"What separates the fields of CSV; tab for a tab."`
-	Overwrite bool     `help:"Replace the file, if it is there."`
-	File      string   `arg:"" optional:"" default:"-" help:"The file, or - for standard output. One that ends in .gz is compressed."`
+	Hex        bool     `short:"x" help:"--prefix, --lower and --upper are hexadecimal. The output is not: what is no text stands in it as digits anyway."`
+	Format     string   `enum:",csv,json,jsonl" default:"" placeholder:"FORMAT" help:"csv, json or jsonl. Default: what the name of the file ends in, or jsonl."`
+	KeysOnly   bool     `short:"k" help:"Write no values."`
+	Seq        bool     `help:"Write the number of the write that made each, in JSON."`
+	AllBuckets bool     `help:"What is outside of buckets, and what is in each of them, which is told. Not in CSV."`
+	Columns    []string `placeholder:"NAME" help:"The columns of CSV, of key, value, expires_at, key_hex and value_hex. Default: all of them."`
+	Separator  string   `given:"" placeholder:"C" help:"What separates the fields of CSV; tab for a tab."`
+	Overwrite  bool     `help:"Replace the file, if it is there."`
+	File       string   `arg:"" optional:"" default:"-" help:"The file, or - for standard output. One that ends in .gz is compressed."`
 }
 
 // Run exports a range as it is at this moment.
 func (c *exportCommand) Run(e *environment) error {
+	if c.AllBuckets && c.Bucket != "" {
+		return usageError{"--bucket names one, --all-buckets means all; say one of them"}
+	}
 	r, err := c.bounds(hexFlag{c.Hex})
 	if err != nil {
 		return err
@@ -93,6 +97,10 @@ func (l local) dump(w io.Writer, c *exportCommand, r tinykv.Range, o *interchang
 		done.items.Store(r.Items)
 		done.bytes.Store(r.Bytes)
 	}
+	if c.AllBuckets {
+		_, err := interchange.ExportAll(l.e.ctx, w, l.db, r, o)
+		return err
+	}
 	_, err := interchange.Export(l.e.ctx, w, l.bucket(c.Bucket).scan(r, scanning{keysOnly: c.KeysOnly}), o)
 	return err
 }
@@ -102,7 +110,7 @@ func (c *exportCommand) estimate(at site, r tinykv.Range) int64 {
 	part, err := at.bucket(c.Bucket).size(r)
 	all, err2 := at.bucket("").size(tinykv.All())
 	numbers, err3 := at.metrics()
-	if c.Bucket != "" || errors.Join(err, err2, err3) != nil || all == 0 {
+	if c.Bucket != "" || c.AllBuckets || errors.Join(err, err2, err3) != nil || all == 0 {
 		return 0
 	}
 	return int64(float64(numbers.Keys) * float64(part) / float64(all))

@@ -46,6 +46,7 @@ type importCommand struct {
 	Columns    []string `placeholder:"NAME" help:"Names of the columns of CSV that has no header, as key,,value; those without a name are left out."`
 	Separator  string   `given:"" placeholder:"C" help:"What separates the fields of CSV; tab for a tab."`
 	Numbers    bool     `help:"Fields of CSV that are numbers become numbers in JSON, not strings."`
+	AllBuckets bool     `help:"Rows tell the buckets that they are in, as an export of all writes it."`
 	OnConflict string   `enum:"overwrite,skip,fail" default:"overwrite" placeholder:"WHAT" help:"What to do with keys that are there: overwrite, skip or fail. Default: overwrite."`
 	DryRun     bool     `short:"n" help:"Check everything, and write nothing."`
 	FromRow    int64    `placeholder:"N" help:"Pass the rows before this one, as an import that stopped said."`
@@ -104,7 +105,7 @@ func (c *importCommand) phase() string {
 
 func (c *importCommand) options() (*interchange.ImportOptions, error) {
 	o := &interchange.ImportOptions{
-		Bucket: c.Bucket, Value: c.Value, Columns: c.Columns, Numbers: c.Numbers, DryRun: c.DryRun,
+		Bucket: c.Bucket, AllBuckets: c.AllBuckets, Value: c.Value, Columns: c.Columns, Numbers: c.Numbers, DryRun: c.DryRun,
 		FromRow: c.FromRow, MaxErrors: c.MaxErrors, MaxRow: maxImportRow,
 	}
 	if c.DryRun && c.MaxErrors == 0 {

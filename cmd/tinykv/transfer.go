@@ -91,7 +91,7 @@ func (c *importCommand) query(o *interchange.ImportOptions) url.Values {
 	setUnlessEmpty(q, map[string]string{
 		"bucket": c.Bucket, "key": c.Key, "value": c.Value, "columns": strings.Join(c.Columns, ","), "separator": separatorText(o.Comma),
 	})
-	for name, on := range map[string]bool{"numbers": c.Numbers, "dry_run": c.DryRun} {
+	for name, on := range map[string]bool{"numbers": c.Numbers, "dry_run": c.DryRun, "all_buckets": c.AllBuckets} {
 		if on {
 			q.Set(name, "true")
 		}
@@ -120,7 +120,7 @@ func (s *remoteSite) dump(w io.Writer, c *exportCommand, r tinykv.Range, o *inte
 
 // query adds the parameters of the request that exports, but for the range.
 func (c *exportCommand) query(q url.Values, o *interchange.ExportOptions) {
-	for name, on := range map[string]bool{"keys_only": c.KeysOnly, "seq": c.Seq} {
+	for name, on := range map[string]bool{"keys_only": c.KeysOnly, "seq": c.Seq, "all_buckets": c.AllBuckets} {
 		if on {
 			q.Set(name, "true")
 		}

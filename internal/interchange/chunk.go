@@ -146,10 +146,13 @@ func (r *chunkReader) put(c *chunk, next *row) *RowError {
 		opts = []tinykv.WriteOption{tinykv.ExpireAt(next.expiresAt)}
 	}
 	var err error
-	if r.o.Bucket == "" {
+	switch bucket := r.o.Bucket; {
+	case next.bucket != nil: // an empty name is none, which the batch tells
+		err = c.batch.Bucket(string(next.bucket)).Put(next.key, next.value, opts...)
+	case bucket != "":
+		err = c.batch.Bucket(bucket).Put(next.key, next.value, opts...)
+	default:
 		err = c.batch.Put(next.key, next.value, opts...)
-	} else {
-		err = c.batch.Bucket(r.o.Bucket).Put(next.key, next.value, opts...)
 	}
 	if err != nil {
 		return &RowError{Row: next.number, Message: plain(err), cause: err}

@@ -89,11 +89,11 @@ type keyspace interface {
 
 // look puts what is not there.
 func (w *chunkWriter) look(tx *tinykv.Tx, b *tinykv.Batch) (done applied, err error) {
-	to := keyspace(tx)
-	if w.o.Bucket != "" {
-		to = tx.Bucket(w.o.Bucket)
-	}
 	for op := range b.Ops() {
+		to := keyspace(tx)
+		if op.Bucket != "" {
+			to = tx.Bucket(op.Bucket)
+		}
 		has, err := to.Has(op.Key)
 		if err != nil {
 			return done, err

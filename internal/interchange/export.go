@@ -43,31 +43,48 @@ const writeSize = 256 << 10
 //
 // Errors: ErrOption, the cause of ctx, and those of items and of w. What was written before one is a part of the whole.
 func Export(ctx context.Context, w io.Writer, items iter.Seq2[tinykv.Item, error], o *ExportOptions) (ExportReport, error) {
-	e := exporter{w: w, ctx: ctx, buf: make([]byte, 0, writeSize+writeSize/4)}
+	e := newExporter(ctx, w)
 	if err := e.prepare(o); err != nil {
 		return e.report, err
 	}
+	return e.report, e.all(func() error { return e.items(items) })
+}
+
+func newExporter(ctx context.Context, w io.Writer) *exporter {
+	return &exporter{w: w, ctx: ctx, buf: make([]byte, 0, writeSize+writeSize/4)}
+}
+
+// all writes what stands around items, and has them written.
+func (e *exporter) all(items func() error) error {
 	e.buf = append(e.buf, e.begin...)
+	if err := items(); err != nil {
+		return err
+	}
+	e.buf = append(e.buf, e.end...)
+	return e.flush()
+}
+
+// items writes items. Those of further calls follow on them.
+func (e *exporter) items(items iter.Seq2[tinykv.Item, error]) error {
 	for item, err := range items {
 		if err != nil {
-			return e.report, err
+			return err
 		}
 		if e.report.Items > 0 {
 			e.buf = append(e.buf, e.between...)
 		}
 		if e.buf, err = e.append(e.buf, &item); err != nil {
-			return e.report, err
+			return err
 		}
 		e.buf = append(e.buf, e.after...)
 		e.report.Items++
 		if len(e.buf) >= writeSize {
 			if err := e.flush(); err != nil {
-				return e.report, err
+				return err
 			}
 		}
 	}
-	e.buf = append(e.buf, e.end...)
-	return e.report, e.flush()
+	return nil
 }
 
 // exporter writes items.
@@ -77,6 +94,7 @@ type exporter struct {
 	o      ExportOptions
 	buf    []byte
 	report ExportReport
+	bucket string // in which items are, where that is told
 
 	begin, between, after, end string
 	append                     func(dst []byte, item *tinykv.Item) ([]byte, error)
@@ -123,7 +141,15 @@ func (e *exporter) prepare(o *ExportOptions) error {
 	if e.o.Seq {
 		fields |= FieldSeq
 	}
-	e.append = func(dst []byte, item *tinykv.Item) ([]byte, error) { return AppendItem(dst, item, fields), nil }
+	e.append = func(dst []byte, item *tinykv.Item) ([]byte, error) {
+		if e.bucket == "" {
+			return AppendItem(dst, item, fields), nil
+		}
+		dst = append(AppendBytes(append(dst, '{'), fieldBucket, []byte(e.bucket)), ',')
+		at := len(dst)
+		dst = AppendItem(dst, item, fields)
+		return append(dst[:at], dst[at+1:]...), nil // without a second brace
+	}
 	return nil
 }
 

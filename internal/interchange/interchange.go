@@ -12,13 +12,15 @@
 // a reader does not know, or would have to guess, it refuses: other names, a name that stands twice, text that is no UTF-8, half of a
 // surrogate pair.
 //
+// Where all buckets are exported together ([ExportAll]), "bucket" or "bucket_hex" stands first in the items that are in one.
+//
 // # Streams
 //
 // [Export] writes items as a JSON array, as JSON lines, or as CSV; [Import] reads any of them into a store, and also rows of other kinds, of
 // whose fields a [Template] makes keys. Both need memory for the longest row, not for the whole. What is exported comes back byte for byte.
 //
 // The parts: item.go and json.go are the JSON of items; input.go lends rows of a stream, which csv.go, csv_rows.go and
-// json_rows.go make keys and values of; chunk.go gathers these, and chunk_writer.go writes them. export.go and csv_writer.go are the way back.
+// json_rows.go make keys and values of; chunk.go gathers these, and chunk_writer.go writes them. export.go, export_all.go and csv_writer.go are the way back.
 //
 // Nothing here keeps state; functions may be called concurrently.
 package interchange

@@ -88,31 +88,35 @@ var errNotObject = errors.New("an item is a JSON object, as {\"key\":\"fig\",\"v
 // DecodeItem reads what AppendItem appends. The item owns its memory. The error says what is wrong in words for whoever made the
 // JSON.
 func DecodeItem(data []byte) (tinykv.Item, error) {
-	item, err := lendItem(data)
+	item, _, err := lendItem(data, false)
 	item.Key, item.Value = bytes.Clone(item.Key), bytes.Clone(item.Value)
 	return item, err
 }
 
-// lendItem is DecodeItem for an item that may share memory with data.
-func lendItem(data []byte) (tinykv.Item, error) {
-	var d itemDecoder
+// lendItem is DecodeItem for an item that may share memory with data, and of which the bucket may be told: nil if it is not.
+func lendItem(data []byte, buckets bool) (tinykv.Item, []byte, error) {
+	d := itemDecoder{buckets: buckets}
 	if err := members(data, d.member); err != nil {
-		return tinykv.Item{}, err
+		return tinykv.Item{}, nil, err
 	}
 	if d.item.Key == nil {
-		return tinykv.Item{}, errors.New(`"key" is missing; give "key" or "key_hex"`)
+		return tinykv.Item{}, nil, errors.New(`"key" is missing; give "key" or "key_hex"`)
 	}
 	if d.item.Value == nil {
-		return tinykv.Item{}, errors.New(`"value" is missing; give "value" or "value_hex"`)
+		return tinykv.Item{}, nil, errors.New(`"value" is missing; give "value" or "value_hex"`)
 	}
-	return d.item, nil
+	return d.item, d.bucket, nil
 }
 
 // itemDecoder gathers the members of an item. Key and Value are nil until they are met.
 type itemDecoder struct {
 	item           tinykv.Item
 	hasExpiry, seq bool
+	buckets        bool // bucket is a field, too
+	bucket         []byte
 }
+
+var errBucket = errors.New("the item is in a bucket; import it with others of all buckets (--all-buckets, all_buckets=true)")
 
 func (d *itemDecoder) member(name, raw []byte) error {
 	switch string(name) {
@@ -128,6 +132,15 @@ func (d *itemDecoder) member(name, raw []byte) error {
 		return d.expiry(raw)
 	case "seq":
 		return once(&d.seq, name)
+	case fieldBucket, fieldBucket + "_hex":
+		if !d.buckets {
+			return errBucket
+		}
+		read := text
+		if len(name) > len(fieldBucket) {
+			read = digits
+		}
+		return setBytes(&d.bucket, name, raw, read)
 	default:
 		return fmt.Errorf("%s is not a field of an item; known are key, key_hex, value, value_hex, expires_at and seq", quoted(name))
 	}

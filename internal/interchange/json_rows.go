@@ -38,8 +38,8 @@ func (j *jsonRows) next(r *row) error {
 // json makes a row of the text of an object.
 func (s *shape) json(r *row, object []byte) error {
 	if s.key == nil {
-		item, err := lendItem(object)
-		r.key, r.value, r.expiresAt = item.Key, item.Value, item.ExpiresAt
+		item, bucket, err := lendItem(object, s.buckets)
+		r.key, r.value, r.expiresAt, r.bucket = item.Key, item.Value, item.ExpiresAt, bucket
 		return err
 	}
 	fields := s.key.fields()

@@ -35,6 +35,9 @@ type ImportOptions struct {
 	// Bucket is where items go; empty: outside of buckets.
 	Bucket string
 
+	// AllBuckets takes items as ExportAll writes them: each says in which bucket it is. Bucket and Key must then be empty.
+	AllBuckets bool
+
 	// Key makes keys of the fields of rows; nil: rows are items. Value is then the field that is the value; empty: the value is
 	// the whole row as a JSON object, in JSON as it stands there, in CSV with the names of columns and strings.
 	Key   *Template
@@ -96,6 +99,10 @@ func (o *ImportOptions) complete() (*ImportOptions, error) {
 		return nil, fmt.Errorf("%w: a row of at most %d bytes", ErrOption, c.MaxRow)
 	case c.Key == nil && c.Value != "":
 		return nil, fmt.Errorf("%w: which field is the value is asked only where a template makes the keys", ErrOption)
+	case c.AllBuckets && (c.Bucket != "" || c.Key != nil):
+		return nil, fmt.Errorf("%w: items tell their buckets, so that neither a bucket nor a template of keys is wanted", ErrOption)
+	case c.AllBuckets && c.Format == CSV:
+		return nil, fmt.Errorf("%w: CSV has no column for a bucket; json and jsonl tell it", ErrOption)
 	case c.Format != CSV && (c.Columns != nil || c.Numbers):
 		return nil, fmt.Errorf("%w: only CSV has columns", ErrOption)
 	}

@@ -9,6 +9,7 @@ import (
 // row is what a row of the input makes: a key with its value. Its slices are lent until the next row is read.
 type row struct {
 	key, value []byte
+	bucket     []byte // where it goes to, if the row tells that
 	expiresAt  time.Time
 	number     int64
 	wrong      *RowError // then there is neither key nor value
@@ -68,9 +69,12 @@ func newRows(r io.Reader, o *ImportOptions) (rows, error) {
 
 // shape says how a row makes a key and a value.
 type shape struct {
-	key   *Template // nil: the row is an item
-	value string    // the field that is the value; empty: the whole row, as JSON
-	buf   []byte    // of the last key
+	key     *Template // nil: the row is an item
+	value   string    // the field that is the value; empty: the whole row, as JSON
+	buckets bool      // an item may tell its bucket
+	buf     []byte    // of the last key
 }
 
-func (o *ImportOptions) shape() shape { return shape{key: o.Key, value: o.Value} }
+func (o *ImportOptions) shape() shape {
+	return shape{key: o.Key, value: o.Value, buckets: o.AllBuckets}
+}
