@@ -119,7 +119,7 @@ func (c *conversation) letIn(r *http.Request) (scope, error) {
 		return open, errors.Join(errUnauthorized, err)
 	}
 	var q request
-	if json.Unmarshal(text, &q) != nil || q.Do != "auth" {
+	if decodeJSON(text, &q) != nil || q.Do != "auth" {
 		return open, errUnauthorized
 	}
 	may, ok := c.s.scopeOfToken(r, q.Token)
@@ -164,7 +164,14 @@ func (c *conversation) read() error {
 		if err := json.Unmarshal(text, &q); err != nil {
 			return errors.Join(errUnreadable, c.fail(0, "bad_request", "a message is one JSON object with \"id\" and \"do\": "+err.Error()))
 		}
-		if err := c.answer(&q); err != nil {
+		var exact request
+		err = decodeJSON(text, &exact)
+		if err == nil {
+			err = c.answer(&exact)
+		} else { // a mistyped bound must not become no bound
+			err = c.failWith(q.ID, err)
+		}
+		if err != nil {
 			return err
 		}
 	}

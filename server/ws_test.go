@@ -287,6 +287,25 @@ func TestWebSocket_HasABoundOnSubscriptions(t *testing.T) {
 	}
 }
 
+// What would be understood as something else is refused: a watch of everything, another key.
+func TestWebSocket_RefusesWhatItWouldMisunderstand(t *testing.T) {
+	k := newTalk(t)
+	for _, say := range []string{
+		`{"id":1,"do":"watch","prefxi":"a"}`, `{"id":1,"do":"watch","prefix":"a","prefix":"b"}`, `{"id":1,"do":"watch","prefix":"a","Prefix":"b"}`,
+		"{\"id\":1,\"do\":\"shell\",\"line\":\"put \xff 1\"}", `{"id":1,"do":"shell","line":"put \ud800 1"}`, `{"id":1,"do":"watch","prefix":"a","lower":"b"}`, `{"id":1,"do":"fly"}`,
+	} {
+		k.say(say)
+		if h := k.want("error", 1, nil); h.Error.Code != "bad_request" {
+			t.Errorf("%q: %+v", say, h.Error)
+		}
+	}
+	k.say(`{"id":1,"do":"watch","prefix":"a"}`)
+	k.want("done", 1, nil)
+	if n := k.db.Metrics().LastSeq; n != 0 {
+		t.Errorf("%d writes", n)
+	}
+}
+
 func TestWebSocket_EndsWithWhoSendsNoJSONOrTooMuch(t *testing.T) {
 	for say, code := range map[string]websocket.StatusCode{
 		"hello":                               websocket.StatusUnsupportedData,
