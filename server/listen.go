@@ -42,8 +42,8 @@ func (s *Server) listenAddress() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: listen: %w", err)
 	}
-	if !addr.IP.IsLoopback() && len(s.opts.Tokens) == 0 && s.opts.CertFile == "" {
-		return nil, fmt.Errorf("server: %s can be reached from other machines, and nothing protects the store: give a token or a TLS certificate, or listen on 127.0.0.1: %w",
+	if !addr.IP.IsLoopback() && len(s.opts.Tokens) == 0 { // TLS keeps the connection secret, and nobody out
+		return nil, fmt.Errorf("server: %s can be reached from other machines, and nothing protects the store: give a token, or listen on 127.0.0.1: %w",
 			s.opts.Address, tinykv.ErrInvalidOption)
 	}
 	l, err := net.ListenTCP("tcp", addr)

@@ -10,7 +10,7 @@ import (
 
 type serveCommand struct {
 	Create      bool     `help:"Make the store if it is not there."`
-	Listen      string   `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen. What other machines reach needs a token or TLS."`
+	Listen      string   `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Where to listen. What other machines reach needs a token."`
 	Classroom   bool     `help:"Also serve a store of tiny sizes whose process may be killed."`
 	ReadOnly    bool     `help:"Refuse all that changes anything."`
 	TokenFile   string   `given:"" placeholder:"FILE" help:"Let in whoever shows a token that is in the file, which must be for its owner alone: a line for each, read:, write: or admin: and a long random text. The environment variable TINYKV_TOKEN may hold one for everything."`
