@@ -77,7 +77,8 @@ type Options struct {
 	// TransactionLease is how long a transaction of several requests stays open when nobody asks for it. Default: 30 s.
 	TransactionLease time.Duration
 
-	// MaxTransactions is how many of them a peer may have open: a token, or an address where no token is asked for. Default: 64.
+	// MaxTransactions is how many of them a peer may have open: a token, or an address where no token is asked for. All together may have 16 times as
+	// many. Default: 64.
 	MaxTransactions int
 
 	// Events is where the store tells what it does, for those who watch it over a WebSocket: see [NewEventLog]. Default: nowhere.

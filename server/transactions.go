@@ -21,6 +21,9 @@ type transactions struct {
 	holding map[string]int // by owner
 }
 
+// transactionOwners is how many owners may have as many transactions open as one may: where no token is asked for, a peer may have many addresses.
+const transactionOwners = 16
+
 // transaction is one of them.
 type transaction struct {
 	id       string
@@ -70,6 +73,9 @@ func (ts *transactions) add(t *transaction) error {
 	}
 	if ts.holding[t.owner] >= ts.most {
 		return tooMany("%d transactions are open; end some, or wait until their leases end", ts.most)
+	}
+	if len(ts.open) >= ts.most*transactionOwners {
+		return tooMany("others have %d transactions open; wait until some have ended", len(ts.open))
 	}
 	ts.holding[t.owner]++
 	ts.open[t.id] = t

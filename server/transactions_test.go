@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,24 @@ func TestTransaction_ThereIsABound(t *testing.T) {
 	s.send("POST", "/v1/transactions", `{}`).wantError(429, "too_many")
 	s.send("DELETE", first, "").want(204, "")
 	s.begin(`{}`)
+}
+
+// One machine may have any number of addresses.
+func TestTransaction_ThereIsABoundForAllTogether(t *testing.T) {
+	db, err := tinykv.Open("db", &tinykv.Options{FS: vfs.NewMem()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := siteOf(t, db, &Options{MaxTransactions: 1})
+	for i := range transactionOwners {
+		if _, err := s.s.transactions.begin(db, fmt.Sprint("peer ", i), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.send("POST", "/v1/transactions", `{}`).wantError(429, "too_many")
+	if n := db.Metrics().Snapshots; n != transactionOwners {
+		t.Errorf("%d snapshots are open", n)
+	}
 }
 
 func TestTransaction_EndsWithItsLease(t *testing.T) {
