@@ -93,7 +93,8 @@ type Options struct {
 	// MaxWatches is how many watches there may be at once. Default: 256.
 	MaxWatches int
 
-	// MaxJobs is how many imports, exports, verifications and compactions there may be at once. Default: 4.
+	// MaxJobs is how many imports, exports, verifications and compactions there may be at once. Exports, which may take as long as a peer likes that may
+	// only read, leave one of them to the others, if it is more than one. Default: 4.
 	MaxJobs int
 
 	// Logger is told of failures; never of keys, values or tokens. Default: nobody.

@@ -50,6 +50,7 @@ type Server struct {
 	times          *requestTimes
 	transactions   *transactions
 	watchers, jobs slots
+	exports        slots // of jobs
 	tokens         *tokens
 	certificate    *certificate // nil: no TLS
 	crossOrigin    *http.CrossOriginProtection
@@ -73,6 +74,7 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 	s := &Server{
 		db: db, opts: o, mux: http.NewServeMux(), started: time.Now(), times: newRequestTimes(),
 		transactions: newTransactions(&o), watchers: make(slots, o.MaxWatches), jobs: make(slots, o.MaxJobs),
+		exports: make(slots, max(1, o.MaxJobs-1)),
 	}
 	s.memory.most, s.conns, s.hosts = o.MaxMemory, newConns(o.MaxConnections), hostsOf(&o)
 	if err := s.protect(); err != nil {
@@ -81,6 +83,7 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.mux.Handle("/", page(http.FileServerFS(web.Files)))
 	s.mux.HandleFunc("GET /v1/ws", s.webSocket)
+	s.mux.HandleFunc("/v1/ws", s.refuse("GET"))
 	if o.Classroom != nil {
 		s.mux.HandleFunc("/classroom/", func(w http.ResponseWriter, r *http.Request) { s.run(w, r, route{scope: write, handle: s.askChild}) })
 	}

@@ -51,6 +51,11 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
 		return headOnly(w, typ)
 	}
+	releaseExport, ok := s.exports.take()
+	if !ok {
+		return tooMany("%d exports are under way; wait for one to end", cap(s.exports))
+	}
+	defer releaseExport()
 	release, ok := s.jobs.take()
 	if !ok {
 		return s.tooManyJobs()

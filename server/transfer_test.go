@@ -136,6 +136,22 @@ func TestImport_OfABodyThatIsCutOffIsNotTakenForWhole(t *testing.T) {
 	s.get("/v1/keys/b").wantError(404, "not_found")
 }
 
+// Whoever may only read can take an export as slowly as a network is; that must not keep those out who may do more.
+func TestExport_LeavesRoomForOtherWork(t *testing.T) {
+	s := newSite(t, &Options{MaxJobs: 3})
+	for range 2 { // as if peers were slow
+		s.s.exports <- struct{}{}
+		s.s.jobs <- struct{}{}
+	}
+	s.get("/v1/export").wantError(429, "too_many")
+	s.send("POST", "/v1/verify", "").want(200, "")
+	<-s.s.exports
+	s.get("/v1/export").want(200, "")
+	if n := len(s.s.exports) + len(s.s.jobs); n != 3 {
+		t.Errorf("%d places were not given back", n-3)
+	}
+}
+
 func TestExport_ThatFailsMidwayIsCutOff(t *testing.T) {
 	db, err := tinykv.Open("db", &tinykv.Options{FS: vfs.NewMem()})
 	if err != nil {
