@@ -198,6 +198,9 @@ func TestAddresses_ThatAreWrongSaySo(t *testing.T) {
 	if got := s.send("PATCH", "/v1/keys/a", "").wantError(405, "method_not_allowed").header.Get("Allow"); got != "GET, HEAD, PUT, DELETE" {
 		t.Errorf("Allow: %s", got)
 	}
+	if got := s.send("POST", "/v1/ws", "").wantError(405, "method_not_allowed").header.Get("Allow"); got != "GET" {
+		t.Errorf("Allow: %s", got)
+	}
 	s.send("POST", "/", "").wantError(405, "method_not_allowed")
 	s.get("/").want(200, "")
 	s.get("/healthz").want(200, "ok")

@@ -43,15 +43,20 @@ func (s *Server) register(routes []route) {
 	}
 	for path, methods := range allowed {
 		allow := strings.Join(methods, ", ")
-		s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Allow", allow)
-			s.fail(w, r, &problem{http.StatusMethodNotAllowed, "method_not_allowed", "that address takes " + allow})
-		})
+		s.mux.HandleFunc(path, s.refuse(allow))
 	}
 	for _, path := range []string{"/v1/", "/v1/keys", "/v1/explain", "/v1/transactions/{id}/keys"} { // else the last would lead to the empty key
 		s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			s.fail(w, r, notFound("there is nothing at that address; /openapi.json lists what there is"))
 		})
+	}
+}
+
+// refuse answers requests whose method is none of those that an address takes.
+func (s *Server) refuse(allow string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", allow)
+		s.fail(w, r, &problem{http.StatusMethodNotAllowed, "method_not_allowed", "that address takes " + allow})
 	}
 }
 

@@ -55,6 +55,7 @@ type message struct {
 // conversation is a WebSocket with a peer. One goroutine reads what it says; each subscription, and the shell, has one of its own.
 type conversation struct {
 	s       *Server
+	request *http.Request // by which it began
 	c       *websocket.Conn
 	ctx     context.Context // until the conversation ends
 	may     scope           // what the peer may do; fixed once it was let in
@@ -79,7 +80,7 @@ func (s *Server) webSocket(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	goAway := context.AfterFunc(s.stopping, func() { _ = conn.Close(websocket.StatusGoingAway, "the server stops") }) // ends the reading below
 	defer goAway()
-	c := &conversation{s: s, c: conn, ctx: ctx, subs: map[int64]context.CancelFunc{}}
+	c := &conversation{s: s, request: r, c: conn, ctx: ctx, subs: map[int64]context.CancelFunc{}}
 	c.place, _ = connOf(r)
 	code, reason := websocket.StatusNormalClosure, ""
 	if c.may, err = c.letIn(r); err == nil {
@@ -305,6 +306,7 @@ func (c *conversation) fail(id int64, code, text string) error {
 
 func (c *conversation) failWith(id int64, err error) error {
 	p := problemOf(err)
+	c.s.logUnknown(c.request, err)
 	return c.fail(id, p.Code, p.Message)
 }
 
