@@ -231,10 +231,15 @@ func (s *Server) importOptions(q *query, r *http.Request) (o *interchange.Import
 	if o.DryRun {
 		tolerated = 100
 	}
-	tolerated, err = q.row("max_errors", tolerated)
+	if tolerated, err = q.row("max_errors", tolerated); err == nil && tolerated > maxToldErrors {
+		err = badRequest("max_errors is at most %d, as the answer lists them", maxToldErrors)
+	}
 	o.MaxErrors = int(tolerated)
 	return o, err
 }
+
+// maxToldErrors is how many rows that are wrong an import may pass over.
+const maxToldErrors = 10_000
 
 // row reads a number of rows.
 func (q *query) row(name string, byDefault int64) (int64, error) {

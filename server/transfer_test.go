@@ -106,7 +106,7 @@ func TestImport_RefusesWhatIsNotMeantForIt(t *testing.T) {
 	for _, typ := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""} {
 		s.send("POST", "/v1/import?format=csv", "key,value\na,1\n", "Content-Type: "+typ).wantError(415, "unsupported_media_type")
 	}
-	for _, q := range []string{"format=json", "on_conflict=maybe", "key=user", "value=x", "bucket=", "from_row=-1", "max_errors=x", "max_errors=99999999999", "separator=xy", "separator=%22", "dry_run=7", "limit=1"} {
+	for _, q := range []string{"format=json", "on_conflict=maybe", "key=user", "value=x", "bucket=", "from_row=-1", "max_errors=x", "max_errors=99999999999", "max_errors=10001", "separator=xy", "separator=%22", "dry_run=7", "limit=1"} {
 		s.send("POST", "/v1/import?"+q, "key,value\na,1\n", ofCSV).wantError(400, "bad_request")
 	}
 	s.send("POST", "/v1/import?columns=key", `[]`).wantError(400, "bad_request")
