@@ -24,6 +24,21 @@ export function hexBytes(digits) {
   return Uint8Array.from(s.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
+export function concat(a, b) {
+  const all = new Uint8Array(a.length + b.length);
+  all.set(a);
+  all.set(b, a.length);
+  return all;
+}
+
+// indexOf is where bytes contain others, from a place on; -1 if they do not.
+export function indexOf(bytes, part, from) {
+  for (let at = from; at + part.length <= bytes.length; at++) {
+    if (part.every((b, i) => bytes[at + i] === b)) return at;
+  }
+  return -1;
+}
+
 // bytesOf returns the field name of an item as bytes, or null when it has none; see "Bytes in JSON" of the API.
 export function bytesOf(item, name) {
   if (typeof item[name] === "string") return utf8(item[name]);

@@ -272,9 +272,31 @@ func filters(t *testing.T, browser context.Context) {
 		b.until(c.text, fmt.Sprintf("document.querySelector('[data-state=ready]') && document.querySelectorAll('tbody tr[data-key]').length === %d", c.want))
 		b.fill("[name="+c.field+"]", "")
 	}
+	folders(b)
 	b.fill("[name=where]", "age >")
 	b.click("[data-do=search]")
 	b.untilText("[data-state=failed] .problem", "bad request")
+}
+
+// folders goes through the sample as a tree, whose folders end where one says.
+func folders(b *tab) {
+	b.t.Helper()
+	rows := func(want string) {
+		b.t.Helper()
+		b.until(want, fmt.Sprintf("document.querySelector('[data-state=ready]') && document.querySelector('main .row.spread .soft').textContent === %q", want))
+	}
+	b.click("[name=folders]")
+	rows("page 1, 2 folders and 2 keys")
+	b.shot("data-folders")
+	b.click("tr[data-key='user/'] .folder")
+	rows("page 1, 50 keys")
+	b.click(".trail button")
+	rows("page 1, 2 folders and 2 keys")
+	b.fill("[name=separator]", "/00")
+	rows("page 1, 1 folder and 49 keys")
+	b.click("[data-do=next]")
+	rows("page 2, 34 keys")
+	b.click("[name=folders]")
 }
 
 func theme(t *testing.T, browser context.Context) {
