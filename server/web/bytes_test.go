@@ -104,6 +104,8 @@ func unusualBytes(t *testing.T, browser context.Context) {
 	b.untilText("[data-terminal]", "<script>")
 	harmless()
 	b.to("#/inside", "Inside")
+	b.click("[data-read-form] [type=submit]") // for the first key of the store
+	b.untilText("[data-verdict]", "Found")
 	b.click("[data-table][title*='<img']")
 	b.untilText("[data-details]", "<img")
 	harmless()

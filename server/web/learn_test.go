@@ -22,7 +22,7 @@ func TestLearn_InABrowser(t *testing.T) {
 		{"Filters said “no”", "asked; "},
 		{"one key was read ten times", "300 keys were read in order"},
 		{"writes to 200 keys", "A read looks at"},
-		{"The transaction reads “before”, everybody else “after”", "Second: refused"},
+		{"The transaction reads “before”, everybody else “after”", "Second: refused: "},
 	} {
 		t.Run(fmt.Sprintf("lesson %d", n+1), func(t *testing.T) { lesson(t, browser, site, n+1, want) })
 	}

@@ -1,14 +1,15 @@
 // Inside: the engine as it is, while it works. On the classroom's store, which is tiny and may be slowed down, one can also make it work.
 
 import { html, useEffect, useRef, useState } from "../lib.js";
-import { Button, Card, Choice, Field, Problem, say, useTask } from "../ui.js";
+import { BytesField, Button, Card, Choice, Problem, say, useBytes, useTask } from "../ui.js";
 import { clock, count, duration, size, utf8 } from "../format.js";
 import { keyPath, query } from "../api.js";
 import { storeAt } from "../stores.js";
 import { Picture, verdict } from "../picture.js";
 
-// compact leaves out what a lesson has its own buttons for; reading is the key that its reader begins with, if it has one.
-export function Inside({ store, info, compact = false, reading: first = compact ? "" : "fruit/0000" }) {
+// compact leaves out what a lesson has its own buttons for; reading is the key that its reader begins with, if it has one. Without a lesson that is
+// a key of the store.
+export function Inside({ store, info, compact = false, reading: first = "" }) {
   const engine = useEngine(store);
   const reading = useReading(store);
   const classroom = store.base !== "";
@@ -20,7 +21,7 @@ export function Inside({ store, info, compact = false, reading: first = compact 
       <${Problem} error=${engine.error} />
     <//>
     <div class=${compact ? "stack" : "grid two"}>
-      ${first && html`<${ReadWay} first=${first} reading=${reading} />`}
+      ${(first || !compact) && html`<${ReadWay} store=${store} first=${first} reading=${reading} />`}
       <${Activity} events=${engine.events} />
     </div>
   </div>`;
@@ -33,12 +34,25 @@ export function useEngine(store) {
   const [events, setEvents] = useState([]);
   const [error, setError] = useState(null);
   useEffect(() => {
+    let news = [], timer = 0;
+    const note = (group) => { // shown a few times a second, so that they can be read while thousands come
+      news = [...news, ...group].slice(-12);
+      timer ||= setTimeout(() => {
+        const more = news;
+        news = [];
+        timer = 0;
+        setChanges((all) => [...all, ...more].slice(-12));
+      }, 300);
+    };
     const stops = [
       store.socket.subscribe("layout", { every_ms: 200 }, setLayout, setError),
       store.socket.subscribe("events", {}, (e) => setEvents((all) => (e.event === "sync" || e.event === "table_deleted" || all.some((o) => o.n === e.n && o.at === e.at) ? all : [...all, e].slice(-60)))),
-      store.socket.subscribe("watch", {}, (group) => setChanges((all) => [...all, ...group].slice(-12)), () => {}), // one that falls behind shows no more changes
+      store.socket.subscribe("watch", {}, note, () => {}), // one that falls behind shows no more changes
     ];
-    return () => stops.forEach((stop) => stop());
+    return () => {
+      clearTimeout(timer);
+      stops.forEach((stop) => stop());
+    };
   }, [store]);
   return { layout, changes, events, error };
 }
@@ -108,13 +122,19 @@ export async function writeFruits(store, n, from = 0) {
 }
 
 // ReadWay asks for a key and tells how it is found.
-function ReadWay({ first, reading }) {
-  const [key, set] = useState(first);
+function ReadWay({ store, first, reading }) {
+  const key = useBytes(first);
   const { trace, shown } = reading;
+  useEffect(() => {
+    if (first) return;
+    store.api.range({ limit: 1, keys_only: true }).then(({ items }) => {
+      if (items.length > 0) key.setBytes(items[0].key);
+    }, () => {});
+  }, [store]);
   return html`<${Card} title="The way of a read">
-    <form class="row" onSubmit=${(e) => { e.preventDefault(); reading.read(utf8(key)); }} data-read-form>
-      <${Field} label="Key" class="grow" value=${key} onInput=${(e) => set(e.target.value)} />
-      <${Button} kind="main" type="submit" busy=${reading.busy}>Read<//>
+    <form class="row" onSubmit=${(e) => { e.preventDefault(); if (!key.error) reading.read(key.bytes); }} data-read-form>
+      <div class="grow"><${BytesField} label="Key" state=${key} name="read-key" /></div>
+      <${Button} kind="main" type="submit" busy=${reading.busy} disabled=${!!key.error}>Read<//>
     </form>
     <${Problem} error=${reading.error} />
     ${trace && html`<ol class="way" aria-live="polite" data-way>${trace.places.slice(0, shown).map((p, i) => html`<li key=${i} class=${"v-" + verdict(p)}><b>${placeName(p)}</b> ${placeText(p)}</li>`)}</ol>
@@ -149,7 +169,7 @@ export function eventText({ event, info, error }) {
     case "opened": return `opened with ${count(info.tables)} tables${info.records ? ` and ${count(info.records)} records from the log` : ""}${took}`;
     case "flush_begin": return `flush of ${size(info.memtable_bytes)} begins`;
     case "flush_end": return `flush made ${count(info.tables)} ${info.tables === 1 ? "table" : "tables"} of ${size(info.bytes)}${took}`;
-    case "compaction_begin": return `${info.kind} of ${info.inputs} tables, L${info.from_level} to L${info.to_level}, begins`;
+    case "compaction_begin": return `${info.kind} of ${count(info.inputs)} ${info.inputs === 1 ? "table" : "tables"}, L${info.from_level} to L${info.to_level}, begins`;
     case "compaction_end": return info.kind === "merge"
       ? `merge made ${info.outputs} ${info.outputs === 1 ? "table" : "tables"} of ${size(info.output_bytes)} from ${size(info.input_bytes)}; ${count(info.entries_in - info.entries_out)} entries dropped${took}`
       : `${info.kind} done${took}`;

@@ -42,6 +42,7 @@ const log = {
     html`Before anything else happens to it, a write is appended to the ${b("write-ahead log")}: one record with a checksum for each batch. In the ordinary run of things a writer waits for nothing else.`,
     html`Unless asked otherwise, tinykv answers once the record is in the hands of the operating system: the process may be killed at any instruction, and the write is still there. Losing power is another matter: for that the record must be ${b("synced")}, which happens by itself within 100 ms, or at once for a write that asks for it.`,
   ],
+  look: html`Press ${b("Write a key")} and look at the log: your write is the last of those below it. The line above them says whether it is synced. Then press ${b("Write a key, synced")}, which takes longer, and compare the two times.`,
   actions: [
     ["Write a key", async (api, tell) => {
       const [seq, took] = await timed(() => api.put(utf8("log/plain"), utf8("hello")));
@@ -66,6 +67,7 @@ const memtable = {
     html`The same batch then goes into the ${b("memtable")}, a skip list that is sorted by key. Only then is it visible, and only then acknowledged. Every read looks here first.`,
     html`A memtable that is full is ${b("sealed")}: an empty one and a new log segment take its place at once, and in the background the sealed one is written to a table of level 0. That is a flush.`,
   ],
+  look: html`Press ${b("Write out of order")}: the memtable has five more entries. Then press ${b("Fill it")}: it fills up, is sealed while an empty one takes its place, and comes down into L0 as a table.`,
   actions: [
     ["Write out of order", async (api, tell) => {
       const names = ["pear", "fig", "plum", "apple", "quince"];
@@ -90,6 +92,7 @@ const sstable = {
     html`An ${b("SSTable")} is a sorted file: data blocks of about 4 KiB, an index of them, a Bloom filter, properties, a footer. Every part has a checksum that is bound to its place, so that not even a block in the wrong file goes unnoticed.`,
     html`It is made once, synced, and never changed; tinykv maps it into memory and reads it where it lies. So a reader needs no lock, and changing a value means writing a newer one somewhere else. Of all entries of a key, the ${b("newest")} is the one that counts.`,
   ],
+  look: html`Press ${b("Write a key into three tables")}: each flush puts a table into L0. Then press ${b("Read")} below the picture: the search ends in the newest that has the key. Press ${b("Delete it, and look again")} and read once more: now it ends in the memtable, at the tombstone.`,
   actions: [
     ["Write a key into three tables", async (api, tell) => {
       for (let i = 1; i <= 3; i++) {
@@ -117,6 +120,7 @@ const bloom = {
     html`A key that is not there could be in any table whose bounds it lies in. Looking into each would be slow, so each table has a ${b("Bloom filter")}: 10 bits for each key. To ask it, the key is hashed; some bits are set or they are not.`,
     html`If one is not set, the key is ${b("certainly not")} in this table. If all are, it is there, or about one time in a hundred it is not: a false positive costs a look in vain, never a wrong answer.`,
   ],
+  look: html`Press ${b("Ask for 50 keys that are not there")}, which first makes tables with every second key. When they have come to rest, press ${b("Read")} below the picture: ✕ is a table whose filter says no. Read ${b("seen/0002")}, which is there: ✓.`,
   actions: [
     ["Ask for 50 keys that are not there", async (api, tell) => {
       const had = await api.count({ prefix: utf8("seen/") });
@@ -152,6 +156,7 @@ const cache = {
     html`The last two levels are compressed, which makes most of the data smaller. A read from there decompresses a block, and offers it to the ${b("block cache")}. The cache keeps what is asked for often, not what was asked for last.`,
     html`Blocks of the upper levels are not compressed: they are read in place in the mapped file, and the operating system keeps them in memory. No copy is made, so no cache is needed.`,
   ],
+  look: html`Press ${b("Read one key ten times")}: all tables go to the last level, and the cache below them then holds one more block. Then press ${b("Scan past it")}: all keys are read, and the cache holds what it held.`,
   actions: [
     ["Read one key ten times", async (api, tell) => {
       await api.batch(Array.from({ length: 300 }, (_, i) => opOf("put", utf8(`cached/${String(i).padStart(4, "0")}`), utf8("to be or not to be ".repeat(20)))));
@@ -169,7 +174,7 @@ const cache = {
       const before = (await api.stats()).cache;
       const { items } = await api.range({ prefix: utf8("cached/"), limit: 300 });
       const after = (await api.stats()).cache;
-      tell(`${items.length} keys were read in order: ${after.hits - before.hits} blocks were in the cache, ${after.misses - before.misses} were not, and were not put there. It holds ${size(after.held)}.`);
+      tell(`${items.length} keys were read in order: of their blocks ${after.hits - before.hits} came from the cache; ${after.misses - before.misses} did not, and were not put there. It holds ${size(after.held)}.`);
     }],
   ],
   question: "Why does a scan put nothing into the cache?",
@@ -182,6 +187,7 @@ const compaction = {
     html`Tables of level 0 overlap, so a read may have to look into each. A ${b("compaction")} merges some of them with the part of the next level that they overlap. In every level below 0 each key is in one table at most; each level is several times larger than the one above.`,
     html`While it merges, a compaction keeps the newest entry of each key, and drops what nobody can see any more: older values, values that have expired, tombstones with nothing below. So space comes back by itself.`,
   ],
+  look: html`Press ${b("Overwrite the same keys")} and watch L0: a table that flickers is being merged; what comes out below is smaller than what went in. Then press ${b("Compact everything")}: one level is left.`,
   actions: [
     ["Overwrite the same keys", async (api, tell) => {
       const { written, before, now } = await writeUntil(api, "again", 200, (was, is) => is.compactions > was.compactions && is.flushes > was.flushes + 1, tell);
@@ -206,6 +212,7 @@ const snapshots = {
     html`Every write has a number, in the order of commit. A ${b("snapshot")} is no copy, only such a number: who reads by it passes over everything newer. Compactions keep what an open snapshot can still see.`,
     html`A ${b("transaction")} is a snapshot, its own writes, and a note of all that it read. When it commits, the store looks whether any of that was written to since. If so, nothing of it happens and it is told of the conflict: so what it did is as if it had been alone.`,
   ],
+  look: html`Press ${b("Read the past")}: below the log are two writes of one key, and each reader is right for its moment. Then press ${b("Let two collide")}: of what the two wrote, one write comes to the log.`,
   actions: [
     ["Read the past", async (api, tell) => {
       const key = utf8("moment/now");
@@ -231,7 +238,7 @@ const snapshots = {
           tell(`${i ? "Second" : "First"}: committed.`);
         } catch (e) {
           if (e.status !== 409) throw e;
-          tell(`${i ? "Second" : "First"}: refused. ${e.message}`);
+          tell(`${i ? "Second" : "First"}: refused: ${e.message}`);
         }
       }
     }],
@@ -242,6 +249,7 @@ const snapshots = {
 
 const crash = {
   name: "Crash", title: "8. Pull the plug", plug: true,
+  look: html`Press ${b("Write without end")} and see the log and the memtables fill. Press ${b("Pull the plug")} whenever you like: what was in the memtables is gone, and comes back out of the log as a table; ${b("What it did")} begins anew and says how many records it found.`,
   text: [
     html`The classroom is a process of its own. Here this page writes numbered keys to it as fast as it gets answers, and counts what was ${b("acknowledged")}. The plug kills that process with SIGKILL, in the midst of whatever it is doing, and starts it again.`,
     html`To open again, the store reads the manifest, replays the log into tables, and serves. What it finds is a prefix of what was committed, batches whole. Then every key that was acknowledged is looked for.`,

@@ -36,6 +36,7 @@ function Lesson({ n, lesson, info }) {
     <div class="stack">
       <${Card} title=${lesson.title} more=${ready && html`<span class="badge">the classroom's store</span>`}>
         ${lesson.text.map((p, i) => html`<p key=${i}>${p}</p>`)}
+        <p class="do"><b>Try it.</b> ${lesson.look}</p>
         ${!ready && html`<p class="note">The buttons need the classroom, a second store in a process of its own: start <code>tinykv demo</code>. The picture beside this shows your own store.</p>`}
         ${lesson.plug ? html`<${Plug} store=${store} ready=${ready} />` : html`<${Doing} store=${store} lesson=${lesson} ready=${ready} />`}
       <//>
