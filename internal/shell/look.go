@@ -3,6 +3,7 @@ package shell
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tinykv/tinykv"
@@ -122,7 +123,13 @@ func (s *Session) use(c *call) error {
 	if name == "" || len(name) > 255 {
 		return Mistake("the name of a bucket has 1 to 255 bytes; use alone leaves buckets")
 	}
-	s.bucket = name
+	names, err := s.db.Buckets()
+	if err != nil {
+		return err
+	}
+	if s.bucket = name; !slices.Contains(names, name) {
+		c.out.printf("there is no bucket %s yet; the first put makes it\n", Quote([]byte(name)))
+	}
 	return nil
 }
 
