@@ -300,6 +300,7 @@ func (s *replay) transfers() {
 	s.ask(409, "POST", "/v1/import?on_conflict=fail", `[{"key":"i","value":"1"}]`)
 	s.ask(400, "POST", "/v1/import", `[{"key":7}]`)
 	s.ask(415, "POST", "/v1/import", `x`, "Content-Type: text/plain")
+	s.ask(200, "GET", "/v1/imports", "")
 	s.ask(200, "GET", "/v1/export", "")
 	s.ask(200, "GET", "/v1/export?format=json&seq=true", "")
 	s.ask(200, "GET", "/v1/export?format=csv&keys_only=true&prefix=i", "")

@@ -17,6 +17,7 @@
 //	watch.go    following the changes      upkeep.go   work on the whole store
 //	pattern.go, where.go  filters          stream.go   answers that go on
 //	transfer.go import and export
+//	imports.go  how far imports are
 //	serve.go    running, and ending        listen.go   where
 //	guard.go    pages of strangers         token.go    who is let in
 //	conns.go    how many connections       memory.go   how much at once
@@ -49,6 +50,7 @@ type Server struct {
 	started        time.Time
 	times          *requestTimes
 	transactions   *transactions
+	imports        imports
 	watchers, jobs slots
 	exports        slots // of jobs
 	tokens         *tokens
@@ -139,6 +141,7 @@ func (s *Server) routes() []route {
 
 		{"GET", "/v1/export", read, s.export},
 		{"POST", "/v1/import", admin, s.load},
+		{"GET", "/v1/imports", admin, s.getImports},
 
 		{"POST", "/v1/verify", admin, s.verify},
 		{"POST", "/v1/compact", admin, s.compact},

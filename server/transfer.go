@@ -153,9 +153,12 @@ type stoppedImport struct {
 
 // load imports the body, as it comes in.
 func (s *Server) load(w http.ResponseWriter, r *http.Request) error {
-	q, err := queryOf(r, "format", "on_conflict", "dry_run", "key", "value", "columns", "separator", "numbers", "from_row", "max_errors", "all_buckets")
+	q, err := queryOf(r, "format", "on_conflict", "dry_run", "key", "value", "columns", "separator", "numbers", "from_row", "max_errors", "all_buckets", "job")
 	if err != nil {
 		return err
+	}
+	if len(q.Get("job")) > maxJobName {
+		return badRequest("the name of a job has at most %d bytes", maxJobName)
 	}
 	o, err := s.importOptions(&q, r)
 	if err != nil {
@@ -179,7 +182,10 @@ func (s *Server) load(w http.ResponseWriter, r *http.Request) error {
 	}
 	w = s.pace(w) // it has taken its time by then
 	defer context.AfterFunc(ctx, in.giveUp)()
+	note, end := s.imports.begin(q.Get("job"))
+	o.Progress = note
 	report, err := interchange.Import(ctx, s.db, in, o)
+	end()
 	if report == nil {
 		return aboutOptions(err)
 	}

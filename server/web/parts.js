@@ -3,8 +3,11 @@
 import { html, useEffect, useRef, useState } from "./lib.js";
 import { Field } from "./ui.js";
 
-// BucketChoice offers the buckets of a store; "" is outside of buckets. Nothing is shown while there are none.
-export function BucketChoice({ store, value, onChange }) {
+export const allBuckets = "\u0000"; // no name of a bucket: all of them
+
+// BucketChoice offers the buckets of a store; "" is outside of buckets, and where there is a text for all, allBuckets is everything. Nothing is
+// shown while there are none.
+export function BucketChoice({ store, value, onChange, all = "" }) {
   const [names, set] = useState([]);
   const gone = useRef(false);
   const ask = () => store.api.json("GET", "/v1/buckets").then((answer) => {
@@ -16,9 +19,10 @@ export function BucketChoice({ store, value, onChange }) {
     return () => { gone.current = true; };
   }, [store]);
   useReturn(store, ask);
-  if (names.length === 0) return null;
+  useEffect(() => { if (!all && value === allBuckets) onChange(""); }, [all]); // it cannot be chosen any more
+  if (names.length === 0 && !all) return null;
   return html`<${Field} label="Bucket">${(id) => html`<select id=${id} value=${value} onChange=${(e) => onChange(e.target.value)}>
-    <option value="">(outside of buckets)</option>${names.map((n) => html`<option key=${n} value=${n}>${n}</option>`)}
+    <option value="">(outside of buckets)</option>${all && html`<option value=${allBuckets}>${all}</option>`}${names.map((n) => html`<option key=${n} value=${n}>${n}</option>`)}
   </select>`}<//>`;
 }
 

@@ -3,7 +3,7 @@
 import { html, useState } from "../lib.js";
 import { size } from "../format.js";
 import { query } from "../api.js";
-import { BucketChoice } from "../parts.js";
+import { allBuckets, BucketChoice } from "../parts.js";
 import { BytesField, Field, useBytes } from "../ui.js";
 import { plain, save } from "../download.js";
 import { JobView, useJob } from "./ops-job.js";
@@ -14,13 +14,14 @@ export function Export({ store }) {
   const prefix = useBytes("");
   const [job, start, cancel] = useJob();
   const name = "tinykv." + format;
-  const path = "/v1/export" + query({ format, bucket, prefix: prefix.bytes ?? undefined });
+  const all = bucket === allBuckets;
+  const path = "/v1/export" + query({ format, bucket: all ? "" : bucket, all_buckets: all, prefix: prefix.bytes ?? undefined });
   const begin = () => start(async (signal, progress) => ({ bytes: await save(store.api, path, name, signal, (n) => progress({ phase: `received ${size(n)}` })) }));
-  return html`<p class="soft">All keys, or those with a prefix, as one file of one instant. Buckets are exported one at a time.</p>
+  return html`<p class="soft">All keys, or those with a prefix, as one file of one instant.</p>
     <div class="fields">
       <${Field} label="Format">${(id) => html`<select id=${id} value=${format} onChange=${(e) => setFormat(e.target.value)}>
         <option value="csv">CSV</option><option value="jsonl">JSONL</option><option value="json">JSON</option></select>`}<//>
-      <${BucketChoice} store=${store} value=${bucket} onChange=${setBucket} />
+      <${BucketChoice} store=${store} value=${bucket} onChange=${setBucket} all=${format === "csv" ? "" : "(everything, buckets too)"} />
       <${BytesField} label="Prefix" state=${prefix} />
     </div>
     ${plain() && !prefix.error
