@@ -22,12 +22,14 @@ type share struct {
 
 func (m *memory) share() *share { return &share{of: m} }
 
-// take takes n bytes more. When there are not so many, the request is to be given up.
+// take takes n bytes more, or nothing: when there are not so many, the request is to be given up.
 func (s *share) take(n int) error {
 	before := max(s.taken, freeBytes)
 	s.taken += int64(n)
 	more := max(s.taken, freeBytes) - before
 	if more > 0 && s.of.used.Add(more) > s.of.most {
+		s.taken -= int64(n)
+		s.of.used.Add(-more)
 		return &problem{http.StatusServiceUnavailable, "too_many", "too much is being asked for at once; try again in a second, or ask for less"}
 	}
 	return nil

@@ -51,8 +51,8 @@ type Options struct {
 	// MaxImport is the size of the largest import, in bytes. Default: 1 GiB.
 	MaxImport int64
 
-	// MaxMemory is how much memory requests may use together for bodies and answers, in bytes; what goes beyond is refused. Small requests are always
-	// answered. Default: 256 MiB.
+	// MaxMemory is how much memory requests may use together for bodies and answers, and for what transactions hold, in bytes; what goes beyond is
+	// refused. Small requests are always answered. Default: 256 MiB.
 	MaxMemory int64
 
 	// MaxHeader is the size of the largest header of a request, address included, in bytes. Default: 16 KiB.

@@ -75,9 +75,10 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 	}
 	s := &Server{
 		db: db, opts: o, mux: http.NewServeMux(), started: time.Now(), times: newRequestTimes(),
-		transactions: newTransactions(&o), watchers: make(slots, o.MaxWatches), jobs: make(slots, o.MaxJobs),
+		watchers: make(slots, o.MaxWatches), jobs: make(slots, o.MaxJobs),
 		exports: make(slots, max(1, o.MaxJobs-1)),
 	}
+	s.transactions = newTransactions(&o, &s.memory)
 	s.memory.most, s.conns, s.hosts = o.MaxMemory, newConns(o.MaxConnections), hostsOf(&o)
 	if err := s.protect(); err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 type transactions struct {
 	lease   time.Duration
 	most    int // for each owner
+	memory  *memory
 	mu      sync.Mutex
 	ended   bool
 	open    map[string]*transaction
@@ -34,6 +35,15 @@ type transaction struct {
 	tx    *tinykv.Tx // nil when it has ended
 	until time.Time  // the end of its lease
 	timer *time.Timer
+	share *share // of memory
+}
+
+// transactionBytes is about how much memory a transaction takes at most: with a store's defaults, what outgrows that goes to tables.
+const transactionBytes = 16 << 20
+
+// takeMemory counts memory for a write of so many bytes. It grows by steps, so it counts twice.
+func (t *transaction) takeMemory(n int) error {
+	return t.share.take(int(min(2*int64(n), max(0, transactionBytes-t.share.taken))))
 }
 
 // renewLocked lets a transaction go on for another lease.
@@ -42,13 +52,13 @@ func (t *transaction) renewLocked(lease time.Duration) {
 	t.timer.Reset(lease)
 }
 
-func newTransactions(o *Options) *transactions {
-	return &transactions{lease: o.TransactionLease, most: o.MaxTransactions, open: map[string]*transaction{}, holding: map[string]int{}}
+func newTransactions(o *Options, m *memory) *transactions {
+	return &transactions{lease: o.TransactionLease, most: o.MaxTransactions, memory: m, open: map[string]*transaction{}, holding: map[string]int{}}
 }
 
 // begin begins a transaction for an owner, who is counted before anything is opened.
 func (ts *transactions) begin(db *tinykv.DB, owner string, writable bool) (*transaction, error) {
-	t := &transaction{id: rand.Text(), owner: owner, writable: writable}
+	t := &transaction{id: rand.Text(), owner: owner, writable: writable, share: ts.memory.share()}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := ts.add(t); err != nil {
@@ -151,6 +161,7 @@ func (ts *transactions) end(t *transaction) {
 	t.timer.Stop()
 	_ = t.tx.Rollback() // does nothing after a commit
 	t.tx = nil
+	t.share.release()
 	ts.remove(t)
 }
 
@@ -222,7 +233,7 @@ func (s *Server) putKeyInTransaction(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	return s.writeInTransaction(w, r, &q, func(to writer, key []byte) error { return to.Put(key, value, opts...) })
+	return s.writeInTransaction(w, r, &q, len(value), func(to writer, key []byte) error { return to.Put(key, value, opts...) })
 }
 
 func (s *Server) deleteKeyInTransaction(w http.ResponseWriter, r *http.Request) error {
@@ -230,10 +241,10 @@ func (s *Server) deleteKeyInTransaction(w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return err
 	}
-	return s.writeInTransaction(w, r, &q, func(to writer, key []byte) error { return to.Delete(key) })
+	return s.writeInTransaction(w, r, &q, 0, func(to writer, key []byte) error { return to.Delete(key) })
 }
 
-func (s *Server) writeInTransaction(w http.ResponseWriter, r *http.Request, q *query, do func(to writer, key []byte) error) error {
+func (s *Server) writeInTransaction(w http.ResponseWriter, r *http.Request, q *query, valueBytes int, do func(to writer, key []byte) error) error {
 	key, err := q.key(r)
 	if err != nil {
 		return err
@@ -251,6 +262,9 @@ func (s *Server) writeInTransaction(w http.ResponseWriter, r *http.Request, q *q
 			if err := c.holds(in, key); err != nil {
 				return err
 			}
+		}
+		if err := t.takeMemory(len(key) + valueBytes); err != nil {
+			return err
 		}
 		return do(in, key)
 	}); err != nil {

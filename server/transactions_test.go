@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +91,39 @@ func TestTransaction_ThereIsABoundForAllTogether(t *testing.T) {
 	if n := db.Metrics().Snapshots; n != transactionOwners {
 		t.Errorf("%d snapshots are open", n)
 	}
+}
+
+func TestTransaction_TakesMemoryThatIsCounted(t *testing.T) {
+	s := newSite(t, &Options{MaxMemory: 2 << 20})
+	value := strings.Repeat("x", 400<<10)
+	first, second := s.begin(`{"writable":true}`), s.begin(`{"writable":true}`)
+	s.send("PUT", first+"/keys/a", value).want(204, "")
+	s.send("PUT", second+"/keys/a", value).wantError(503, "too_many")
+	s.send("PUT", second+"/keys/b", "small").want(204, "")
+	s.send("DELETE", first, "").want(204, "")
+	if n := s.s.memory.used.Load(); n != 0 {
+		t.Errorf("%d bytes were not given back", n)
+	}
+	s.send("PUT", second+"/keys/a", value).want(204, "")
+	s.send("POST", second+"/commit", "").want(200, "")
+	if n := s.s.memory.used.Load(); n != 0 {
+		t.Errorf("%d bytes were not given back", n)
+	}
+}
+
+// What outgrows a memtable lies in tables.
+func TestTransaction_MayOutgrowTheMemoryOfRequests(t *testing.T) {
+	s := newSite(t, &Options{MaxMemory: 24 << 20})
+	tx := s.begin(`{"writable":true}`)
+	value := strings.Repeat("x", 2<<20)
+	for i := range 14 {
+		s.send("PUT", fmt.Sprintf("%s/keys/%d", tx, i), value).want(204, "")
+	}
+	if n := s.s.memory.used.Load(); n > transactionBytes {
+		t.Errorf("%d bytes are in use", n)
+	}
+	s.send("POST", tx+"/commit", "").want(200, "")
+	s.get("/v1/count").want(200, `{"count":14}`)
 }
 
 func TestTransaction_EndsWithItsLease(t *testing.T) {
