@@ -74,3 +74,22 @@ func (db *DB) confirm(b *Batch) error {
 	}
 	return db.makeBuckets(b.named().names...)
 }
+
+// bindByGuess is bind for a write with merges, by the ids that buckets have or would get. It returns the names, for whoever makes the
+// buckets. Only the leader calls it, so that the guess is right.
+func (db *DB) bindByGuess(w *write) (names []string, err error) {
+	if w.spaces == nil {
+		return nil, nil
+	}
+	names = w.buckets()
+	spaces, err := guess(db.spaces.Load(), names)
+	if err != nil {
+		return nil, err
+	}
+	if w.batch != nil {
+		w.batch = w.batch.named().bindTo(spaces)
+	} else {
+		w.space, _ = spaces.Find(w.bucket.name)
+	}
+	return names, nil
+}

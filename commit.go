@@ -237,13 +237,11 @@ func (db *DB) settleOwn(own *write) (done bool, err error) {
 			return false, err
 		}
 	}
-	if own.spaces != nil {
-		if err := db.bind(own); err != nil {
-			return false, err
-		}
-	}
 	if db.mustSettle(own) {
 		return db.settleMerges(own)
+	}
+	if own.spaces != nil {
+		return false, db.bind(own)
 	}
 	return false, nil
 }

@@ -126,6 +126,10 @@ func (db *DB) settleMerges(w *write) (done bool, err error) {
 	if err := db.writable(); err != nil {
 		return false, err
 	}
+	names, err := db.bindByGuess(w)
+	if err != nil {
+		return false, err
+	}
 	b := w.batch
 	if b == nil {
 		if b, err = batchOf(w); err != nil {
@@ -134,6 +138,9 @@ func (db *DB) settleMerges(w *write) (done bool, err error) {
 	}
 	settled, err := db.settledBatch(b)
 	if err != nil {
+		return false, err
+	}
+	if err := db.makeBuckets(names...); err != nil { // now that it takes effect
 		return false, err
 	}
 	*w = write{batch: settled, waitSync: w.waitSync}

@@ -100,8 +100,9 @@ var errDropped = errors.New("tinykv: bucket dropped meanwhile")
 // settleLarge commits a large batch with merges that may follow values which expire. Only the leader calls it; so all others wait while
 // the table is made.
 func (db *DB) settleLarge(b *Batch, level manifest.Level) error {
-	w := write{batch: b}
-	if err := db.bind(&w); err != nil {
+	w := write{batch: b, spaces: unbound}
+	names, err := db.bindByGuess(&w)
+	if err != nil {
 		return err
 	}
 	settled, err := db.settledBatch(w.batch)
@@ -110,6 +111,10 @@ func (db *DB) settleLarge(b *Batch, level manifest.Level) error {
 	}
 	l, err := db.prepareLarge(settled, level)
 	if err != nil {
+		return err
+	}
+	if err := db.makeBuckets(names...); err != nil {
+		l.abandon()
 		return err
 	}
 	return l.install()
