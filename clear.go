@@ -105,7 +105,7 @@ func (db *DB) dropCovered() error {
 		return err
 	}
 	if db.mayExpire.Load() {
-		for _, d := range compaction.Expired(s.tree.version, db.expiredBy()) {
+		for _, d := range db.expiredTables(s.tree.version) {
 			if !slices.Contains(found, d) { // an edit that deletes a table twice cannot be read
 				found = append(found, d)
 			}

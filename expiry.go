@@ -295,8 +295,9 @@ func (db *DB) expired() func(expiry int64, seq key.SeqNum) bool {
 	}
 	now := db.reading() // first: a snapshot that is made meanwhile is among those below, or has a later reading
 	readings := append(db.snapshotReadings(), now)
-	if floor, ok := db.feed.floor(); ok {
-		readings = append(readings, clockReading{now: floor, marks: now.marks})
+	floor, seen, watched := db.feed.floor()
+	if watched {
+		readings = append(readings, clockReading{now: floor}) // what marks hide may not have been told of
 	}
 	// Readings with the same marks differ in their times alone, the least of which decides.
 	slices.SortFunc(readings, func(a, b clockReading) int { return len(a.marks) - len(b.marks) })
@@ -310,6 +311,9 @@ func (db *DB) expired() func(expiry int64, seq key.SeqNum) bool {
 		deciding[i].now = min(deciding[i].now, r.now)
 	}
 	return func(expiry int64, seq key.SeqNum) bool {
+		if seq > seen {
+			return false
+		}
 		for i := range deciding {
 			if !deciding[i].hides(expiry, seq) {
 				return false

@@ -2,10 +2,12 @@ package tinykv
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/tinykv/tinykv/compaction"
+	"github.com/tinykv/tinykv/manifest"
 )
 
 // Space of values that have expired comes back with no call. Whenever compactions are looked for, the next time is noted at which a table will be
@@ -20,10 +22,18 @@ func (db *DB) expiredBy() int64 {
 	for _, r := range db.snapshotReadings() {
 		by = min(by, r.now)
 	}
-	if floor, ok := db.feed.floor(); ok {
+	if floor, _, ok := db.feed.floor(); ok {
 		by = min(by, floor)
 	}
 	return by
+}
+
+// expiredTables returns the tables of a version that can go because all in them has expired.
+func (db *DB) expiredTables(v *manifest.Version) []manifest.DeletedTable {
+	_, seen, _ := db.feed.floor()
+	return slices.DeleteFunc(compaction.Expired(v, db.expiredBy()), func(d manifest.DeletedTable) bool {
+		return slices.ContainsFunc(v.Levels[d.Level], func(t *manifest.Table) bool { return t.Num == d.Num && t.LargestSeq > seen })
+	})
 }
 
 // expiredByLocked is expiredBy for deciding what to do. No reader goes by what it returns; what is done about it asks the
@@ -38,7 +48,7 @@ func (db *DB) expiredByLocked() int64 {
 			by = min(by, s.now.now)
 		}
 	}
-	if floor, ok := db.feed.floor(); ok {
+	if floor, _, ok := db.feed.floor(); ok {
 		by = min(by, floor)
 	}
 	return by

@@ -48,6 +48,7 @@ type feed struct {
 	bytes    int64
 	next     uint64        // ordinal of the next record, counted from the opening of the store
 	sorted   uint64        // ordinal of the next one for the sorter
+	done     uint64        // those up to here were sorted
 	gone     []*feedTables // to be given up without the lock
 	shut     bool          // closed is closed
 	sorter   *sorter       // nil without watchers
@@ -103,13 +104,20 @@ func (f *feed) add(w *watcher) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.find()
+	w.scanned = f.isScanned(w)
 	f.watchers[w] = struct{}{}
 	if f.sorter == nil && !f.shut {
 		f.sorter = f.newSorter()
 	}
 	if f.sorter != nil {
 		f.sorter.stale = true
-		f.expectExpiriesLocked()
+		if !w.scanned {
+			f.expectExpiriesLocked()
+		}
+		w.before.seq = key.SeqNum(f.db.visible.Load())
+		if f.expirer != nil { // which keeps compactions from dropping what expires later
+			w.before.reading = f.db.clock.readingAt(f.db.clock.glance())
+		}
 	}
 	f.watched.Store(!f.shut)
 }
@@ -159,7 +167,7 @@ func (f *feed) drop() {
 	for _, c := range f.chunks {
 		f.giveUpLocked(c)
 	}
-	f.chunks, f.bytes, f.sorted = nil, 0, f.next
+	f.chunks, f.bytes, f.sorted, f.done = nil, 0, f.next, f.next
 	s, x := f.sorter, f.expirer
 	f.sorter, f.expirer, f.asleep = nil, nil, false
 	f.telling.Store(nil)

@@ -12,15 +12,19 @@ import (
 
 	"github.com/tinykv/tinykv/internal/batchrepr"
 	"github.com/tinykv/tinykv/internal/key"
+	"github.com/tinykv/tinykv/manifest"
 	"github.com/tinykv/tinykv/sstable"
 )
 
 // The expirer is a goroutine that exists while there are watchers of a store in which values expire. It knows those values in the
 // watched ranges that expire next: from a scan, and from then on from the sorter, which sees all writes. When one is due it makes sure, as the
-// leader, that it was not overwritten, and appends a record to the feed that says so.
+// leader, that it is still what its key has, and appends a record to the feed that says so.
 //
-// What it knows is bounded: when there is too much, the later half goes, and is found by another scan when the rest has
-// been told. Nothing is told during a scan, since what is told of comes in the order of times: so it is known what has been told.
+// What it knows is bounded: when there is too much, the later half goes, and is found by another scan (feed_scan.go) when the rest has
+// been told. Nothing is told during a scan, nor before the sorter has come to where the scan began: so it is known what has been told.
+//
+// That a value is still what its key has is seen by its sequence number alone: compactions drop no value that expires before that was told. They go by
+// floor, and by seen, behind which nothing that expires is known for sure. What is not there any more was deleted.
 
 const (
 	expiringBytes  = 96          // of an entry of the expirer, beside its key
@@ -50,18 +54,56 @@ type expirer struct {
 	done  chan struct{}
 	bell  chan struct{} // rung when there is something new, or the clock has changed
 
-	// floor is a reading of the clock: compactions drop no values that expire later, as they may have to be told of. It
-	// changes under mu.
-	floor atomic.Int64
+	// Compactions drop no value that expires later than floor, a reading of the clock, or that was written behind the sequence number
+	// seen, as it may have to be told of. What expires and was written up to seen is in next, was told, or lies behind horizon. They change under mu, floor
+	// first when it becomes less. Where seen is behind, lag is a reading at which all that was written was seen later on.
+	floor, lag atomic.Int64
+	seen       atomic.Uint64
 
-	mu      sync.Mutex            // taken behind feed.mu and before DB.mu
-	next    expiries              // what is in newest, and what was
-	newest  map[string]key.SeqNum // by stored key: what is known of it
-	bytes   int64
-	horizon *expiring  // what expires from here on is not known; nil: all is
-	told    expiring   // the last one that was due
-	from    key.SeqNum // the scan sees to what is not behind this
-	scan    bool       // is wanted
+	awaits atomic.Bool // the sorter is to ring when it has sorted something
+	until  uint64      // nothing is told before the sorter has come to this ordinal
+
+	mu       sync.Mutex            // taken behind feed.mu and before DB.mu
+	next     expiries              // what is in newest, and what was
+	marked   []expiring            // that, where it expired before the clock went back: it is due
+	marks    []manifest.ExpiryMark // by which marked is known
+	newest   map[string]key.SeqNum // by stored key: what is known of it
+	bytes    int64
+	horizon  *expiring     // what expires from here on is not known; nil: all is
+	told     toldMarks     // what was told; not changed in place
+	sorted   key.SeqNum    // the sorter is here
+	large    []*feedTables // not looked through yet, each with a reference
+	scan     bool          // is wanted
+	scanning bool
+	gap      bool       // the sorter has missed something since the last scan began
+	lagSeq   key.SeqNum // what was visible at lagNow
+	lagNow   int64
+}
+
+// toldMark stands for all values that were written up to a sequence number and are hidden from a reading, but for those from a horizon on. They
+// stay so, whatever the clock does.
+type toldMark struct {
+	reading clockReading
+	seq     key.SeqNum
+	horizon *expiring // nil: none
+}
+
+func (m *toldMark) contains(e expiring) bool {
+	return e.seq <= m.seq && (m.horizon == nil || e.compare(*m.horizon) < 0) && m.reading.hides(e.expiry, e.seq)
+}
+
+// with returns marks and one more, made later, without those that it contains.
+func (all toldMarks) with(m toldMark) toldMarks {
+	kept := slices.DeleteFunc(slices.Clone(all), func(old toldMark) bool {
+		return m.horizon == nil || old.horizon != nil && old.horizon.compare(*m.horizon) <= 0
+	})
+	return append(kept, m)
+}
+
+type toldMarks []toldMark
+
+func (all toldMarks) contain(e expiring) bool {
+	return slices.ContainsFunc(all, func(m toldMark) bool { return m.contains(e) })
 }
 
 // expiries is a heap.
@@ -83,7 +125,7 @@ func (e *expiries) Pop() any {
 func newExpirer(db *DB, limit int64) *expirer {
 	x := &expirer{
 		db: db, limit: limit, done: make(chan struct{}), bell: make(chan struct{}, 1),
-		newest: map[string]key.SeqNum{}, scan: true,
+		newest: map[string]key.SeqNum{}, scan: true, scanning: true,
 	}
 	x.ctx, x.end = context.WithCancel(context.Background())
 	go x.run()
@@ -92,20 +134,26 @@ func newExpirer(db *DB, limit int64) *expirer {
 
 func (x *expirer) run() {
 	defer close(x.done)
-	x.floor.Store(x.db.now()) // 0 before: whoever made the expirer has feed.mu, and must not wait for the manifest
+	defer x.giveUpLarge()
 	timer := time.NewTimer(maxExpiryWait)
 	defer timer.Stop()
 	for {
-		x.find()
-		now, next, more := x.tellDue()
-		if more {
-			continue
+		if err := x.find(); err != nil { // the store is closing, or nobody watches any more
+			<-x.ctx.Done()
+			return
 		}
-		x.raiseFloor(now)
+		x.lookThroughLarge()
 		var over <-chan time.Time
-		if next > 0 {
-			timer.Reset(min(time.Duration(next-now), maxExpiryWait))
-			over = timer.C
+		if x.sorterIsThere() {
+			now, next, more := x.tellDue()
+			if more {
+				continue
+			}
+			x.raiseFloor(now)
+			if next > 0 {
+				timer.Reset(min(time.Duration(next-now), maxExpiryWait))
+				over = timer.C
+			}
 		}
 		select {
 		case <-x.bell:
@@ -116,10 +164,26 @@ func (x *expirer) run() {
 	}
 }
 
+// sorterIsThere tells whether the sorter has come to where the last scan began; else it will ring the bell.
+func (x *expirer) sorterIsThere() bool {
+	x.awaits.Store(true)
+	x.db.feed.mu.Lock()
+	there := x.db.feed.done >= x.until
+	x.db.feed.mu.Unlock()
+	if there {
+		x.awaits.Store(false)
+	}
+	return there
+}
+
 // raiseFloor lets compactions drop all but what is still to be told. What waited for that for long is looked for.
 func (x *expirer) raiseFloor(now int64) {
 	x.mu.Lock()
 	was := x.floor.Load()
+	if x.scan || len(x.marked) > 0 {
+		x.mu.Unlock()
+		return
+	}
 	floor := int64(math.MaxInt64)
 	if len(x.next) > 0 {
 		floor = x.next[0].expiry - 1
@@ -133,103 +197,30 @@ func (x *expirer) raiseFloor(now int64) {
 	}
 }
 
-// rescan has the watched ranges looked through again, since they have changed.
-func (x *expirer) rescan() {
-	x.mu.Lock()
-	x.scan = true
-	x.mu.Unlock()
-	ring(x.bell)
-}
-
-// find scans the watched ranges if that is wanted.
-func (x *expirer) find() {
-	if !x.forget(x.db.now()) {
-		return
-	}
-	snapshot := &Snapshot{db: x.db, ours: true}
-	err := x.db.open(snapshot)
-	if err != nil {
-		return
-	}
-	defer snapshot.Close()
-	x.mu.Lock()
-	x.from = snapshot.seq
-	x.lookBackLocked(snapshot)
-	x.mu.Unlock()
-	for _, b := range x.db.feed.allBounds() {
-		if !x.scanBounds(snapshot, b) {
-			return
-		}
-	}
-}
-
-// forget gives up all that is known if a scan is wanted, which it reports. What the sorter brings from then on counts.
-func (x *expirer) forget(now int64) (wanted bool) {
+// note takes up a value that expires.
+func (x *expirer) note(e expiring) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.scan {
-		return false
-	}
-	x.floor.Store(min(x.floor.Load(), now))
-	x.scan, x.horizon, x.from = false, nil, 0
-	x.next, x.bytes = x.next[:0], 0
-	clear(x.newest)
-	return true
+	x.noteLocked(e)
 }
 
-// lookBackLocked has a snapshot show what has expired since all such were told of.
-func (x *expirer) lookBackLocked(s *Snapshot) {
-	x.db.mu.Lock()
-	defer x.db.mu.Unlock()
-	s.now.now = min(s.now.now, x.floor.Load())
-}
-
-// scanBounds scans some bounds, and reports false when the watch is over. What cannot be read is not told.
-func (x *expirer) scanBounds(snapshot *Snapshot, b bounds) bool {
-	_, lower, _ := key.SplitStored(b.lower)
-	r := Range{Lower: lower}
-	if space, upper, ok := key.SplitStored(b.upper); ok && space == b.space {
-		r.Upper = upper
-	}
-	n := 0
-	for item, err := range (reader{db: x.db, snapshot: snapshot, space: b.space}).scan(r, nil) {
-		if err != nil {
-			x.db.report("look for values that expire", err)
-			return true
-		}
-		if n++; n%scannedBetween == 0 {
-			select {
-			case <-x.ctx.Done():
-				return false
-			default:
-			}
-		}
-		if !item.ExpiresAt.IsZero() {
-			stored := key.AppendStored(nil, b.space, item.Key)
-			x.note(expiring{expiry: item.ExpiresAt.UnixNano(), stored: string(stored), seq: key.SeqNum(item.Seq)}, true)
-		}
-	}
-	return true
-}
-
-// note takes up a value that expires, from the scan or as it is written.
-func (x *expirer) note(e expiring, scanned bool) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	switch {
-	case !scanned && e.seq <= x.from, scanned && e.compare(x.told) <= 0:
-		return
-	case x.horizon != nil && e.compare(*x.horizon) >= 0, x.newest[e.stored] >= e.seq:
+func (x *expirer) noteLocked(e expiring) {
+	if x.newest[e.stored] >= e.seq || x.horizon != nil && e.compare(*x.horizon) >= 0 {
 		return
 	}
 	x.newest[e.stored] = e.seq
 	x.floor.Store(min(x.floor.Load(), e.expiry-1))
 	x.bytes += expiringBytes + int64(len(e.stored))
+	if len(x.marks) > 0 && marked(x.marks, e.expiry, e.seq) {
+		x.marked = append(x.marked, e)
+		ring(x.bell)
+		return
+	}
 	heap.Push(&x.next, e)
 	if x.bytes > x.limit {
 		x.shrinkLocked()
 	}
-	if !scanned && len(x.next) > 0 && x.next[0] == e {
+	if len(x.next) > 0 && x.next[0] == e {
 		ring(x.bell)
 	}
 }
@@ -279,13 +270,15 @@ func (x *expirer) overwritten(op batchrepr.Op, seq key.SeqNum) {
 // tellDue tells of what has expired by now, and returns when the next value will, 0 for none; more, if another scan has to tell.
 func (x *expirer) tellDue() (now, next int64, more bool) {
 	for {
-		now := x.db.now()
-		due, next := x.takeDue(now)
+		seq := key.SeqNum(x.seen.Load()) // before the reading: what comes later may not be hidden from it for good
+		reading := x.db.reading()
+		due, next := x.takeDue(&reading)
 		if len(due) == 0 {
 			x.mu.Lock()
 			defer x.mu.Unlock()
+			x.told = x.told.with(toldMark{reading, seq, x.horizon})
 			x.scan = x.scan || next == 0 && x.horizon != nil
-			return now, next, x.scan
+			return reading.now, next, x.scan || len(x.large) > 0
 		}
 		if x.db.exclusivelyWithin(x.ctx, func() error { return x.expire(due) }) != nil {
 			return 0, 0, false // the store is closing, or nobody watches any more
@@ -294,24 +287,50 @@ func (x *expirer) tellDue() (now, next int64, more bool) {
 }
 
 // takeDue takes out values that have expired, and returns when the next one does; 0 for none.
-func (x *expirer) takeDue(now int64) (due []expiring, next int64) {
+func (x *expirer) takeDue(r *clockReading) (due []expiring, next int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for len(x.next) > 0 && len(due) < expiriesAtOnce {
-		if x.next[0].expiry > now {
-			return due, x.next[0].expiry
-		}
-		e := heap.Pop(&x.next).(expiring)
+	x.markLocked(r.marks)
+	take := func(e expiring) {
 		if x.newest[e.stored] == e.seq {
 			due = append(due, e)
 		}
 		x.dropLocked(e)
-		x.told = e
+	}
+	for len(x.marked) > 0 && len(due) < expiriesAtOnce {
+		last := len(x.marked) - 1
+		take(x.marked[last])
+		x.marked = x.marked[:last]
+	}
+	for len(x.next) > 0 && len(due) < expiriesAtOnce {
+		if x.next[0].expiry > r.now {
+			return due, x.next[0].expiry
+		}
+		take(heap.Pop(&x.next).(expiring))
 	}
 	return due, 0
 }
 
-// expire appends to the feed those of some values that are still the newest of their keys. Only the leader calls it.
+// markLocked finds what had expired before the clock went back, when it has.
+func (x *expirer) markLocked(marks []manifest.ExpiryMark) {
+	if slices.Equal(marks, x.marks) {
+		return
+	}
+	x.marks = slices.Clone(marks)
+	kept := x.next[:0]
+	for _, e := range x.next {
+		if marked(marks, e.expiry, e.seq) {
+			x.marked = append(x.marked, e)
+		} else {
+			kept = append(kept, e)
+		}
+	}
+	clear(x.next[len(kept):])
+	x.next = kept
+	heap.Init(&x.next)
+}
+
+// expire appends to the feed those of some values that are still what their keys have. Only the leader calls it.
 func (x *expirer) expire(due []expiring) error {
 	if err := x.db.unlessClosed(nil); err != nil {
 		return err
@@ -320,8 +339,13 @@ func (x *expirer) expire(due []expiring) error {
 	kept := due[:0]
 	for _, e := range due {
 		_, found, err := x.db.newestEntry([]byte(e.stored), sstable.Hash([]byte(e.stored)))
-		// A compaction may have dropped it meanwhile, since it has expired, or made a tombstone of it.
-		if err == nil && found.Seq() <= e.seq && reading.hides(e.expiry, e.seq) {
+		switch {
+		case err != nil:
+			x.db.report("look whether a value has expired", err)
+		case found.Seq() != e.seq || found.Kind() != key.KindSetExpiring: // overwritten or deleted
+		case !reading.hides(e.expiry, e.seq): // the clock has gone back since a moment ago
+			x.note(e)
+		default:
 			kept = append(kept, e)
 		}
 	}
@@ -347,38 +371,4 @@ func (f *feed) tellExpired(all []expiring, seq key.SeqNum) {
 	}
 	f.evict()
 	f.ring()
-}
-
-// allBounds returns what is watched.
-func (f *feed) allBounds() (all []bounds) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for w := range f.watchers {
-		all = append(all, w.bounds...)
-	}
-	return joined(all)
-}
-
-// joined returns bounds that meet no other, and are the same keys together.
-func joined(all []bounds) (out []bounds) {
-	slices.SortFunc(all, func(a, b bounds) int { return cmp.Compare(string(a.lower), string(b.lower)) })
-	for _, b := range all {
-		if n := len(out); n > 0 && out[n-1].space == b.space && string(b.lower) <= string(out[n-1].upper) {
-			if string(out[n-1].upper) < string(b.upper) {
-				out[n-1].upper = b.upper
-			}
-			continue
-		}
-		out = append(out, b)
-	}
-	return out
-}
-
-// floor returns up to when what has expired was told of; false when nobody wants to know of it.
-func (f *feed) floor() (reading int64, ok bool) {
-	x := f.telling.Load()
-	if x == nil {
-		return 0, false
-	}
-	return x.floor.Load(), true
 }

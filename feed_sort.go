@@ -129,7 +129,10 @@ func (s *sorter) sortSome() bool {
 	v, ok := f.viewLocked(from, from+sortedAtOnce)
 	if !ok { // gone before anybody looked at them
 		s.noteMissed(run{from: from, to: f.chunks[0].first, after: s.last})
-		f.sorted = f.chunks[0].first
+		f.sorted, f.done = f.chunks[0].first, f.chunks[0].first
+		if s.expirer != nil {
+			s.expirer.missed()
+		}
 		f.mu.Unlock()
 		s.wake()
 		return true
@@ -188,10 +191,17 @@ func (s *sorter) sort(v *view) {
 	for i := range v.records {
 		s.meet(v, i)
 	}
+	s.last = v.records[len(v.records)-1].last
 	f := s.feed
 	f.mu.Lock()
 	if v.large != nil {
 		f.gone = append(f.gone, v.large)
+	}
+	f.done = v.first + uint64(len(v.records))
+	if s.expirer != nil {
+		s.expirer.sortedUpTo(s.last, v.large)
+	} else if v.large != nil && v.large.expires() {
+		s.expiring = true
 	}
 	if f.sorter == s {
 		for _, w := range s.wide {
@@ -204,7 +214,7 @@ func (s *sorter) sort(v *view) {
 		if s.expiring && f.expirer == nil {
 			f.expectExpiriesLocked()
 		}
-		s.last = v.records[len(v.records)-1].last
+		s.expiring = false
 	}
 	f.unlock()
 	s.wake()
@@ -256,7 +266,7 @@ func (s *sorter) expect(op batchrepr.Op, seq key.SeqNum, stretch int) {
 		s.expiring = true // it will find the value by its scan
 	case op.Kind == key.KindSetExpiring:
 		expiry, _, _ := key.SplitExpiring(op.Value)
-		s.expirer.note(expiring{expiry: expiry, stored: string(op.Stored), seq: seq}, false)
+		s.expirer.note(expiring{expiry: expiry, stored: string(op.Stored), seq: seq})
 	default:
 		s.expirer.overwritten(op, seq)
 	}

@@ -126,7 +126,9 @@ type watcher struct {
 	untired int    // records until others get a turn
 
 	// Guarded by feed.mu; what bounds has does not change. A bucket has new ones when it is made anew.
-	bounds []bounds
+	bounds  []bounds
+	before  toldMark // what had expired when it began
+	scanned bool     // the expirer has looked for what expires in bounds
 
 	// Guarded by feed.mu. While attached, all records from an ordinal on that concern the watcher come to due, ascending.
 	attached bool

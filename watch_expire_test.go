@@ -1,6 +1,8 @@
 package tinykv_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -134,5 +136,123 @@ func TestWatch_TellsOfManyExpiriesInBoundedMemory(t *testing.T) {
 		if times != 1 || !strings.HasPrefix(k, "k") {
 			t.Errorf("%s was told of %d times", k, times)
 		}
+	}
+}
+
+// expiries reads a watch until it tells of the expiry of a key, and returns the keys of which it told that.
+func expiries(t *testing.T, next func() (tinykv.Event, error, bool), until string) (keys []string) {
+	t.Helper()
+	for {
+		e, err, _ := next()
+		if err != nil {
+			t.Fatalf("told of %q, and then: %v", keys, err)
+		}
+		if e.Kind == tinykv.EventExpire {
+			if keys = append(keys, string(e.Key)); string(e.Key) == until {
+				return keys
+			}
+		}
+	}
+}
+
+// watchAt begins to watch and waits until it is told of a probe that expires two seconds after the time of the clock; so what was there
+// has been looked through.
+func watchAt(t *testing.T, db *tinykv.DB, clock *watchClock, r tinykv.Range, probe string) func() (tinykv.Event, error, bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // an expiry that never comes ends the test
+	t.Cleanup(cancel)
+	next, stop := iter.Pull2(db.Watch(ctx, r, lastSeq(db)))
+	t.Cleanup(stop)
+	must(t, db.Put([]byte(probe), nil, tinykv.TTL(2*time.Second)))
+	if e, err, _ := next(); err != nil || string(e.Key) != probe {
+		t.Fatalf("told %s, %v", inLetters(e), err)
+	}
+	clock.set(db, clock.seconds.Load()+2)
+	expiries(t, next, probe)
+	return next
+}
+
+func TestWatch_TellsWhatExpiresOfLargeBatchesAndTransactions(t *testing.T) {
+	for _, c := range writesOf {
+		clock := &watchClock{}
+		o := tiny
+		o.Clock = clock.now
+		db := mustOpen(t, t.TempDir(), &o)
+		defer db.Close()
+		next := watchAt(t, db, clock, tinykv.All(), "probe")
+		must(t, db.Update(func(tx *tinykv.Tx) error {
+			for i := range 20 {
+				must(t, tx.Put(fmt.Appendf(nil, "k%02d", i), make([]byte, c.length), tinykv.TTL(time.Duration(1+i)*time.Second)))
+			}
+			return nil
+		}))
+		must(t, db.Delete([]byte("k05")))
+		must(t, db.Put([]byte("z"), nil, tinykv.TTL(time.Minute)))
+		clock.set(db, 3600)
+		if got := expiries(t, next, "z"); len(got) != 20 {
+			t.Errorf("%s: told of %d expiries, want 20: %q", c.name, len(got), got)
+		}
+	}
+}
+
+func TestWatch_TellsNoExpiryOfWhatALargeBatchDeleted(t *testing.T) {
+	clock := &watchClock{}
+	o := tiny
+	o.Clock = clock.now
+	db := mustOpen(t, t.TempDir(), &o)
+	defer db.Close()
+	must(t, db.Put([]byte("a"), nil, tinykv.TTL(time.Hour)))
+	must(t, db.Put([]byte("z"), nil, tinykv.TTL(time.Hour+time.Second)))
+	next := watchAt(t, db, clock, tinykv.All(), "probe")
+	b := db.NewBatch()
+	must(t, b.Delete([]byte("a")))
+	must(t, b.Put([]byte("fill"), make([]byte, 100<<10)))
+	must(t, db.Apply(b))
+	must(t, db.Compact(t.Context(), tinykv.All())) // no tombstone is left
+	clock.set(db, 5000)
+	if got := expiries(t, next, "z"); len(got) != 1 {
+		t.Errorf("told that %q expired, want z alone", got)
+	}
+}
+
+// An earlier expiry than one that was told of comes of a clock that went back: another watcher, for whom all is looked through again,
+// keeps it from nobody.
+func TestWatch_TellsExpiriesAfterTheClockWentBackAndAnotherBegan(t *testing.T) {
+	clock := &watchClock{}
+	o := tiny
+	o.Clock = clock.now
+	db := mustOpen(t, t.TempDir(), &o)
+	defer db.Close()
+	must(t, db.Put([]byte("a"), nil, tinykv.TTL(time.Hour)))
+	first := watchAt(t, db, clock, tinykv.Between(nil, []byte("m")), "c")
+	clock.set(db, 3700)
+	expiries(t, first, "a")
+	clock.set(db, 10)
+	must(t, db.Put([]byte("b"), nil, tinykv.TTL(time.Minute)))
+	second := watchAt(t, db, clock, tinykv.Between([]byte("b"), nil), "z")
+	clock.set(db, 100)
+	for i, next := range []func() (tinykv.Event, error, bool){first, second} {
+		if got := expiries(t, next, "b"); len(got) != 1 {
+			t.Errorf("watcher %d was told of %q", i, got)
+		}
+	}
+}
+
+// What expired before the clock went back is hidden for ever; so it has expired, though its time is yet to come again.
+func TestWatch_TellsAtOnceWhatAReaderSawExpiredBeforeTheClockWentBack(t *testing.T) {
+	clock := &watchClock{}
+	o := tiny
+	o.Clock = clock.now
+	db := mustOpen(t, t.TempDir(), &o)
+	defer db.Close()
+	must(t, db.Put([]byte("a"), nil, tinykv.TTL(time.Hour)))
+	next := watchAt(t, db, clock, tinykv.All(), "probe")
+	clock.seconds.Store(3700)
+	if _, err := db.Get([]byte("a")); !errors.Is(err, tinykv.ErrNotFound) {
+		t.Fatal(err)
+	}
+	clock.set(db, 10)
+	if got := expiries(t, next, "a"); len(got) != 1 {
+		t.Errorf("told of %q", got)
 	}
 }
