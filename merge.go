@@ -24,13 +24,14 @@ type MergeOperator interface {
 	//	Merge(Merge(a, b), c) = Merge(a, Merge(b, c))
 	//
 	// It must depend on nothing but its arguments, and handle all of them, as values may have been put too. The memory of
-	// older is the call's to change and to extend, and it may return it; newer is only to be read, and not to be kept. A call that
+	// older is the call's to change and to extend; newer is only to be read. Neither is to be kept. It may return older, or a part of
+	// it, newer, or any memory, which is not written to; nil is the empty value. A call that
 	// panics gives an error where the key is read, and changes nothing.
 	Merge(older, newer []byte) []byte
 }
 
 // OperandChecker is a MergeOperator that does not take every operand. CheckOperand returns what is wrong with one;
-// a write of it fails then, with ErrInvalidOperand.
+// a write of it fails then, with ErrInvalidOperand. A panic of it goes through to whoever writes.
 type OperandChecker interface {
 	MergeOperator
 	CheckOperand(operand []byte) error
@@ -178,7 +179,8 @@ func checkOperand(op MergeOperator, operand []byte) error {
 	return nil
 }
 
-// merge calls an operator. Its failure is the operator's, or that what comes out is too large for a value.
+// merge calls an operator. What it returns lies in the memory of older, or is new. Its failure is the operator's, or that what
+// comes out is too large for a value.
 func merge(op MergeOperator, older, newer []byte) (merged []byte, err error) {
 	if op == nil {
 		return nil, corrupt.Errorf("entry", "merge operand in a store without a merge operator")
@@ -194,7 +196,19 @@ func merge(op MergeOperator, older, newer []byte) (merged []byte, err error) {
 	if merged = op.Merge(older, newer); len(merged) > maxValueLen {
 		return nil, fmt.Errorf("%w: merged to %d bytes, at most %d", ErrValueTooLarge, len(merged), int64(maxValueLen))
 	}
-	return merged, nil
+	if _, ok := op.(BuiltinMerge); ok {
+		return merged, nil
+	}
+	return owned(older, merged), nil
+}
+
+// owned copies what an operator returned, unless it begins where older does: for whoever calls merge goes on to write there. Otherwise
+// it may be newer, which lies in a memtable, a mapped table or what a user gave, or a slice that the operator keeps.
+func owned(older, merged []byte) []byte {
+	if cap(merged) > 0 && cap(older) > 0 && &merged[:1][0] == &older[:1][0] {
+		return merged
+	}
+	return append(older[:0], merged...)
 }
 
 // operands are what the entries of one key amount to, which come newest first. They are kept where they lie.

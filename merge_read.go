@@ -2,6 +2,7 @@ package tinykv
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/tinykv/tinykv/internal/iterator"
 	"github.com/tinykv/tinykv/internal/key"
@@ -42,8 +43,10 @@ func (i *Iterator) fold(deleted key.SeqNum) error {
 		return nil
 	}
 	return i.state.guard(func() error {
-		i.value, err = i.merged.fold(base, exists)
-		return err
+		if i.value, err = i.merged.fold(base, exists); err != nil {
+			return fmt.Errorf("key %s cannot be read until it is put or deleted, or its operator works: %w", key.FormatStored(i.key), err)
+		}
+		return nil
 	})
 }
 

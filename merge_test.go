@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/tinykv/tinykv"
+	"github.com/tinykv/tinykv/internal/enginetest"
 	"github.com/tinykv/tinykv/vfs"
 )
 
@@ -361,6 +362,9 @@ func TestMerge_OperatorThatPanicsLosesNothing(t *testing.T) {
 		if _, err := db.Get([]byte("a")); err == nil || !strings.Contains(err.Error(), "test.fragile") || !strings.Contains(err.Error(), "boom") {
 			t.Errorf("read: %v", err)
 		}
+		if _, err := enginetest.Collect(db.Scan(tinykv.All())); err == nil || !strings.Contains(err.Error(), "key a ") {
+			t.Errorf("a scan that ends at a key does not say at which: %v", err)
+		}
 		it, err := db.NewIter(tinykv.All())
 		must(t, err)
 		if it.First() || it.Err() == nil {
@@ -377,6 +381,93 @@ func TestMerge_OperatorThatPanicsLosesNothing(t *testing.T) {
 	must(t, db.Put([]byte("a"), []byte("fine")))
 	wantValue(t, db, "a", "fine")
 	must(t, db.Close())
+}
+
+// appending does as MergeAppend, but what it returns lies now here, now there.
+type appending struct{}
+
+func (appending) Name() string { return "test.appending" }
+
+func (appending) Merge(older, newer []byte) []byte {
+	switch {
+	case len(older) == 0:
+		return newer
+	case len(newer) == 0:
+		return older
+	case older[0]%2 == 0:
+		return append(older, newer...)
+	default:
+		return append(bytes.Clone(older), newer...)
+	}
+}
+
+// lastWins returns what it was given: newer, or a slice that it keeps.
+type lastWins struct{ none []byte }
+
+func (*lastWins) Name() string { return "test.last" }
+
+func (l *lastWins) Merge(_, newer []byte) []byte {
+	if len(newer) == 0 {
+		return l.none
+	}
+	return newer
+}
+
+// What an operator returns is never written to: neither an operand, wherever that lies, nor what the operator keeps.
+func TestMerge_OperatorMayReturnWhatItWasGivenOrKeeps(t *testing.T) {
+	op := &lastWins{none: []byte("none")}
+	db := openMerging(t, func(o *tinykv.Options) { o.MergeOperator = op })
+	const keys = 20
+	b := db.NewBatch()
+	for round := range 3 {
+		for n := range keys {
+			k := fmt.Sprintf("%02d", n)
+			must(t, b.Merge([]byte(k), fmt.Appendf(nil, "of %d in %s", round, k)))
+		}
+	}
+	must(t, b.Merge([]byte("empty"), []byte("something")))
+	must(t, b.Merge([]byte("empty"), nil))
+	before, err := b.MarshalBinary()
+	must(t, err)
+	want := func(round string) {
+		t.Helper()
+		for _, way := range [][]tinykv.ScanOption{nil, {tinykv.Reverse}} {
+			items, err := enginetest.Collect(db.Scan(tinykv.Between(nil, []byte("a")), way...))
+			must(t, err)
+			for _, item := range items {
+				if want := fmt.Sprintf("of %s in %s", round, item.Key); string(item.Value) != want || len(items) != keys {
+					t.Errorf("%s of %d is %q, want %q", item.Key, len(items), item.Value, want)
+				}
+			}
+		}
+		for n := range keys {
+			k := fmt.Sprintf("%02d", n)
+			wantValue(t, db, k, fmt.Sprintf("of %s in %s", round, k))
+		}
+	}
+	for range 2 {
+		must(t, db.Apply(b))
+		want("2")
+		must(t, db.Flush(t.Context()))
+		want("2")
+		for n := range keys {
+			k := fmt.Sprintf("%02d", n)
+			merge(t, db, k, "of 7 in "+k, "of 8 in "+k)
+		}
+		want("8")
+		must(t, db.Flush(t.Context()))
+		must(t, db.Apply(b)) // operands above a table
+		want("2")
+		must(t, db.Compact(t.Context(), tinykv.All()))
+		want("2")
+	}
+	wantValue(t, db, "empty", "none")
+	if after, err := b.MarshalBinary(); !bytes.Equal(before, after) || err != nil {
+		t.Error("the batch was written to")
+	}
+	if string(op.none) != "none" {
+		t.Errorf("what the operator keeps was written to: %q", op.none)
+	}
 }
 
 func TestMerge_SnapshotsSeeWhatWasMergedThen(t *testing.T) {

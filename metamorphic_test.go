@@ -33,7 +33,7 @@ type kept struct {
 
 func newKept(options tinykv.Options, draw enginetest.Random) *kept {
 	clock := enginetest.NewClock()
-	options.MergeOperator, options.Clock = tinykv.MergeAppend, clock.Now
+	options.MergeOperator, options.Clock = appending{}, clock.Now
 	return &kept{options: options, base: options, draw: draw, fs: simfs.New(), clock: clock}
 }
 

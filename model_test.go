@@ -138,7 +138,7 @@ func runHistory(t *testing.T, config storeConfig, seed uint64, operations int) (
 	t.Run(config.name, func(t *testing.T) {
 		dir, options := "/store", config.options
 		clock := enginetest.NewClock()
-		options.MergeOperator, options.Clock = tinykv.MergeAppend, clock.Now
+		options.MergeOperator, options.Clock = appending{}, clock.Now
 		if config.fs == nil {
 			dir = t.TempDir() + "/store"
 		} else {
