@@ -68,7 +68,7 @@ func (db *DB) EstimateSize(r Range) (uint64, error) { return db.estimateSize(r, 
 
 func (db *DB) estimateSize(r Range, space key.Space) (uint64, error) {
 	if err := r.check(); err != nil {
-		return 0, err
+		return 0, db.unlessClosed(err)
 	}
 	lower, upper := r.stored(space)
 	s, err := db.acquire()

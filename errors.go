@@ -52,7 +52,7 @@ var (
 	ErrBatchTooLarge = errors.New("tinykv: batch too large")
 
 	// ErrConflict reports that what a transaction has read was written by others since. Nothing of it was written.
-	ErrConflict = errors.New("tinykv: transaction conflicts with another write")
+	ErrConflict = errors.New("tinykv: transaction conflicts with another write, and has written nothing; try it again")
 
 	// ErrTxDone reports a call on a transaction that has ended.
 	ErrTxDone = errors.New("tinykv: transaction has ended")
@@ -88,6 +88,15 @@ var errNoFunction = fmt.Errorf("%w: there is no function to call", ErrInvalidOpt
 
 // errNoSeqs is what writing to a store gives that has given out nearly all sequence numbers.
 var errNoSeqs = fmt.Errorf("%w: its sequence numbers are used up; copy what it holds to a new store", ErrReadOnly)
+
+// errMissing is what Options.ErrorIfMissing gives, errMissingToRead Options.ReadOnly.
+var (
+	errMissing       = fmt.Errorf("%w; check the path, or open it without Options.ErrorIfMissing to make one", ErrMissing)
+	errMissingToRead = fmt.Errorf("%w; check the path, as an opening with Options.ReadOnly makes none", ErrMissing)
+)
+
+// errNoDirectory is what an empty path gives.
+var errNoDirectory = fmt.Errorf("%w: the directory has no name; \".\" is the present one", ErrInvalidOption)
 
 // errNilContext is what a nil context.Context gives.
 var errNilContext = fmt.Errorf("%w: the context is nil; pass context.Background()", ErrInvalidOption)

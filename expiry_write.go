@@ -20,7 +20,7 @@ const (
 
 // TTL gives a value a lifetime, after which its key is absent. It counts from the call that it is given to. A later write of the key
 // without it makes the value stay. It applies to writes of values: Put, PutIfAbsent, CompareAndSwap. One that is not positive makes the write
-// fail with ErrInvalidOption.
+// fail with ErrInvalidOption. The time that comes of it ends in April 2262, as that of ExpireAt does.
 func TTL(d time.Duration) WriteOption {
 	if d <= 0 {
 		return invalidExpiry
@@ -29,7 +29,7 @@ func TTL(d time.Duration) WriteOption {
 }
 
 // ExpireAt is TTL by the time from which on the key is absent. A time that has passed makes it absent at once; the zero Time makes the
-// write fail with ErrInvalidOption.
+// write fail with ErrInvalidOption. It is kept to the nanosecond, and one behind 2262-04-11 23:47:16 UTC as that.
 func ExpireAt(t time.Time) WriteOption {
 	if t.IsZero() {
 		return invalidExpiry

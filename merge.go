@@ -155,6 +155,9 @@ func checkOperator(op MergeOperator) error {
 		return nil
 	}
 	name := op.Name()
+	if b, ok := op.(BuiltinMerge); ok && name == "" {
+		return invalid("MergeOperator", fmt.Sprintf("BuiltinMerge(%d)", int(b)), "MergeAddInt64, MergeAppend or MergeMax")
+	}
 	if name == "" || len(name) > maxOperatorName {
 		return invalid("MergeOperator", fmt.Sprintf("%T with a name of %d bytes", op, len(name)), "one of 1 to 255 bytes")
 	}

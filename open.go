@@ -45,7 +45,7 @@ func Open(dir string, opts *Options) (*DB, error) {
 		return nil, err
 	}
 	if dir == "" {
-		return nil, fmt.Errorf("%w: the directory has no name; \".\" is the present one", ErrInvalidOption)
+		return nil, errNoDirectory
 	}
 	db, err := open(dir, o)
 	if err != nil {
@@ -100,8 +100,11 @@ func takeLock(dir string, o *Options, try lockFunc) (lock closer, err error) {
 		if errors.Is(err, vfs.ErrNotRegular) {
 			err = fmt.Errorf("%w; move away what stands there, a store makes its own", err)
 		}
-		if err == nil || !errors.Is(err, ErrLocked) || !time.Now().Before(deadline) {
+		if err == nil || !errors.Is(err, ErrLocked) {
 			return lock, err
+		}
+		if !time.Now().Before(deadline) {
+			return nil, fmt.Errorf("%w; use or close that one, or have Options.LockTimeout wait for it", err)
 		}
 	}
 }

@@ -128,11 +128,11 @@ type Options struct {
 	MergeOperator MergeOperator
 
 	// Clock is the time by which values expire. It may go back, and jump: see docs/GUARANTEES.md. It is called by
-	// several goroutines at once, which may hold locks of the store, so that it must not use that; and not at all where nothing expires. Default: time.Now.
+	// several goroutines at once, which may hold locks of the store, so that it must not use that, nor panic; and not at all where nothing expires. Default: time.Now.
 	Clock func() time.Time
 
 	// Logger is told of background failures and recoveries. It may read from the store and ask for
-	// Metrics, but must not write to it or wait for it: writers may be waiting for the logger.
+	// Metrics, but must not write to it or wait for it: writers may be waiting for the logger. It must not panic.
 	// Default: nobody.
 	Logger *slog.Logger
 
@@ -283,6 +283,10 @@ func invalid(field string, value any, want string) error {
 	return fmt.Errorf("%w: %s is %v, want %s", ErrInvalidOption, field, value, want)
 }
 
+func exclude(field, other string) error {
+	return fmt.Errorf("%w: %s and %s exclude each other; choose one", ErrInvalidOption, field, other)
+}
+
 func (o *Options) validate() error {
 	switch {
 	case o.Durability != DurabilityPeriodic && o.Durability != DurabilitySync:
@@ -290,9 +294,9 @@ func (o *Options) validate() error {
 	case o.SyncInterval < minSyncInterval:
 		return invalid("SyncInterval", o.SyncInterval, "1 ms or more")
 	case o.ErrorIfExists && o.ErrorIfMissing:
-		return invalid("ErrorIfExists", true, "not ErrorIfMissing too")
+		return exclude("ErrorIfExists", "ErrorIfMissing")
 	case o.ErrorIfExists && o.ReadOnly:
-		return invalid("ErrorIfExists", true, "not ReadOnly too")
+		return exclude("ErrorIfExists", "ReadOnly")
 	case o.LockTimeout < 0:
 		return invalid("LockTimeout", o.LockTimeout, "0 or more")
 	case o.MemTableSize < minMemTable || o.MemTableSize > maxMemTable:

@@ -19,7 +19,7 @@ func openReadOnly(dir string, o *Options) (*DB, error) {
 	info, err := o.FS.Stat(dir)
 	switch {
 	case errors.Is(err, errNotExist) || err == nil && info.IsRegular:
-		return nil, ErrMissing
+		return nil, errMissingToRead
 	case err != nil:
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (db *DB) recoverInMemory() error {
 		if err := findRest(db.opts, db.dir, l); err != nil {
 			return err
 		}
-		return ErrMissing
+		return errMissingToRead
 	}
 	if err := db.checkTables(loaded.Version); err != nil {
 		return err

@@ -113,7 +113,7 @@ func inspect(dir string, o *Options) error {
 	info, err := o.FS.Stat(dir)
 	if errors.Is(err, errNotExist) {
 		if o.ErrorIfMissing {
-			return ErrMissing
+			return errMissing
 		}
 		return nil
 	}
@@ -132,11 +132,11 @@ func inspect(dir string, o *Options) error {
 	}
 	switch {
 	case l.hasCurrent && o.ErrorIfExists:
-		return fmt.Errorf("%w: it holds a store", ErrExists)
+		return fmt.Errorf("%w: it holds a store; open it without Options.ErrorIfExists, or choose another directory", ErrExists)
 	case !l.hasCurrent && slices.Contains(l.unknown, repairMarker):
 		return errRepairLeft
 	case !l.hasCurrent && o.ErrorIfMissing:
-		return ErrMissing
+		return errMissing
 	case !l.hasCurrent && slices.Equal(l.unknown, []string{lostAndFound}):
 		return fmt.Errorf("%w: it holds %q, so it is where a file system is mounted; choose a directory below it, such as %s",
 			ErrExists, lostAndFound, filepath.Join(dir, "db"))

@@ -381,6 +381,7 @@ func TestClosed_ComesBeforeWhateverElseIsWrongWithACall(t *testing.T) {
 		"NewIter inverted":         second(db.NewIter(inverted)),
 		"Count inverted":           second(db.Count(t.Context(), inverted)),
 		"Compact inverted":         db.Compact(t.Context(), inverted),
+		"EstimateSize inverted":    second(db.EstimateSize(inverted)),
 		"Peek without a function":  db.Peek(nil, nil),
 		"PeekItem without one":     db.PeekItem(nil, nil),
 	} {

@@ -94,6 +94,9 @@ func Repair(ctx context.Context, src, dst string, opts *RepairOptions) (*RepairR
 	if err != nil {
 		return nil, err
 	}
+	if src == "" {
+		return nil, errNoDirectory
+	}
 	report, err := repairDir(ctx, src, dst, o)
 	if err != nil {
 		return report, fmt.Errorf("repair %s: %w", src, err)
@@ -125,12 +128,15 @@ func repairDir(ctx context.Context, src, dst string, o *RepairOptions) (_ *Repai
 	}
 	info, err := o.FS.Stat(src)
 	switch {
-	case src == "", errors.Is(err, errNotExist), err == nil && info.IsRegular:
+	case errors.Is(err, errNotExist), err == nil && info.IsRegular:
 		return nil, ErrMissing
 	case err != nil:
 		return nil, err
 	}
 	lock, err := sharedLock(&Options{FS: o.FS}, lockName(src))
+	if errors.Is(err, ErrLocked) {
+		return nil, fmt.Errorf("%w; close that one first", err)
+	}
 	if err != nil {
 		return nil, err
 	}

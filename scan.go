@@ -54,7 +54,7 @@ func decodeScanOptions(opts []ScanOption) (scanOptions, error) {
 		case opt >= 0:
 			o.limit = int(opt)
 		default:
-			return o, fmt.Errorf("%w: ScanOption(%d): a limit is 0 or more", ErrInvalidOption, opt)
+			return o, fmt.Errorf("%w: of a scan, want Reverse, KeysOnly, or a Limit of 0 or more", ErrInvalidOption)
 		}
 	}
 	return o, nil

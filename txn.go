@@ -69,7 +69,7 @@ func (db *DB) Update(fn func(*Tx) error) error {
 	defer db.retries.Unlock()
 	for try := 2; errors.Is(err, errRetry); try++ {
 		if try > maxTries {
-			return ErrConflict
+			return errConflicts
 		}
 		if try == maxTries {
 			err = db.updateLast(fn)
@@ -79,6 +79,9 @@ func (db *DB) Update(fn func(*Tx) error) error {
 	}
 	return err
 }
+
+// errConflicts is what Update gives when it has tried often enough.
+var errConflicts = fmt.Errorf("%w, as Update did %d times; make the transaction shorter, or have it read less", ErrConflict, maxTries)
 
 // errRetry is what a try returns whose own commit, and nothing that the function did, met a conflict.
 var errRetry = fmt.Errorf("%w: tried again", ErrConflict)

@@ -58,6 +58,9 @@ type VerifyReport struct {
 	// ProblemCount how much there is in all. All of them match ErrCorrupt. An Offset of -1 is not known.
 	Problems     []*CorruptionError `json:"-"`
 	ProblemCount int                `json:"problem_count"`
+
+	// Stopped tells that a context ended before all was looked at: what is said is true of what was.
+	Stopped bool `json:"stopped,omitempty"`
 }
 
 // Err returns nil when no damage was found, and otherwise an error that matches ErrCorrupt and tells of
@@ -92,6 +95,9 @@ func (r *VerifyReport) String() string {
 			fmt.Fprintf(&b, "  %v\n", p.Cause)
 		}
 	}
+	if r.Stopped {
+		b.WriteString("stopped before all was looked at; so far:\n")
+	}
 	switch more := r.ProblemCount - len(r.Problems); {
 	case r.ProblemCount == 0:
 		b.WriteString("no damage\n")
@@ -117,6 +123,9 @@ func Verify(ctx context.Context, dir string, opts *VerifyOptions) (*VerifyReport
 	o, err := opts.complete(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if dir == "" {
+		return nil, errNoDirectory
 	}
 	report, err := verifyDir(ctx, dir, o)
 	if err != nil {
@@ -150,12 +159,15 @@ func (o *VerifyOptions) complete(ctx context.Context) (*VerifyOptions, error) {
 func verifyDir(ctx context.Context, dir string, o *VerifyOptions) (_ *VerifyReport, err error) {
 	info, err := o.FS.Stat(dir)
 	switch {
-	case dir == "", errors.Is(err, errNotExist), err == nil && info.IsRegular:
+	case errors.Is(err, errNotExist), err == nil && info.IsRegular:
 		return nil, ErrMissing
 	case err != nil:
 		return nil, err
 	}
 	lock, err := sharedLock(&Options{FS: o.FS}, lockName(dir))
+	if errors.Is(err, ErrLocked) {
+		return nil, fmt.Errorf("%w; close that one, or call its Verify", err)
+	}
 	if err != nil {
 		return nil, err
 	}

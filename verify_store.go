@@ -42,6 +42,7 @@ func (v *verification) finish() (*VerifyReport, error) {
 	v.report.Bytes = v.at.Done
 	v.report.Duration = time.Since(v.begun)
 	if v.ctx.Err() != nil {
+		v.report.Stopped = true
 		return v.report, context.Cause(v.ctx)
 	}
 	return v.report, nil

@@ -228,7 +228,7 @@ func TestVerify_SaysWhyItCannot(t *testing.T) {
 	}
 	fails(dir, ctx, nil, tinykv.ErrMissing)
 	fails(filepath.Join(dir, "none"), ctx, nil, tinykv.ErrMissing)
-	fails("", ctx, nil, tinykv.ErrMissing)
+	fails("", ctx, nil, tinykv.ErrInvalidOption)
 	fails(dir, nil, nil, tinykv.ErrInvalidOption) //nolint:staticcheck // that it is refused is the point
 	fails(dir, ctx, &tinykv.VerifyOptions{MaxProblems: -1}, tinykv.ErrInvalidOption)
 	db := fruitStore(t, dir, &tiny)
@@ -241,7 +241,7 @@ func TestVerify_SaysWhyItCannot(t *testing.T) {
 		}
 	}
 	report, err := db.Verify(ctx, &tinykv.VerifyOptions{Progress: stopped})
-	if wantError(t, err, context.Canceled); report == nil || report.Tables != 1 {
+	if wantError(t, err, context.Canceled); report == nil || report.Tables != 1 || !report.Stopped || !strings.Contains(report.String(), "stopped") {
 		t.Errorf("%v", report)
 	}
 	must(t, db.Close())
