@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tinykv/tinykv"
@@ -218,6 +219,35 @@ func TestMetrics_IteratorsThatOutliveTheStoreAreClosedInPeace(t *testing.T) {
 	must(t, err)
 	must(t, db.Close())
 	must(t, it.Close())
+}
+
+// A store that has run for years has large numbers.
+func TestMetrics_TextOfLargeNumbersIsAtMostEightyColumnsWide(t *testing.T) {
+	const many = 999_999_999_999
+	latency := tinykv.Histogram{Count: many, Sum: 1 << 62, Max: 12345 * time.Second, Buckets: []tinykv.HistogramBucket{{UpTo: 12345 * time.Second, Count: many}}}
+	m := tinykv.Metrics{
+		Keys: many, LiveBytes: 1 << 50, DeadBytes: 1 << 50, SpaceAmplification: 12345, ReadAmplification: 12345, LastSeq: many, DurableSeq: many,
+		MemTableBytes: 1 << 40, SealedMemTables: 100, LogBytes: 1 << 40, LogSpareBytes: 1 << 40, LogWrittenBytes: 1 << 60,
+		Flushes: many, FlushedBytes: 1 << 60, LargeWrites: many, LargeBytes: 1 << 60, Compactions: many, Moves: many, DroppedTables: many,
+		RunningCompactions: 64, PendingCompactionBytes: 1 << 60, GarbageBytes: 1 << 60, ManifestRenewals: many,
+		Stalls: 1e9, StallTime: 1e6 * time.Second, LongestStall: 1e4 * time.Second, DelayTime: 1e6 * time.Second, ExpiredValues: many,
+		Reads:     tinykv.ReadMetrics{Lookups: many, Tables: many},
+		Filters:   tinykv.FilterMetrics{Asked: many, No: many, Rate: 1, DesignRate: 1},
+		Cache:     tinykv.CacheMetrics{Size: 1 << 40, Held: 1 << 40, Hits: many, Misses: many, Dropped: many, Rejected: many, Evicted: many},
+		Latency:   tinykv.LatencyMetrics{Get: latency, Write: latency, Sync: latency},
+		Snapshots: 1e6, OldestSnapshot: &tinykv.Holder{Seq: many, Age: 1e6 * time.Second},
+	}
+	for i := range m.Levels {
+		m.Levels[i] = tinykv.LevelMetrics{
+			Tables: 100_000, Bytes: 1 << 50, DataBytes: 1 << 50, Score: 123.45, InBytes: 1 << 50, ReadBytes: 1 << 50, WrittenBytes: 1 << 58,
+			RangeDeletes: many / 10, Expiring: many / 10, CompactionTime: 1e6 * time.Second,
+		}
+	}
+	for line := range strings.Lines(m.String()) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
 }
 
 func TestMetrics_TextIsAtMostEightyColumnsWide(t *testing.T) {

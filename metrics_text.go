@@ -92,7 +92,7 @@ func (m *Metrics) writeReads(b *strings.Builder) {
 		fmt.Fprintf(b, "lookups    about %d, %.2f tables each\n", r.Lookups, float64(r.Tables)/float64(r.Lookups))
 	}
 	if f := &m.Filters; f.Asked > 0 {
-		fmt.Fprintf(b, "filters    about %d asked, %.1f %% no; let pass %.2f %% of absent, by design %.2f %%\n",
+		fmt.Fprintf(b, "filters    about %d asked, %.1f %% no\n           let pass %.2f %% of absent, by design %.2f %%\n",
 			f.Asked, 100*float64(f.No)/float64(f.Asked), 100*f.Rate, 100*f.DesignRate)
 	}
 	if c := &m.Cache; c.Hits+c.Misses > 0 {
