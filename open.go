@@ -66,7 +66,7 @@ func open(dir string, o *Options) (*DB, error) {
 	}
 	db, err := openLocked(dir, o, exclusiveLock, (*DB).recover)
 	if err != nil {
-		return nil, errorOfFullDisk(dir, o, err)
+		return nil, errorOfDisk(dir, o, err)
 	}
 	return db, nil
 }

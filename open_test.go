@@ -214,7 +214,7 @@ func TestOpen_DirectoryThatCannotBeWritten(t *testing.T) {
 	must(t, mustOpen(t, "/store", &tinykv.Options{FS: fsys}).Close())
 	fsys.SetAccess(simfs.ReadOnly)
 	_, err := tinykv.Open("/store", &tinykv.Options{FS: fsys})
-	wantError(t, err, fs.ErrPermission, "/store")
+	wantError(t, err, fs.ErrPermission, "/store", "Options.ReadOnly")
 	fsys.SetAccess(simfs.Denied)
 	_, err = tinykv.Open("/store", &tinykv.Options{FS: fsys})
 	wantError(t, err, fs.ErrPermission, "/store")

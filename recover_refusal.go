@@ -8,9 +8,12 @@ import (
 	"github.com/tinykv/tinykv/vfs"
 )
 
-// errorOfFullDisk makes of the failure of an opening what its user should know when the disk is full; other failures
-// stay as they are. The files that the opening made are gone again.
-func errorOfFullDisk(dir string, o *Options, err error) error {
+// errorOfDisk makes of the failure of an opening what its user should know when the disk is full; other failures
+// stay as they are. The files that the opening made are gone again. Likewise where nothing may be written.
+func errorOfDisk(dir string, o *Options, err error) error {
+	if vfs.IsRefused(err) {
+		return fmt.Errorf("%w; a store that may not be written to is opened with Options.ReadOnly", err)
+	}
 	if !vfs.IsFull(err) {
 		return err
 	}
