@@ -490,7 +490,7 @@ func TestRepair_SaysWhyItCannot(t *testing.T) {
 	fails(dir, "", ctx, nil, tinykv.ErrInvalidOption)
 	fails(dir, empty, nil, nil, tinykv.ErrInvalidOption) //nolint:staticcheck // that it is refused is the point
 	fails(dir, empty, ctx, &tinykv.RepairOptions{MaxDamages: -1}, tinykv.ErrInvalidOption)
-	fails("", empty, ctx, nil, tinykv.ErrMissing)
+	fails("", empty, ctx, nil, tinykv.ErrInvalidOption)
 	fails(filepath.Join(dir, "none"), empty, ctx, nil, tinykv.ErrMissing)
 	fails(t.TempDir(), empty, ctx, nil, tinykv.ErrMissing)
 	full := t.TempDir()

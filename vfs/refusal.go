@@ -10,7 +10,9 @@ import (
 )
 
 // IsRefused tells whether an error says that something may not be written to: by this user, or by anybody.
-func IsRefused(err error) bool { return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) }
+func IsRefused(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
+}
 
 // What Windows answers when there is no room: ERROR_HANDLE_DISK_FULL and ERROR_DISK_FULL.
 const (
