@@ -45,6 +45,9 @@ async function newToken(refused) {
   return t;
 }
 
+// changeToken asks for another token, which may allow more; it promises whether one was given.
+export const changeToken = async () => await newToken(false) !== "";
+
 // keyPath is a key as the last part of a path. What is not plainly safe there goes as hex digits.
 export function keyPath(key) {
   const text = textOf(key);

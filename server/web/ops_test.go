@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/tinykv/tinykv"
 	"github.com/tinykv/tinykv/server"
+	"github.com/tinykv/tinykv/vfs/simfs"
 )
 
 func terminal(t *testing.T, browser context.Context) {
@@ -109,7 +111,8 @@ func transfer(t *testing.T, browser context.Context) {
 
 func token(t *testing.T, browser context.Context) {
 	const secret = "a long secret that is only for this test"
-	_, site := newSite(t, &server.Options{Tokens: []server.Token{{Secret: secret, Scope: server.ScopeAdmin}}})
+	const reads = "another long secret, for reading"
+	_, site := newSite(t, &server.Options{Tokens: []server.Token{{Secret: secret, Scope: server.ScopeAdmin}, {Secret: reads, Scope: server.ScopeRead}}})
 	b := openTab(t, browser, site, "#/play/terminal", look{390, false}, "401")
 	b.fill("dialog input", "wrong")
 	b.press(kb.Enter)
@@ -121,6 +124,15 @@ func token(t *testing.T, browser context.Context) {
 	b.fill("#terminal-line", "put a 1") // the WebSocket wants it, too
 	b.press(kb.Enter)
 	b.untilText("[data-terminal]", "ok")
+	b.click("[data-do=token]") // a narrower one: what was allowed is not any more
+	b.fill("dialog input", reads)
+	b.press(kb.Enter)
+	b.until("the connection is another one", "document.querySelector('[data-connection=open]') && !document.querySelector('dialog')")
+	for refused := false; !refused; refused = eval[bool](b, "document.querySelector('[data-terminal]').textContent.includes('not allowed here')") {
+		b.fill("#terminal-line", "put a 2")
+		b.press(kb.Enter)
+		b.until("the answer", "!document.querySelector('#terminal-line').readOnly")
+	}
 	if kept := eval[string](b, "JSON.stringify(localStorage) + location.href + document.cookie"); strings.Contains(kept, secret) {
 		t.Errorf("the token is kept in %s", kept)
 	}
@@ -177,6 +189,37 @@ func reconnect(t *testing.T, browser context.Context) {
 	say("get fig", "ripe")
 	if value, err := db.Get([]byte("fig")); err != nil || string(value) != "ripe" {
 		t.Errorf("the store has %q, %v", value, err)
+	}
+}
+
+// A store that fails says so where one writes and where one looks after it, and goes on after Resume.
+func failing(t *testing.T, browser context.Context) {
+	files := simfs.New()
+	db, err := tinykv.Open("db", &tinykv.Options{FS: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	s, err := server.New(db, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	site := httptest.NewServer(s)
+	defer site.Close()
+	defer site.CloseClientConnections()
+	b := openTab(t, browser, site.URL, "#/play", look{390, false}, "503")
+	files.FailCall(simfs.Fault{Match: simfs.Kinds(simfs.OpSync), DropDirty: true})
+	b.click("label:has([name=sync])")
+	b.click("[data-do=put]")
+	b.click("[data-result=failed] a")
+	b.untilText("[data-failed]", "it can be read")
+	b.fits()
+	b.shot("ops-failed")
+	b.click("[data-do=resume]")
+	b.until("it goes on", "document.querySelector('.stats') && !document.querySelector('[data-failed]')")
+	if err := db.Put([]byte("k"), []byte("v")); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -84,13 +84,23 @@ function Fall({ text, job }) {
   return html`<div class=${"en-fall" + (job ? " busy" : "")} data-job=${job?.kind}><span aria-hidden="true">▼</span> ${text}${job && html`: <b>${what}</b>`}</div>`;
 }
 
+// go moves the focus among the tables of a level: a tabulator that stops at each would not get past them.
+function go(e) {
+  const all = [...e.currentTarget.querySelectorAll("[data-table]")], at = all.indexOf(document.activeElement);
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[e.key];
+  if (to === undefined || !all[to]) return;
+  e.preventDefault();
+  all[to].focus();
+}
+
 function Level({ level, largest, verdicts, picked, onPick, due }) {
   const bytes = level.tables.reduce((sum, t) => sum + t.bytes, 0);
   const state = level.target_bytes > 0 ? `${size(bytes)} of ${size(level.target_bytes)} wanted at most` : size(bytes);
   const tables = level.tables.slice(0, mostTables);
+  const at = Math.max(0, tables.findIndex((t) => t.number === picked)); // the one of the level that the tabulator stops at
   return html`<section class=${"en-box en-level" + (due ? " due" : "") + (verdicts.get("level" + level.level) ?? "")} aria-label=${"level " + level.level} data-level=${level.level} data-place=${"level" + level.level}>
     <header><h3>L${level.level}</h3><span class="hint">${many(level.tables.length, "table")}, ${state}${level.score > 0 ? `, score ${level.score.toFixed(2)}` : ""}</span></header>
-    <div class="en-tables">${tables.map((t) => html`<button type="button" key=${t.number} data-table=${t.number} data-place=${"table" + t.number}
+    <div class="en-tables" role="group" aria-label=${`tables of level ${level.level}; arrow keys go from one to the next`} onKeyDown=${go}>${tables.map((t, i) => html`<button tabindex=${i === at ? 0 : -1} type="button" key=${t.number} data-table=${t.number} data-place=${"table" + t.number}
       class=${"en-table" + (t.job ? " taken" : "") + (t.number === picked ? " picked" : "") + (verdicts.get("table" + t.number) ?? "")}
       style=${{ width: `max(9px, ${(98 * t.bytes / largest).toFixed(3)}% - 4px)` }} onClick=${() => onPick(t.number)}
       aria-label=${`table ${t.number}, ${size(t.bytes)}, keys ${keyOf(t, "smallest")} to ${keyOf(t, "largest")}${t.job ? ", being compacted" : ""}`}
@@ -111,7 +121,7 @@ function Cache({ cache, used }) {
 }
 
 function Details({ table }) {
-  if (!table) return html`<p class="hint en-details">Choose a table to see what is in it. Its area is its size.</p>`;
+  if (!table) return html`<p class="hint en-details">Choose a table to see what is in it. The wider, the larger it is; the smallest are drawn larger than they are.</p>`;
   return html`<dl class="en-details facts" data-details>
     <div><dt>Table</dt><dd>${table.number} in L${table.level}</dd></div>
     <div><dt>Size</dt><dd>${size(table.bytes)}</dd></div>

@@ -152,7 +152,7 @@ export function Progress({ label, done, total }) {
 // Problem shows a failure, with its code; nothing when there is none.
 export function Problem({ error }) {
   if (!error) return null;
-  return html`<p class="problem" role="alert"><strong>${(error.code ?? "error").replaceAll("_", " ")}</strong> ${error.message}</p>`;
+  return html`<p class="problem" role="alert"><strong>${(error.code ?? "error").replaceAll("_", " ")}</strong> ${error.message}${error.code === "failed" && html` <a href="#/ops">To Resume, under Ops</a>`}</p>`;
 }
 
 // Stat is a number with its name.

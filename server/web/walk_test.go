@@ -30,6 +30,7 @@ func TestPage_InABrowser(t *testing.T) {
 		{"upkeep", upkeep},
 		{"import and export", transfer},
 		{"a job that is cancelled", cancel},
+		{"a store that fails", failing},
 		{"buckets", buckets},
 		{"a token", token},
 		{"a connection that is lost", reconnect},

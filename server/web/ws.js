@@ -34,6 +34,11 @@ export class Socket {
     if (this.state === "idle") this.#open();
   }
 
+  // renew opens the connection anew, with the token as it is now.
+  renew() {
+    this.socket?.close();
+  }
+
   subscribe(what, params, data, failed = () => {}) {
     const id = this.#begin({ what, params, data, failed });
     return () => {

@@ -13,6 +13,7 @@ export function Live({ store }) {
   const at = (name) => points.length > 0 ? points[points.length - 1][name] : null;
   return html`<div class="stack" data-live data-points=${points.length}>
     <${Problem} error=${error} />
+    ${m?.failed && html`<${Problem} error=${{ code: "failed", message: "The store takes no writes." }} />`}
     ${store.base !== "" && html`<${Traffic} store=${store} />`}
     <div class="stats">
       <${Stat} label="Keys, about" value=${m ? count(m.keys) : "–"} note=${m ? size(m.table_bytes) + " of tables" : ""} />

@@ -35,7 +35,9 @@ export function Ops({ store, info }) {
 
 function Summary({ stats, info }) {
   const tables = stats.levels.reduce((n, l) => n + (l.tables ?? 0), 0);
-  return html`<div class="stack"><div class="stats">
+  return html`<div class="stack">
+  ${stats.failed && html`<p class="problem" role="alert" data-failed><strong>failed</strong> The store takes no writes, since one could not be brought to the disk; it can be read. Mend the cause, such as a full disk, then press Resume below.</p>`}
+  <div class="stats">
     <${Stat} label="Keys, about" value=${count(stats.keys)} />
     <${Stat} label="Tables" value=${count(tables)} note=${size(stats.table_bytes)} />
     <${Stat} label="Memtables" value=${size(stats.memtable_bytes)} />

@@ -67,7 +67,7 @@ function Keys({ store }) {
         </div>
         <div class="row">
           <label class="check"><input type="checkbox" checked=${more.absent} onChange=${(e) => setMore({ ...more, absent: e.target.checked })} />only if absent</label>
-          <label class="check"><input type="checkbox" checked=${more.sync} onChange=${(e) => setMore({ ...more, sync: e.target.checked })} />synced to the disk</label>
+          <label class="check"><input type="checkbox" name="sync" checked=${more.sync} onChange=${(e) => setMore({ ...more, sync: e.target.checked })} />synced to the disk</label>
         </div>
         <div class="row">
           <${Button} kind="main" type="submit" data-do="put" disabled=${!able || !!value.error || !!wrong}>Put<//>
