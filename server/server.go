@@ -10,14 +10,14 @@
 //
 //	server.go   what answers where         route.go    how it comes to answer
 //	options.go  what can be chosen         errors.go   what can go wrong
-//	keys.go, condition.go  one key                    range.go    many
-//	space.go    store, bucket, transaction item.go     keys and values as JSON
+//	keys.go     one key                    range.go    many
+//	condition.go  when to write it         item.go     keys and values as JSON
+//	space.go    store, bucket, transaction imports.go  how far imports are
 //	batch.go    operations at once         json.go     the JSON of requests
-//	transactions.go  over several requests grant.go    who may do what
+//	transactions.go, transaction.go  over several requests
+//	where.go, where_value.go, pattern.go  filters
 //	watch.go    following the changes      upkeep.go   work on the whole store
-//	pattern.go, where.go  filters          stream.go   answers that go on
-//	transfer.go import and export
-//	imports.go  how far imports are
+//	transfer.go import and export          stream.go   answers that go on
 //	serve.go    running, and ending        listen.go   where
 //	guard.go    pages of strangers         token.go    who is let in
 //	conns.go    how many connections       memory.go   how much at once
@@ -25,7 +25,7 @@
 //	query.go    parameters                 numbers.go  what there is to know
 //	ws.go       WebSocket                  ws_*.go     what is told and done there
 //	events.go   what the engine does       layout.go   what it consists of
-//	requests.go how long they take
+//	requests.go how long they take         grant.go    who may do what
 //	classroom.go  a process whose plug may be pulled
 package server
 

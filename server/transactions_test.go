@@ -3,7 +3,9 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,6 +111,25 @@ func TestTransaction_TakesMemoryThatIsCounted(t *testing.T) {
 	if n := s.s.memory.used.Load(); n != 0 {
 		t.Errorf("%d bytes were not given back", n)
 	}
+}
+
+// Requests on one transaction are done one by one; a slow one must not have all connections wait for it.
+func TestTransaction_FewRequestsWaitForOneAnother(t *testing.T) {
+	s := newSite(t, nil)
+	tx := s.begin(`{}`)
+	held := s.s.transactions.open[strings.TrimPrefix(tx, "/v1/transactions/")]
+	held.mu.Lock() // as a request does whose peer is slow
+	var all sync.WaitGroup
+	for range maxTransactionRequests {
+		all.Go(func() { s.get(tx+"/keys/a").wantError(404, "not_found") })
+	}
+	for held.requests.Load() < maxTransactionRequests {
+		runtime.Gosched()
+	}
+	s.get(tx+"/keys/a").wantError(429, "too_many")
+	held.mu.Unlock()
+	all.Wait()
+	s.get(tx+"/keys/a").wantError(404, "not_found")
 }
 
 // What outgrows a memtable lies in tables.
