@@ -42,7 +42,7 @@ func TestBatch_ThatIsWrongDoesNothing(t *testing.T) {
 	} {
 		s.send("POST", "/v1/batch", `{"ops":[`+good+bad+`]}`).wantError(400, "bad_request")
 	}
-	for _, bad := range []string{``, `{`, `[]`, `{"op":[]}`, `{"ops":[]} x`, `{"ops":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, `"`, `{"ops":[]}{}`} {
+	for _, bad := range []string{``, `{`, `}},`, `]]"a"`, `[]`, `{"op":[]}`, `{"ops":[]} x`, `{"ops":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, `"`, `{"ops":[]}{}`} {
 		s.send("POST", "/v1/batch", bad).wantError(400, "bad_request")
 	}
 	s.send("POST", "/v1/batch", `{"ops":[`+strings.Repeat(good, maxOps)+`{"op":"get","key":"a"}]}`).wantError(413, "too_large")
