@@ -178,6 +178,9 @@ func (h *mixHistory) committed(err error, ops ...mixOp) {
 	after.hide(h.now())
 	for _, op := range ops {
 		mayFail = after.apply(op, h.now()) || mayFail
+		if len(ops) > 1 && op.kind == 'm' && strings.Contains(after[op.mixKey].v, "!") {
+			mayFail = true // operands in tables, upon what has expired, are put together by the commit
+		}
 	}
 	if err != nil {
 		if !mayFail || !h.failing.Load() || !strings.Contains(err.Error(), "panicked") {
@@ -191,9 +194,9 @@ func (h *mixHistory) committed(err error, ops ...mixOp) {
 	}
 }
 
-// other writes beside the transaction, and returns what.
-func (h *mixHistory) other() mixOp {
-	op := h.op(h.key())
+// other writes beside the transaction, and returns what; ok tells whether the store took it.
+func (h *mixHistory) other() (op mixOp, ok bool) {
+	op = h.op(h.key())
 	if op.kind == 'd' || op.kind == 'r' {
 		op.bucket = ""
 	}
@@ -201,8 +204,9 @@ func (h *mixHistory) other() mixOp {
 	if op.bucket != "" {
 		to = h.db.Bucket(op.bucket)
 	}
-	h.committed(op.do(to), op)
-	return op
+	err := op.do(to)
+	h.committed(err, op)
+	return op, err == nil
 }
 
 func (h *mixHistory) transaction() {
@@ -222,7 +226,9 @@ func (h *mixHistory) transaction() {
 			h.between()
 		}
 		if h.OneIn(4) {
-			x.others = append(x.others, h.other())
+			if op, ok := h.other(); ok {
+				x.others = append(x.others, op)
+			}
 		}
 		if h.OneIn(3) {
 			x.look(h.key())
