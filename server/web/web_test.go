@@ -54,6 +54,24 @@ func TestPage_IsUnder150KBGzipped(t *testing.T) {
 	}
 }
 
+// A browser that learned of each module from the one before would wait for the network five times in a row.
+func TestPage_AsksForAllItsModulesAtOnce(t *testing.T) {
+	index := string(files(t)["index.html"])
+	for name := range files(t) {
+		if path.Ext(name) != ".js" || strings.Contains(index, `<script src="`+name+`"`) {
+			continue
+		}
+		if !strings.Contains(index, `<link rel="modulepreload" href="`+name+`">`) {
+			t.Errorf("index.html does not preload %s", name)
+		}
+	}
+	for _, link := range regexp.MustCompile(`rel="modulepreload" href="([^"]+)"`).FindAllStringSubmatch(index, -1) {
+		if files(t)[link[1]] == nil {
+			t.Errorf("index.html preloads %s, which is not there", link[1])
+		}
+	}
+}
+
 // address finds what a browser could take for an address on another machine.
 var address = regexp.MustCompile(`(?i)\b(https?|wss?):/{2}[^\s"'<>)]+|["'(]//[a-z]`)
 
