@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/tinykv/tinykv/internal/key"
 )
@@ -152,6 +153,7 @@ func (b *Bucket) GetMulti(keys ...[]byte) ([][]byte, error) {
 
 // Scan is [DB.Scan] within the bucket, as it is when the loop begins.
 func (b *Bucket) Scan(bounds Range, opts ...ScanOption) iter.Seq2[Item, error] {
+	bounds, opts = bounds.clone(), slices.Clone(opts) // the loop may come late
 	return func(yield func(Item, error) bool) {
 		if b.tx != nil {
 			space, err := b.inTx()

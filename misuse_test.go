@@ -1,7 +1,9 @@
 package tinykv
 
 import (
+	"bytes"
 	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"testing"
@@ -51,6 +53,45 @@ func TestIterator_AtItsEndTellsThatTheStoreIsClosed(t *testing.T) {
 	for name, it := range its {
 		if move[name](it) || !errors.Is(it.Err(), ErrClosed) {
 			t.Errorf("%s at the end of a closed store: %v", name, it.Err())
+		}
+	}
+}
+
+// What is given may be reused once the call has returned, although the loop comes later.
+func TestScan_KeepsNothingOfWhatItIsGiven(t *testing.T) {
+	db, _ := filled(t, 9)
+	if err := db.Bucket("b").Put(numbered(4), nil); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := db.NewSnapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snapshot.Close()
+	tx, err := db.Begin(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	for name, scan := range map[string]func(Range, ...ScanOption) iter.Seq2[Item, error]{
+		"DB": db.Scan, "Snapshot": snapshot.Scan, "Tx": tx.Scan, "bucket": db.Bucket("b").Scan, "bucket of a Tx": tx.Bucket("b").Scan,
+	} {
+		lower, upper, opts := numbered(4), numbered(5), []ScanOption{Limit(10)}
+		between := Between(lower, upper)
+		loops := []iter.Seq2[Item, error]{scan(Range{lower, upper}, opts...), scan(between, opts...)}
+		copy(lower, numbered(7))
+		copy(upper, numbered(9))
+		opts[0] = Limit(0)
+		for _, loop := range append(loops, scan(between)) {
+			n := 0
+			for item, err := range loop {
+				if n++; err != nil || !bytes.Equal(item.Key, numbered(4)) {
+					t.Errorf("%s: %q, %v", name, item.Key, err)
+				}
+			}
+			if n != 1 {
+				t.Errorf("%s: %d keys", name, n)
+			}
 		}
 	}
 }

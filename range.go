@@ -17,8 +17,8 @@ type Range struct {
 // All returns the range of all keys.
 func All() Range { return Range{} }
 
-// Between returns the range from lower up to, but without, upper.
-func Between(lower, upper []byte) Range { return Range{Lower: lower, Upper: upper} }
+// Between returns the range from lower up to, but without, upper, both of which it copies.
+func Between(lower, upper []byte) Range { return Range{Lower: lower, Upper: upper}.clone() }
 
 // Prefix returns the range of keys that begin with p.
 func Prefix(p []byte) Range {
@@ -32,6 +32,9 @@ func Prefix(p []byte) Range {
 	}
 	return Range{Lower: bytes.Clone(p)} // only 0xff: nothing lies above
 }
+
+// clone returns the range in new memory.
+func (r Range) clone() Range { return Range{Lower: bytes.Clone(r.Lower), Upper: bytes.Clone(r.Upper)} }
 
 // check returns ErrInvalidRange when the bounds are inverted.
 func (r Range) check() error {

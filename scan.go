@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"slices"
 	"time"
 )
 
@@ -60,7 +61,9 @@ func decodeScanOptions(opts []ScanOption) (scanOptions, error) {
 	return o, nil
 }
 
+// scan copies what it is given, as the loop may come late.
 func (r reader) scan(bounds Range, opts []ScanOption) iter.Seq2[Item, error] {
+	bounds, opts = bounds.clone(), slices.Clone(opts)
 	return func(yield func(Item, error) bool) {
 		o, err := decodeScanOptions(opts)
 		if err != nil {

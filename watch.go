@@ -97,7 +97,7 @@ func (db *DB) watch(ctx context.Context, bucket string, r Range, since uint64) i
 	if since == 0 {
 		since = db.visible.Load()
 	}
-	r = Range{Lower: bytes.Clone(r.Lower), Upper: bytes.Clone(r.Upper)}
+	r = r.clone()
 	return func(yield func(Event, error) bool) {
 		w := &watcher{db: db, bucket: bucket, ctx: ctx, seq: key.SeqNum(since), yield: yield}
 		if err := w.watch(r); err != nil {
