@@ -12,7 +12,7 @@ import (
 	"github.com/tinykv/tinykv/wal"
 )
 
-// DB is an open store. Where its parts are told:
+// Where the parts of a store are told:
 //
 //	options.go     what can be chosen         errors.go       what can go wrong
 //	budget.go      how much memory            range.go        from where to where
@@ -47,6 +47,10 @@ import (
 // A file whose name goes on behind that of another, as verify_live.go, is a part of that one.
 //
 // Locks are taken in this order: the lead of queue, manifestMu, mu. A reader takes none.
+
+// DB is an open store, as [Open] makes it. Any number of goroutines may use it at once, also from within the functions that they
+// gave to it, where nothing else is said there. It reads and writes the keys outside of buckets; see [DB.Bucket] for those within. [DB.Close] ends it, and
+// everything that came from it.
 type DB struct {
 	// Fixed after Open.
 	opts    *Options

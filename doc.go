@@ -16,7 +16,7 @@
 //
 // Keys order bytewise. The empty key and the empty value are legal, and differ from absent ones; a
 // nil value is an empty one. A key has up to 64 KiB - 1, a value up to 1 GiB, a batch up to 2 GiB
-// (64 MiB each on 32-bit systems). Deleting what is absent is no error.
+// (64 and 65 MiB on 32-bit systems). Deleting what is absent is no error.
 //
 // Every function copies what it is given: the caller may reuse its slices as soon as a call
 // returns. Get and Scan return memory that the caller owns. Peek and an [Iterator] lend theirs for
@@ -31,6 +31,9 @@
 // A write that returned nil survives the death of the process. Whether it survives power loss is
 // the caller's choice, per store ([Durability]) and per call ([Sync], [NoSync]). A write that
 // returned an error may or may not have taken effect; if it has, then whole.
+//
+// A DB comes from [Open], and a [Snapshot], [Iterator], [Tx] or Bucket from a DB or one another: their zero values are of no
+// use. Those of a Batch, a [Range] and of all options are an empty batch, all keys, and the defaults.
 //
 // No function panics on input, ends the process or prints. Errors match the Err values of this
 // package under errors.Is.

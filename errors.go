@@ -41,7 +41,8 @@ var (
 	// ErrLagged reports that what a [DB.Watch] is to tell next is not there any more.
 	ErrLagged = errors.New("tinykv: the changes to go on with are gone; scan a snapshot and watch from its Seq")
 
-	// ErrCorrupt is matched by every [CorruptionError].
+	// ErrCorrupt is matched by every [CorruptionError]. What is damaged is not read; [DB.Verify] lists all of it, and
+	// [Repair] copies what is good to a new store.
 	ErrCorrupt = corrupt.ErrCorrupt
 )
 
