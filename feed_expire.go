@@ -137,7 +137,7 @@ func (x *expirer) run() {
 	defer x.giveUpLarge()
 	timer := time.NewTimer(maxExpiryWait)
 	defer timer.Stop()
-	for {
+	for x.ctx.Err() == nil {
 		if err := x.find(); err != nil { // the store is closing, or nobody watches any more
 			<-x.ctx.Done()
 			return
