@@ -275,12 +275,12 @@ func (db *DB) Metrics() *Metrics {
 
 // fillState sets what is known of a store that is open. What takes time is done under no lock.
 func (m *Metrics) fillState(db *DB) {
+	m.LastSeq = db.visible.Load()
 	s, err := db.acquire()
 	if err != nil {
 		return
 	}
 	defer s.unref()
-	m.LastSeq = db.visible.Load()
 	m.SealedMemTables = len(s.sealed)
 	for _, t := range append([]*mem{s.active}, s.sealed...) {
 		m.MemTableBytes += t.table.Used()

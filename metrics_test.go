@@ -221,6 +221,16 @@ func TestMetrics_IteratorsThatOutliveTheStoreAreClosedInPeace(t *testing.T) {
 	must(t, it.Close())
 }
 
+// Who computes how much is not on stable storage yet, may do so of a store that was just closed.
+func TestMetrics_OfAClosedStoreKnowTheLastWrite(t *testing.T) {
+	db := mustOpen(t, "/s", &tinykv.Options{FS: vfs.NewMem()})
+	must(t, db.Put([]byte("k"), nil))
+	must(t, db.Close())
+	if m := db.Metrics(); m.LastSeq != 1 || m.DurableSeq != 1 {
+		t.Errorf("last write %d, durable %d, want 1", m.LastSeq, m.DurableSeq)
+	}
+}
+
 // A store that has run for years has large numbers.
 func TestMetrics_TextOfLargeNumbersIsAtMostEightyColumnsWide(t *testing.T) {
 	const many = 999_999_999_999
