@@ -211,11 +211,24 @@ func (b *tab) to(hash, title string) {
 	b.until(hash, fmt.Sprintf("document.querySelector('main h1').textContent === %q", title))
 }
 
-// click presses what a selector finds, once it is there and can be pressed.
+// click presses what a selector finds, once it is there and can be pressed. What moves away under the pointer, as in the picture of a store at
+// work, is aimed at again.
 func (b *tab) click(selector string) {
 	b.t.Helper()
 	b.until(selector+" to be pressed", fmt.Sprintf("document.querySelector(%q) && !document.querySelector(%q).disabled", selector, selector))
-	b.must(chromedp.Do(b.ctx, chromedp.Click(chromedp.CSS(selector))))
+	for range 10 {
+		eval[bool](b, fmt.Sprintf(`(selector => {
+			window.hit?.stop.abort();
+			const hit = window.hit = { done: false, stop: new AbortController() };
+			document.addEventListener("click", e => { hit.done ||= e.target.closest(selector) !== null }, { capture: true, signal: hit.stop.signal });
+			return true;
+		})(%q)`, selector))
+		b.must(chromedp.Do(b.ctx, chromedp.Click(chromedp.CSS(selector))))
+		if eval[bool](b, "window.hit?.done ?? true") { // a page that came anew knows nothing of it
+			return
+		}
+	}
+	b.t.Fatalf("%s cannot be hit", selector)
 }
 
 // fill replaces the text of a field.
