@@ -41,12 +41,15 @@ function setToken(t) {
 async function newToken(refused) {
   asking ??= ask(refused).finally(() => { asking = null; });
   const t = await asking;
-  if (t) setToken(t);
+  if (t && t !== token()) {
+    setToken(t);
+    dispatchEvent(new Event("tokenchange")); // connections are opened anew with it
+  }
   return t;
 }
 
-// changeToken asks for another token, which may allow more; it promises whether one was given.
-export const changeToken = async () => await newToken(false) !== "";
+// changeToken asks for another token, which may allow more.
+export const changeToken = () => newToken(false);
 
 // keyPath is a key as the last part of a path. What is not plainly safe there goes as hex digits.
 export function keyPath(key) {

@@ -2,7 +2,7 @@
 
 import { html, render, useEffect, useRef, useState } from "./lib.js";
 import { changeToken, onToken } from "./api.js";
-import { renewAll, storeAt } from "./stores.js";
+import { storeAt } from "./stores.js";
 import { Button, Dialog, Field, Problem, Toast } from "./ui.js";
 import { useLost, useReturn } from "./parts.js";
 import { Play } from "./views/play.js";
@@ -96,7 +96,7 @@ function App() {
       <div class="top-right">
         ${info?.classroom && at.name !== "learn" && html`<${StoreSwitch} base=${base} onChange=${setBase} />`}
         <${Connection} store=${store} ready=${info !== null} />
-        ${info?.auth && html`<button type="button" class="icon" title="another token" aria-label="another token" data-do="token" onClick=${async () => { if (await changeToken()) renewAll(); }}>⚿</button>`}
+        ${info?.auth && html`<button type="button" class="icon" title="another token" aria-label="another token" data-do="token" onClick=${changeToken}>⚿</button>`}
         <button type="button" class="icon" title="light or dark (t)" aria-label="switch between light and dark" data-theme-toggle onClick=${toggleTheme}>◐</button>
         <button type="button" class="icon" title="keys (?)" aria-label="keys" onClick=${() => setHelp(true)}>?</button>
       </div>

@@ -171,7 +171,7 @@ func reconnect(t *testing.T, browser context.Context) {
 		b.untilText("[data-terminal]", want)
 	}
 	say("put fig ripe", "ok")
-	say("begin", "tinykv")
+	say("begin", "transaction at")
 	b.to("#/play/keys", "Play")
 	b.to("#/play/terminal", "Play")
 	b.until("it still is in the transaction", "document.querySelector('.terminal label').textContent.includes('transaction')")

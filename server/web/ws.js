@@ -20,6 +20,8 @@ export class Socket {
     this.running = new Map(); // id -> {what, params, data, failed, once, sent, seen}
     this.listeners = new Set();
     this.tries = 0;
+    this.waits = false; // for a token
+    addEventListener("tokenchange", () => this.#renew());
   }
 
   // onState calls f with the state now and whenever it changes; what it returns ends that.
@@ -32,11 +34,6 @@ export class Socket {
   // connect opens the connection before anybody subscribes, so that its state can be seen.
   connect() {
     if (this.state === "idle") this.#open();
-  }
-
-  // renew opens the connection anew, with the token as it is now.
-  renew() {
-    this.socket?.close();
   }
 
   subscribe(what, params, data, failed = () => {}) {
@@ -95,8 +92,24 @@ export class Socket {
       this.running.delete(id);
       job.failed(gone(job.sent ? "the connection was lost; what was asked may have been done" : "the server does not answer; nothing was done"));
     }
-    if (unknown) await connect(this.base).stats().catch(() => {}); // which asks for the token, if it is that
+    if (unknown) { // this asks for the token; whoever has none is not asked again and again
+      const failure = await connect(this.base).stats().catch((e) => e);
+      if (failure?.status === 401) {
+        this.waits = true;
+        return;
+      }
+    }
     setTimeout(() => this.#open(), pause);
+  }
+
+  // #renew opens the connection anew, with the token as it is now.
+  #renew() {
+    if (this.waits) {
+      this.waits = false;
+      this.#open();
+    } else {
+      this.socket?.close();
+    }
   }
 
   #send(id, job) {

@@ -69,9 +69,14 @@ export function Terminal({ store }) {
     setBusy(true);
     try {
       const answer = await store.socket.call("shell", { line }, (stop.current = new AbortController()).signal);
-      if (answer?.out) print({ text: answer.out.replace(/\n$/, "") });
-      if (answer?.error) print({ kind: "bad", text: answer.error.message ?? answer.error });
-      if (answer?.prompt) setPrompt(answer.prompt);
+      const said = [];
+      if (answer?.out) said.push({ text: answer.out.replace(/\n$/, "") });
+      if (answer?.error) said.push({ kind: "bad", text: answer.error.message ?? answer.error });
+      print(...said);
+      if (answer?.prompt) {
+        setPrompt(answer.prompt);
+        earlier.set(store, { lines: [...earlier.get(store)?.lines ?? [], ...said], prompt: answer.prompt, connection: store.socket.socket }); // one may have left meanwhile
+      }
     } catch (e) {
       print({ kind: "bad", text: e.message });
     }
