@@ -1,6 +1,6 @@
 // The frame: which view is shown, of which store, in which light.
 
-import { html, render, useEffect, useRef, useState } from "./lib.js";
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./lib.js";
 import { changeToken, onToken } from "./api.js";
 import { storeAt } from "./stores.js";
 import { Button, Dialog, Field, Problem, Toast } from "./ui.js";
@@ -106,11 +106,20 @@ function App() {
       ${lost && html`<p class="problem lead" role="status" data-lost>${base === "" ? "The server does not answer." : "The classroom does not answer."} What you see is what it said last. It is asked again until it answers; then everything here goes on.</p>`}
       ${info?.read_only && html`<p class="note lead" data-read-only>This server is read-only: all that changes anything is refused.</p>`}
       ${error && !info && html`<div class="stack"><${Problem} error=${error} /><${Button} onClick=${ask}>Try again<//></div>`}
-      ${info && html`<${View} key=${at.name + base} store=${store} info=${info} path=${at.path} />`}
+      ${info && html`<${Guarded} view=${View} key=${at.name + base} store=${store} info=${info} path=${at.path} />`}
     </main>
     <${Toast} />
     ${help && html`<${Keys} onClose=${() => setHelp(false)} />`}
     ${question && html`<${TokenQuestion} ...${question} onDone=${() => setQuestion(null)} />`}`;
+}
+
+// Guarded is a view whose own faults leave the rest of the page usable.
+function Guarded({ view, ...props }) {
+  const [error, again] = useErrorBoundary();
+  if (!error) return html`<${view} ...${props} />`;
+  return html`<div class="stack" data-broken>
+    <p class="problem" role="alert"><strong>This view met a fault of its own</strong> ${error.message}. The store is as it was, and so are the other views.</p>
+    <div class="row"><${Button} kind="main" onClick=${again}>Show it again<//></div></div>`;
 }
 
 function StoreSwitch({ base, onChange }) {

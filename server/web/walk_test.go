@@ -31,6 +31,7 @@ func TestPage_InABrowser(t *testing.T) {
 		{"import and export", transfer},
 		{"a job that is cancelled", cancel},
 		{"a store that fails", failing},
+		{"a view that fails", fault},
 		{"buckets", buckets},
 		{"a token", token},
 		{"a connection that is lost", reconnect},
