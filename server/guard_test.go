@@ -105,7 +105,7 @@ func TestGuard_APageWithoutTLSIsAStrangerToAServerWithIt(t *testing.T) {
 func TestGuard_AnswersTellBrowsersToKeepThemToThemselves(t *testing.T) {
 	s := newSite(t, nil)
 	s.send("PUT", "/v1/keys/a", "<script>alert(1)</script>").want(204, "")
-	for _, path := range []string{"/", "/v1/keys/a", "/v1/nothing", "/v1/range?x", "/healthz", "/metrics"} {
+	for _, path := range []string{"/v1/keys/a", "/v1/nothing", "/v1/range?x", "/healthz", "/metrics"} {
 		h := s.get(path).header
 		for name, want := range map[string]string{
 			"Content-Security-Policy": "default-src 'self'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
@@ -118,6 +118,21 @@ func TestGuard_AnswersTellBrowsersToKeepThemToThemselves(t *testing.T) {
 		if !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors 'none'") || h.Get("Access-Control-Allow-Origin") != "" {
 			t.Errorf("%s: %v", path, h)
 		}
+	}
+}
+
+// Files of the page are no secret, and are sent anew when there is another version.
+func TestPage_IsSentOnce(t *testing.T) {
+	s := newSite(t, nil)
+	for _, path := range []string{"/", "/app.js", "/views/play.js"} {
+		first := s.get(path)
+		first.want(200, "")
+		tag := first.header.Get("ETag")
+		if tag == "" || first.header.Get("Cache-Control") != "no-cache" || !strings.Contains(first.header.Get("Content-Security-Policy"), "default-src 'self'") {
+			t.Errorf("%s: %v", path, first.header)
+		}
+		s.send("GET", path, "", "If-None-Match: "+tag).want(304, "")
+		s.send("GET", path, "", `If-None-Match: "another"`).want(200, "")
 	}
 }
 

@@ -140,15 +140,3 @@ func keyBegin(path string) int {
 	}
 	return len(path) - len(key)
 }
-
-// page serves the files of the page, and nothing but that.
-func page(files http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			answer(w, http.StatusMethodNotAllowed, errorBody{&problem{Code: "method_not_allowed", Message: "the page can only be read; REST is under /v1"}})
-			return
-		}
-		files.ServeHTTP(w, r)
-	})
-}

@@ -26,7 +26,7 @@
 //	ws.go       WebSocket                  ws_*.go     what is told and done there
 //	events.go   what the engine does       layout.go   what it consists of
 //	requests.go how long they take         grant.go    who may do what
-//	classroom.go  a process whose plug may be pulled
+//	page.go     the page                   classroom.go  a process whose plug may be pulled
 package server
 
 import (
@@ -84,7 +84,7 @@ func New(db *tinykv.DB, opts *Options) (*Server, error) {
 		return nil, err
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())
-	s.mux.Handle("/", page(http.FileServerFS(web.Files)))
+	s.mux.Handle("/", page(web.Files))
 	s.mux.HandleFunc("GET /v1/ws", s.webSocket)
 	s.mux.HandleFunc("/v1/ws", s.refuse("GET"))
 	if o.Classroom != nil {
