@@ -1,6 +1,7 @@
 package tinykv
 
 import (
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -104,6 +105,7 @@ func (f *feed) add(w *watcher) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.find()
+	w.told = f.next
 	w.scanned = f.isScanned(w)
 	f.watchers[w] = struct{}{}
 	if f.sorter == nil && !f.shut {
@@ -337,6 +339,20 @@ func (f *feed) ordinalLocked(seq key.SeqNum) (n uint64, ok bool) {
 		return 0, false
 	}
 	return c.first + uint64(sort.Search(len(c.records), func(i int) bool { return c.records[i].last > seq })), true
+}
+
+// expiriesLocked returns the ordinal of the first of those records right before n, but not before least, that tell what has expired behind a
+// sequence number; n for none. They have that number, as changes up to it have, which were told in another way.
+func (f *feed) expiriesLocked(n, least uint64, seq key.SeqNum) uint64 {
+	for _, c := range slices.Backward(f.chunks) {
+		for n > max(c.first, least) {
+			if r := &c.records[n-1-c.first]; !r.expired || r.last != seq {
+				return n
+			}
+			n--
+		}
+	}
+	return n
 }
 
 // reaches tells whether all that follows a sequence number is in the feed, or will be.

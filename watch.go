@@ -133,6 +133,7 @@ type watcher struct {
 	// Guarded by feed.mu. While attached, all records from an ordinal on that concern the watcher come to due, ascending.
 	attached bool
 	from     uint64
+	told     uint64 // while not attached: records before this one were told, or there before it began
 	due      []run
 	waiting  bool // to be woken when there is something in due
 }
@@ -217,7 +218,7 @@ func (f *feed) take(w *watcher) place {
 		}
 		v, ok := f.viewLocked(r.from, r.to)
 		if !ok { // with all before it
-			w.seq = max(w.seq, r.after)
+			w.seq, w.told = max(w.seq, r.after), r.from
 			w.attached, w.due = false, w.due[:0]
 			return placeBefore
 		}
@@ -244,6 +245,7 @@ func (f *feed) attachLocked(w *watcher) bool {
 	if !ok {
 		return false
 	}
+	n = f.expiriesLocked(n, w.told, w.seq)
 	w.attached, w.from = true, max(n, f.sorted)
 	if n < f.sorted {
 		w.due = append(w.due, run{from: n, to: f.sorted, after: w.seq})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -235,6 +236,39 @@ func TestWatch_TellsExpiriesAfterTheClockWentBackAndAnotherBegan(t *testing.T) {
 		if got := expiries(t, next, "b"); len(got) != 1 {
 			t.Errorf("watcher %d was told of %q", i, got)
 		}
+	}
+}
+
+// Who still reads the log when a value expires is told of it behind the changes that are there, as all others are.
+func TestWatch_TellsWhatExpiredWhileTheLogWasRead(t *testing.T) {
+	clock := &watchClock{}
+	o := tiny
+	o.Clock = clock.now
+	db := mustOpen(t, t.TempDir(), &o)
+	defer db.Close()
+	must(t, db.Put([]byte("first"), nil))
+	must(t, db.Put([]byte("a"), nil, tinykv.TTL(time.Second)))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // an expiry that never comes ends the test
+	defer cancel()
+	behind, stop := iter.Pull2(db.Watch(ctx, tinykv.All(), 1))
+	defer stop()
+	if e, err, _ := behind(); err != nil || string(e.Key) != "a" { // from the log, as nobody watched before
+		t.Fatal(inLetters(e), err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		for _, err := range db.Watch(ctx, tinykv.All(), 0) {
+			done <- err
+			return
+		}
+	}()
+	for db.Metrics().Watch.Watchers < 2 {
+		runtime.Gosched()
+	}
+	clock.set(db, 1)
+	must(t, <-done)
+	if e, err, _ := behind(); err != nil || e.Kind != tinykv.EventExpire || string(e.Key) != "a" {
+		t.Errorf("told %s, %v; want that a has expired", inLetters(e), err)
 	}
 }
 
