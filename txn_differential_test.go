@@ -100,7 +100,8 @@ type mixHistory struct {
 
 	store   mixStore
 	buckets map[string]bool
-	made    int // buckets with a name of their own
+	made    int  // buckets with a name of their own
+	expires bool // some value was to expire; before, transactions do not look at the clock
 }
 
 // mixWriter is a DB, a bucket, a transaction or a batch.
@@ -204,6 +205,7 @@ func (h *mixHistory) other() (op mixOp, ok bool) {
 	if op.bucket != "" {
 		to = h.db.Bucket(op.bucket)
 	}
+	h.expires = h.expires || op.expiry != 0
 	err := op.do(to)
 	h.committed(err, op)
 	return op, err == nil
@@ -211,7 +213,7 @@ func (h *mixHistory) other() (op mixOp, ok bool) {
 
 func (h *mixHistory) transaction() {
 	h.store.hide(h.now())
-	x := &mixTx{mixHistory: h, tx: begin(h.T, h.db, true), seen: maps.Clone(h.store), now: h.now(), decided: map[mixKey]bool{}, read: map[mixKey]bool{}}
+	x := &mixTx{mixHistory: h, tx: begin(h.T, h.db, true), seen: maps.Clone(h.store), now: h.now(), looks: h.expires, decided: map[mixKey]bool{}, read: map[mixKey]bool{}}
 	newBucket, padding := h.OneIn(4), []int{0, 0, 3000, 30_000}[h.IntN(4)]
 	for range 1 + h.IntN(25) {
 		to := h.key()
@@ -253,6 +255,7 @@ type mixTx struct {
 	tx      *tinykv.Tx
 	seen    mixStore
 	now     int64 // by which it hides what expires
+	looks   bool  // at the clock, since it began; else that is the time when it first writes a value that expires
 	ops     []mixOp
 	others  []mixOp // since it began
 	decided map[mixKey]bool
@@ -260,9 +263,9 @@ type mixTx struct {
 }
 
 func (x *mixTx) write(op mixOp) {
-	if op.expiry != 0 && x.mixHistory.now() < x.now {
+	if op.expiry != 0 && (!x.looks || x.mixHistory.now() < x.now) {
 		x.seen.hide(x.now)
-		x.now = x.mixHistory.now()
+		x.now, x.looks, x.expires = x.mixHistory.now(), true, true
 	}
 	var to mixWriter = x.tx
 	if op.bucket != "" {
