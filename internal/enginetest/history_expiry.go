@@ -122,6 +122,9 @@ func (h *History) jump(d time.Duration, meanwhile func(*History)) {
 
 // step moves the clock and has the store notice.
 func (h *History) step(d time.Duration) {
+	if h.Same { // a merge that a crash took and that is done once more would find what it follows expired
+		h.sync()
+	}
 	h.notice() // after a crash, what the clock shows need not be known yet
 	h.Clock.Step(d)
 	h.notice()
