@@ -46,7 +46,7 @@ test: ## all tests
 
 # Tests in which one goroutine does everything, thousands of times over, or whose memory is measured, which the race detector changes; and those in which
 # the program is started hundreds of times, or a browser does most of the work. `make test` runs them; TestEngine has a browser under the race detector, too.
-ALONE = ^(TestCrash_Every.*|TestCompressed_.*|TestReader_EveryFlippedBit.*|TestReader_HostileFiles.*|TestSalvage_.*|TestVerify_ReportsEveryFlippedBit|TestMemory_.*|TestFailed_WhicheverCallFailsTheStoreKeepsItsWord|TestDamage_.*|TestHostile_.*|TestStories|TestAPI_Examples.*|TestPage_InABrowser|TestLearn_InABrowser)$$
+ALONE = ^(TestCrash_Every.*|TestCompressed_EveryFlippedBit.*|TestCompressed_TableEquals.*|TestReader_EveryFlippedBit.*|TestReader_HostileFiles.*|TestSalvage_PutsAnyFlippedBit.*|TestSalvage_TellsOf.*|TestVerify_ReportsEveryFlippedBit|TestMemory_AStoreLarger.*|TestFailed_WhicheverCallFailsTheStoreKeepsItsWord|TestDamage_.*|TestHostile_.*|TestStories|TestAPI_Examples.*|TestPage_InABrowser|TestLearn_InABrowser)$$
 
 race: ## the tests under the race detector, in their short form, but for those that gain nothing by it
 	$(GO) test -race -short -timeout 20m -skip '$(ALONE)' $$($(GO) list ./... | grep -v /internal/tidy)

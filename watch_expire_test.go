@@ -24,6 +24,16 @@ func (c *watchClock) set(db *tinykv.DB, seconds int64) {
 	db.ClockChanged()
 }
 
+// withWatchClock returns a store of tiny sizes that goes by such a clock.
+func withWatchClock(t *testing.T) (*tinykv.DB, *watchClock) {
+	t.Helper()
+	clock, o := &watchClock{}, tiny
+	o.Clock = clock.now
+	db := mustOpen(t, t.TempDir(), &o)
+	t.Cleanup(func() { _ = db.Close() })
+	return db, clock
+}
+
 // pull reads a watch event by event, in letters.
 func pull(t *testing.T, watch iter.Seq2[tinykv.Event, error]) func() string {
 	next, stop := iter.Pull2(watch)
@@ -175,11 +185,7 @@ func watchAt(t *testing.T, db *tinykv.DB, clock *watchClock, r tinykv.Range, pro
 
 func TestWatch_TellsWhatExpiresOfLargeBatchesAndTransactions(t *testing.T) {
 	for _, c := range writesOf {
-		clock := &watchClock{}
-		o := tiny
-		o.Clock = clock.now
-		db := mustOpen(t, t.TempDir(), &o)
-		defer db.Close()
+		db, clock := withWatchClock(t)
 		next := watchAt(t, db, clock, tinykv.All(), "probe")
 		must(t, db.Update(func(tx *tinykv.Tx) error {
 			for i := range 20 {
@@ -197,11 +203,7 @@ func TestWatch_TellsWhatExpiresOfLargeBatchesAndTransactions(t *testing.T) {
 }
 
 func TestWatch_TellsNoExpiryOfWhatALargeBatchDeleted(t *testing.T) {
-	clock := &watchClock{}
-	o := tiny
-	o.Clock = clock.now
-	db := mustOpen(t, t.TempDir(), &o)
-	defer db.Close()
+	db, clock := withWatchClock(t)
 	must(t, db.Put([]byte("a"), nil, tinykv.TTL(time.Hour)))
 	must(t, db.Put([]byte("z"), nil, tinykv.TTL(time.Hour+time.Second)))
 	next := watchAt(t, db, clock, tinykv.All(), "probe")
@@ -219,11 +221,7 @@ func TestWatch_TellsNoExpiryOfWhatALargeBatchDeleted(t *testing.T) {
 // An earlier expiry than one that was told of comes of a clock that went back: another watcher, for whom all is looked through again,
 // keeps it from nobody.
 func TestWatch_TellsExpiriesAfterTheClockWentBackAndAnotherBegan(t *testing.T) {
-	clock := &watchClock{}
-	o := tiny
-	o.Clock = clock.now
-	db := mustOpen(t, t.TempDir(), &o)
-	defer db.Close()
+	db, clock := withWatchClock(t)
 	must(t, db.Put([]byte("a"), nil, tinykv.TTL(time.Hour)))
 	first := watchAt(t, db, clock, tinykv.Between(nil, []byte("m")), "c")
 	clock.set(db, 3700)
@@ -241,11 +239,7 @@ func TestWatch_TellsExpiriesAfterTheClockWentBackAndAnotherBegan(t *testing.T) {
 
 // Who still reads the log when a value expires is told of it behind the changes that are there, as all others are.
 func TestWatch_TellsWhatExpiredWhileTheLogWasRead(t *testing.T) {
-	clock := &watchClock{}
-	o := tiny
-	o.Clock = clock.now
-	db := mustOpen(t, t.TempDir(), &o)
-	defer db.Close()
+	db, clock := withWatchClock(t)
 	must(t, db.Put([]byte("first"), nil))
 	must(t, db.Put([]byte("a"), nil, tinykv.TTL(time.Second)))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // an expiry that never comes ends the test
@@ -274,11 +268,7 @@ func TestWatch_TellsWhatExpiredWhileTheLogWasRead(t *testing.T) {
 
 // What expired before the clock went back is hidden for ever; so it has expired, though its time is yet to come again.
 func TestWatch_TellsAtOnceWhatAReaderSawExpiredBeforeTheClockWentBack(t *testing.T) {
-	clock := &watchClock{}
-	o := tiny
-	o.Clock = clock.now
-	db := mustOpen(t, t.TempDir(), &o)
-	defer db.Close()
+	db, clock := withWatchClock(t)
 	must(t, db.Put([]byte("a"), nil, tinykv.TTL(time.Hour)))
 	next := watchAt(t, db, clock, tinykv.All(), "probe")
 	clock.seconds.Store(3700)

@@ -54,8 +54,10 @@ type History struct {
 	lost    losable
 	steps   map[*tinykv.Batch]int64 // empty batches among the commits that stand for steps of the clock
 	log     strings.Builder
-	last    string         // the operation that runs
-	done    map[string]int // how often each was run
+
+	transacted bool           // a transaction was committed
+	last       string         // the operation that runs
+	done       map[string]int // how often each was run
 }
 
 // pastStore is a snapshot with its twin.
@@ -282,7 +284,13 @@ func (h *History) newSnapshot() {
 		return
 	}
 	s, err := h.db.NewSnapshot()
-	h.must(err) // its number depends on the options: a transaction that goes to tables takes one for each write, another for each key
+	h.must(err)
+	if last := h.db.Metrics().LastSeq; s.Seq() != last {
+		h.Errorf("%s: a snapshot of number %d, when the last write has %d", h.last, s.Seq(), last)
+	}
+	if h.Crash == nil && h.Fault == nil && !h.transacted { // else it depends on the options: what was written again counts, too, and a
+		h.note("%d", s.Seq()) // transaction that goes to tables takes a number for each write, another for each key
+	}
 	h.snaps = append(h.snaps, &pastStore{s, h.model.Clone()})
 }
 

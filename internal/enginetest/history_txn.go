@@ -70,6 +70,7 @@ func (h *History) transaction() {
 	default:
 		h.must(err)
 		if len(writes) > 0 {
+			h.transacted = true
 			h.did(opts, wrote)
 		}
 	}
@@ -136,5 +137,6 @@ func (h *History) largeTransaction() {
 		return nil
 	}
 	h.must(h.db.Update(func(tx *tinykv.Tx) error { return all(tx) }))
+	h.transacted = true
 	h.did(nil, func(b *tinykv.Batch) error { return all(b) })
 }
